@@ -1,0 +1,45 @@
+# A room is a folder of src/ and a static library with declared, private dependencies.
+#
+#   sosie_room(store SOURCES a.cc b.cc USES base index LIBS SQLite::SQLite3 TESTS a_test.cc)
+#
+# USES names rooms, and only those the table below allows; LIBS names third-party targets. TESTS become one gtest
+# binary sosie_<room>_test. Includes are checked against the same table at every build (check_rooms.cmake).
+set(SOSIE_MAY_USE_base "")
+set(SOSIE_MAY_USE_text base)
+set(SOSIE_MAY_USE_index base)
+set(SOSIE_MAY_USE_net base)
+set(SOSIE_MAY_USE_embed base text net)
+set(SOSIE_MAY_USE_redis base net)
+set(SOSIE_MAY_USE_store base index redis)
+set(SOSIE_MAY_USE_decide base text)
+set(SOSIE_MAY_USE_cache base text embed store decide)
+set(SOSIE_MAY_USE_gateway base text cache net)
+
+set(SOSIE_ROOMS base text index net embed redis store decide cache gateway)
+set(room_table "")
+foreach(room ${SOSIE_ROOMS})
+  list(JOIN SOSIE_MAY_USE_${room} "," allowed)
+  string(APPEND room_table "${room}=${allowed}/")
+endforeach()
+add_custom_target(check_rooms ALL
+  COMMAND ${CMAKE_COMMAND} "-DROOT=${CMAKE_SOURCE_DIR}" "-DTABLE=${room_table}" -P ${CMAKE_SOURCE_DIR}/cmake/check_rooms.cmake
+  COMMENT "Checking that includes point down the room table" VERBATIM)
+
+function(sosie_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;LIBS;TESTS;TEST_LIBS" ${ARGN})
+  foreach(used ${ARG_USES})
+    if(NOT used IN_LIST SOSIE_MAY_USE_${name})
+      message(FATAL_ERROR "room ${name} may not use ${used}: see cmake/SosieRoom.cmake")
+    endif()
+  endforeach()
+  list(TRANSFORM ARG_USES PREPEND sosie_ OUTPUT_VARIABLE rooms)
+  add_library(sosie_${name} STATIC ${ARG_SOURCES})
+  add_dependencies(sosie_${name} check_rooms)
+  target_include_directories(sosie_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(sosie_${name} PRIVATE ${rooms} ${ARG_LIBS})
+  if(SOSIE_BUILD_TESTS AND ARG_TESTS)
+    add_executable(sosie_${name}_test ${ARG_TESTS})
+    target_link_libraries(sosie_${name}_test PRIVATE sosie_${name} ${rooms} ${ARG_LIBS} ${ARG_TEST_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(sosie_${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit TIMEOUT 300)
+  endif()
+endfunction()

@@ -1,0 +1,176 @@
+// cache.h: the semantic cache inside a process.
+//
+//   auto cache = sosie::SemanticCache::open({.data = "./data"});
+//   auto found = cache->lookup({.prompt = "How do I reset my password?"});
+//   if (found && found->hit()) use(found->hits[0].entry->response);
+//   else cache->store({.prompt = ...}, answer, {.embedding = found->embedding});
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sosie/embedder.h"
+#include "sosie/entry.h"
+#include "sosie/result.h"
+#include "sosie/similarity.h"
+
+namespace sosie {
+
+/// What survives what, once `store` has returned.
+enum class Durability {
+  process_crash,  ///< Survives kill -9 of the process; a power cut may lose the last moments. No wait for the disk.
+  power_loss,     ///< Written through to the disk. Concurrent writers share one flush.
+};
+
+struct CacheOptions {
+  /// Folder of the store's files, made if absent; one process at a time. Empty: in memory only.
+  std::filesystem::path data;
+  Durability durability = Durability::power_loss;
+
+  /// Bound on prompts, responses, vectors and attributes together; the least valuable entries leave first
+  /// (value: cost and hits per byte, ageing). 0: unbounded.
+  std::uint64_t max_bytes = std::uint64_t{1} << 30;
+
+  Similarity threshold{0.85};                    ///< 0 to 1. 1: only the same text.
+  std::optional<std::chrono::milliseconds> ttl;  ///< Default life of an entry. Unset: for ever.
+  Expiry expiry = Expiry::absolute;
+
+  /// Used unless `embedder` is set.
+  LocalEncoderOptions encoder;
+  std::shared_ptr<const Embedder> embedder;
+
+  /// Source of the time. Unset: the system clock.
+  std::function<TimePoint()> clock;
+};
+
+/// A question and the fence around it.
+struct Query {
+  std::string_view prompt;      ///< Valid UTF-8. Empty or blank: never embedded, never matched, never stored.
+  std::string_view scope = {};  ///< Hard key: tenant, model, parameters, … Any bytes.
+  Attributes attributes = {};   ///< lookup: only entries with all of these. store: the entry's.
+};
+
+enum class Layer {
+  exact,     ///< The same text.
+  semantic,  ///< Another text with the same meaning, as the encoder sees it.
+};
+
+enum class Layers {
+  exact_then_semantic,
+  exact,
+  semantic,  ///< Skips the exact layer; the same text is then still found, by its vector, and reported as exact.
+};
+
+struct LookupOptions {
+  Layers layers = Layers::exact_then_semantic;
+  std::optional<Similarity> threshold;              ///< Unset: the cache's.
+  std::optional<std::chrono::milliseconds> max_age;  ///< Ignore older entries.
+  std::size_t max_results = 1;                       ///< 1 to 100.
+  bool ignore_case = false;  ///< The exact layer compares case-folded texts; such a hit reports similarity 1.
+  std::shared_ptr<const Embedding> embedding;  ///< The prompt's, where it is known already.
+};
+
+struct Hit {
+  std::shared_ptr<const Entry> entry;
+  Similarity similarity;  ///< Exactly 1 only for the same text.
+  Layer layer = Layer::exact;
+  std::chrono::milliseconds age{0};
+};
+
+/// Why nothing was returned.
+enum class MissReason {
+  none,             ///< It is a hit.
+  empty_scope,      ///< No entry in this scope could be compared.
+  below_threshold,  ///< The nearest entry is not near enough: see `nearest`.
+  filtered,         ///< Near enough, but attributes or max_age rule it out.
+  blank_prompt,     ///< There is nothing to match.
+  not_exact,        ///< Only the exact layer was asked, and it has no such text.
+};
+
+/// Stable lower-case name, e.g. "below_threshold".
+std::string_view to_string(MissReason reason) noexcept;
+std::string_view to_string(Layer layer) noexcept;
+
+struct Lookup {
+  std::vector<Hit> hits;  ///< Best first.
+  MissReason reason = MissReason::none;
+  std::optional<Similarity> nearest;           ///< Of the nearest entry compared, hit or not.
+  std::shared_ptr<const Embedding> embedding;  ///< Computed on the way: give it to `store`, so that one is enough.
+
+  bool hit() const noexcept { return !hits.empty(); }
+};
+
+struct StoreOptions {
+  std::optional<std::chrono::milliseconds> ttl;  ///< > 0. Unset: the cache's.
+  double cost = 0;  ///< What the answer cost to make, any unit used throughout; 0: its length stands for it.
+  std::shared_ptr<const Embedding> embedding;  ///< From `Lookup`. Unset: computed here.
+};
+
+struct CacheStats {
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;  ///< As bounded by `CacheOptions::max_bytes`.
+  std::uint64_t scopes = 0;
+  std::uint64_t exact_hits = 0, semantic_hits = 0, misses = 0;  ///< Since open.
+  std::uint64_t stored = 0, evicted = 0, expired = 0, erased = 0;  ///< Since open.
+  std::uint64_t embeddings = 0;                                    ///< Texts embedded since open.
+};
+
+/// A semantic cache: an exact layer before a semantic one, in hard scopes.
+///
+/// Thread-safety: every method may be called concurrently. The cache starts no thread (an encoder with `threads` > 1 does).
+/// Errors common to all: unavailable and resource_exhausted (full disk) from the store, data_corruption.
+class SemanticCache {
+ public:
+  /// Errors: those of `open_local_encoder`; invalid_argument (a limit out of range), unavailable (another process has the
+  /// folder), permission_denied (it cannot be written), data_corruption.
+  static Result<SemanticCache> open(CacheOptions options);
+
+  SemanticCache(SemanticCache&&) noexcept;
+  SemanticCache& operator=(SemanticCache&&) noexcept;
+  ~SemanticCache();
+
+  /// Finds answers to the same question, then to one that means the same.
+  ///
+  /// Cost: exact layer, microseconds; semantic layer, one embedding (unless given) and a scan of the scope's vectors.
+  /// Errors: invalid_argument (invalid UTF-8, threshold outside [0, 1], max_results); those of the embedder.
+  Result<Lookup> lookup(const Query& query, const LookupOptions& options = {}) const;
+
+  /// Stores or replaces an answer; durable on return, as `CacheOptions::durability` says.
+  ///
+  /// Errors: invalid_argument (blank prompt, invalid UTF-8, ttl <= 0); those of the embedder.
+  Result<EntryId> store(const Query& query, std::string_view response, const StoreOptions& options = {});
+
+  /// The entry, if it lives. Does not count as a hit.
+  Result<std::optional<Entry>> get(std::string_view id) const;
+
+  /// Whether there was such an entry.
+  Result<bool> erase(std::string_view id);
+
+  /// Erases the scope's entries that have all of `attributes` (at least one); returns how many.
+  Result<std::uint64_t> erase(std::string_view scope, const Attributes& attributes);
+
+  /// Erases a scope's entries, or every entry; returns how many.
+  Result<std::uint64_t> clear(std::string_view scope);
+  Result<std::uint64_t> clear();
+
+  /// Removes expired entries now. They are never returned in any case; writes sweep too, a little at a time.
+  Result<std::uint64_t> sweep();
+
+  CacheStats stats() const;
+  const Embedder& embedder() const noexcept;
+
+ private:
+  struct Impl;
+  explicit SemanticCache(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sosie

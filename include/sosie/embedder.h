@@ -1,0 +1,75 @@
+// embedder.h: from text to a unit vector.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sosie/result.h"
+
+namespace sosie {
+
+/// One text's vector, and what the vector does not know of the text.
+struct Embedding {
+  std::vector<float> vector;  ///< `dimension()` floats, Euclidean length 1.
+  std::size_t tokens = 0;     ///< Tokens encoded, special tokens included.
+  bool truncated = false;     ///< The text is longer than the encoder's window.
+
+  /// The parts of the text that left no trace in the vector, in order: what lies beyond the window, and words that the
+  /// vocabulary does not know. Empty for most texts. Two texts whose `unseen` differ must not be matched by meaning.
+  std::string unseen;
+};
+
+/// Turns texts into vectors. A pure function of each text: neither its neighbours in a batch nor the number of threads
+/// changes a vector (beyond 1e-6 in the floating-point precisions, not at all in int8).
+///
+/// Thread-safety: every method may be called concurrently.
+class Embedder {
+ public:
+  virtual ~Embedder() = default;
+
+  /// Floats in a vector.
+  virtual std::size_t dimension() const noexcept = 0;
+
+  /// Identifies the vector space: equal only where vectors may be compared (weights, vocabulary, pooling, precision).
+  virtual std::string_view fingerprint() const noexcept = 0;
+
+  /// Tokens of the window, special tokens included.
+  virtual std::size_t max_tokens() const noexcept = 0;
+
+  /// Embeds every text; the result has one element a text, in order. Invalid UTF-8 is read as U+FFFD.
+  ///
+  /// Cost: blocks the caller with CPU work; quadratic in the tokens of a text, linear in texts.
+  /// Errors: what the implementation's peer can fail with; the local encoder fails on nothing but memory.
+  virtual Result<std::vector<Embedding>> embed(std::span<const std::string_view> texts) const = 0;
+};
+
+/// Arithmetic of the local encoder.
+enum class Precision {
+  automatic,  ///< int8 where the CPU has integer dot products (AVX-512 VNNI, AVX-VNNI), else f32.
+  f32,        ///< The reference.
+  bf16,       ///< Needs AVX-512; fast with AVX512_BF16.
+  int8,       ///< Per-token activations, per-channel weights.
+};
+
+struct LocalEncoderOptions {
+  /// Folder with config.json, model.safetensors, and vocab.txt or tokenizer.json: any BERT-family sentence encoder with
+  /// mean or CLS pooling. Empty: the default model, all-MiniLM-L6-v2, where `script/bootstrap` puts it
+  /// ($SOSIE_MODEL_DIR, else $XDG_CACHE_HOME/sosie/models/all-MiniLM-L6-v2, else ~/.cache/sosie/models/all-MiniLM-L6-v2).
+  std::filesystem::path model;
+  Precision precision = Precision::automatic;
+  std::size_t threads = 1;  ///< Threads that share one `embed` call, the caller's included.
+};
+
+/// Opens an encoder that runs in this process; weights are memory-mapped for its lifetime.
+///
+/// Errors: not_found (names the missing file), data_corruption (names file and field), unsupported (names the file and
+/// the field: another model family, or a precision this CPU cannot do), invalid_argument (threads == 0).
+Result<std::shared_ptr<Embedder>> open_local_encoder(LocalEncoderOptions options = {});
+
+}  // namespace sosie

@@ -1,0 +1,83 @@
+// store.h: where entries live. One conformance suite (store_conformance.h) runs over every implementation.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+#include "sosie/entry.h"
+#include "sosie/result.h"
+#include "sosie/similarity.h"
+
+namespace sosie::store {
+
+/// An entry as it is put: what is returned later, and the keys it is found by.
+struct NewEntry {
+  Entry entry;              ///< `created` and `expires` are set by the caller.
+  base::Digest exact_key;   ///< Of scope and case-folded prompt.
+  base::Digest partition;   ///< Of scope, encoder and what the encoder cannot see; vectors meet only within it.
+  std::vector<float> vector;  ///< Unit length.
+  std::optional<std::chrono::milliseconds> sliding_ttl;  ///< Set: each touch moves `expires` to now + this.
+  double cost = 0;          ///< Relative worth, for eviction; >= 0.
+};
+
+/// What a found entry must satisfy besides its key. Expired entries are never found.
+struct Filter {
+  TimePoint now;
+  const Attributes* attributes = nullptr;  ///< All of these must be equal. Null: any.
+  std::optional<TimePoint> not_before;     ///< Created at this time or later.
+};
+
+struct Neighbor {
+  std::shared_ptr<const Entry> entry;
+  Similarity similarity;  ///< Raw cosine as computed.
+};
+
+struct Nearest {
+  std::vector<Neighbor> found;        ///< At most k, at least as near as the floor, passing the filter; nearest first, ties by id.
+  std::optional<Similarity> nearest;  ///< Of the nearest living entry, before floor and filter. Unset: none.
+  bool filtered = false;              ///< Some entry was near enough, but did not pass the filter.
+};
+
+struct StoreStats {
+  std::uint64_t entries = 0, bytes = 0, scopes = 0;
+  std::uint64_t stored = 0, evicted = 0, expired = 0, erased = 0;  ///< Since open.
+};
+
+/// Thread-safety: every method may be called concurrently.
+/// Errors: unavailable, resource_exhausted (disk full), permission_denied, data_corruption. A failed write changes nothing.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// Adds, or replaces the entry of the same id. Durable, and visible to every reader, on return. May evict others.
+  virtual Result<void> put(NewEntry entry) = 0;
+
+  /// Living entries with this exact key, newest first.
+  virtual Result<std::vector<std::shared_ptr<const Entry>>> exact(const base::Digest& exact_key, const Filter& filter) const = 0;
+
+  /// The k nearest living entries of the partition. Exact: recall 1.
+  virtual Result<Nearest> nearest(const base::Digest& partition, std::span<const float> vector, std::size_t k, Similarity floor,
+                                  const Filter& filter) const = 0;
+
+  virtual Result<std::optional<Entry>> get(std::string_view id, TimePoint now) const = 0;
+
+  /// The entry was returned to somebody: counts for eviction, and moves a sliding expiry. Cheap; may be written later.
+  virtual void touch(std::string_view id, TimePoint now) const = 0;
+
+  virtual Result<bool> erase(std::string_view id) = 0;
+  virtual Result<std::uint64_t> erase(std::string_view scope, const Attributes& attributes) = 0;
+  /// Unset: every scope.
+  virtual Result<std::uint64_t> clear(std::optional<std::string_view> scope) = 0;
+  /// Removes entries expired at `now`.
+  virtual Result<std::uint64_t> sweep(TimePoint now) = 0;
+
+  virtual StoreStats stats() const = 0;
+};
+
+}  // namespace sosie::store
