@@ -1,0 +1,225 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <utility>
+
+#include "base/clock.h"
+#include "cache/keys.h"
+#include "decide/threshold.h"
+#include "sosie/cache.h"
+#include "store/embedded_store.h"
+#include "store/store.h"
+#include "text/utf8.h"
+
+namespace sosie {
+namespace {
+
+constexpr std::size_t kMaxResults = 100;
+
+Result<void> check_prompt_bytes(const Query& query) {
+  if (text::validate_utf8(query.prompt)) return {};
+  return Error{ErrorCode::invalid_argument, "the prompt is not valid UTF-8: decode it before asking the cache"};
+}
+
+}  // namespace
+
+std::string_view to_string(MissReason reason) noexcept {
+  switch (reason) {
+    case MissReason::none: return "none";
+    case MissReason::empty_scope: return "empty_scope";
+    case MissReason::below_threshold: return "below_threshold";
+    case MissReason::filtered: return "filtered";
+    case MissReason::blank_prompt: return "blank_prompt";
+    case MissReason::not_exact: return "not_exact";
+  }
+  return "none";
+}
+
+std::string_view to_string(Layer layer) noexcept { return layer == Layer::exact ? "exact" : "semantic"; }
+
+struct SemanticCache::Impl {
+  CacheOptions options;
+  std::shared_ptr<const Embedder> embedder;
+  std::unique_ptr<store::Store> store;
+  mutable std::atomic<std::uint64_t> exact_hits{0}, semantic_hits{0}, misses{0}, embeddings{0};
+
+  Result<std::shared_ptr<const Embedding>> embed(std::string_view prompt) const {
+    const std::array texts{prompt};
+    auto embedded = embedder->embed(texts);
+    if (!embedded) return std::move(embedded).error();
+    ++embeddings;
+    return std::make_shared<const Embedding>(std::move(embedded->front()));
+  }
+
+  /// The one given, if it fits, else a new one.
+  Result<std::shared_ptr<const Embedding>> embedding_of(const Query& query, const std::shared_ptr<const Embedding>& given) const {
+    if (!given) return embed(query.prompt);
+    if (given->vector.size() != embedder->dimension()) {
+      return Error{ErrorCode::invalid_argument, "the embedding given has " + std::to_string(given->vector.size()) +
+                                                    " dimensions, this cache's encoder has " + std::to_string(embedder->dimension())};
+    }
+    return given;
+  }
+
+  Hit hit(std::shared_ptr<const Entry> entry, Similarity similarity, Layer layer, TimePoint now) const {
+    store->touch(entry->id, now);
+    ++(layer == Layer::exact ? exact_hits : semantic_hits);
+    const auto age = std::max(std::chrono::milliseconds{0}, now - entry->created);
+    return {std::move(entry), similarity, layer, age};
+  }
+
+  Lookup miss(Lookup lookup, MissReason reason) const {
+    // Who asks the exact layer alone asks the other one next; that answer is the one to count.
+    if (reason != MissReason::not_exact) ++misses;
+    lookup.reason = reason;
+    return lookup;
+  }
+
+  Result<void> find_exact(const Query& query, const LookupOptions& how, const store::Filter& filter, Lookup& lookup) const {
+    auto found = store->exact(cache::exact_key(query.scope, query.prompt), filter);
+    if (!found) return std::move(found).error();
+    for (auto& entry : *found) {
+      if (lookup.hits.size() == how.max_results) break;
+      if (!how.ignore_case && entry->prompt != query.prompt) continue;
+      lookup.hits.push_back(hit(std::move(entry), {1}, Layer::exact, filter.now));
+    }
+    return {};
+  }
+
+  Result<MissReason> find_semantic(const Query& query, const LookupOptions& how, Similarity threshold, const store::Filter& filter,
+                                   Lookup& lookup) const {
+    auto embedding = embedding_of(query, how.embedding);
+    if (!embedding) return std::move(embedding).error();
+    lookup.embedding = *embedding;
+    const auto key = cache::partition(query.scope, *embedder, **embedding);
+    auto nearest = store->nearest(key, (*embedding)->vector, how.max_results, decide::search_floor(threshold), filter);
+    if (!nearest) return std::move(nearest).error();
+    lookup.nearest = nearest->nearest;
+    for (auto& neighbor : nearest->found) {
+      const bool same_text = neighbor.entry->prompt == query.prompt;
+      const Similarity similarity = decide::reported(neighbor.similarity, same_text);
+      if (!decide::accepts(similarity, threshold)) continue;
+      lookup.hits.push_back(hit(std::move(neighbor.entry), similarity, same_text ? Layer::exact : Layer::semantic, filter.now));
+    }
+    if (!nearest->nearest) return MissReason::empty_scope;
+    return nearest->filtered ? MissReason::filtered : MissReason::below_threshold;
+  }
+};
+
+SemanticCache::SemanticCache(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SemanticCache::SemanticCache(SemanticCache&&) noexcept = default;
+SemanticCache& SemanticCache::operator=(SemanticCache&&) noexcept = default;
+SemanticCache::~SemanticCache() = default;
+
+Result<SemanticCache> SemanticCache::open(CacheOptions options) {
+  if (auto checked = decide::check_threshold(options.threshold); !checked) return std::move(checked).error();
+  if (options.ttl && *options.ttl <= std::chrono::milliseconds{0}) {
+    return Error{ErrorCode::invalid_argument, "ttl must be positive; leave it unset to keep entries for ever"};
+  }
+  auto impl = std::make_unique<Impl>();
+  auto opened = store::open_embedded_store({options.data, options.durability, options.max_bytes});
+  if (!opened) return std::move(opened).error();
+  impl->store = std::move(*opened);
+  impl->embedder = options.embedder;
+  if (!impl->embedder) {
+    auto encoder = open_local_encoder(options.encoder);
+    if (!encoder) return std::move(encoder).error();
+    impl->embedder = std::move(*encoder);
+  }
+  if (!options.clock) options.clock = base::system_now;
+  impl->options = std::move(options);
+  return SemanticCache(std::move(impl));
+}
+
+Result<Lookup> SemanticCache::lookup(const Query& query, const LookupOptions& how) const {
+  const Similarity threshold = how.threshold.value_or(impl_->options.threshold);
+  if (auto checked = decide::check_threshold(threshold); !checked) return std::move(checked).error();
+  if (auto checked = check_prompt_bytes(query); !checked) return std::move(checked).error();
+  if (how.max_results == 0 || how.max_results > kMaxResults) {
+    return Error{ErrorCode::invalid_argument, "max_results must be 1 to " + std::to_string(kMaxResults)};
+  }
+  Lookup lookup;
+  lookup.embedding = how.embedding;
+  if (text::is_blank(query.prompt)) return impl_->miss(std::move(lookup), MissReason::blank_prompt);
+
+  store::Filter filter{.now = impl_->options.clock(), .attributes = query.attributes.empty() ? nullptr : &query.attributes};
+  if (how.max_age) filter.not_before = filter.now - *how.max_age;
+
+  MissReason reason = MissReason::not_exact;
+  if (how.layers != Layers::semantic) {
+    if (auto done = impl_->find_exact(query, how, filter, lookup); !done) return std::move(done).error();
+  }
+  if (!lookup.hit() && how.layers != Layers::exact) {
+    auto semantic = impl_->find_semantic(query, how, threshold, filter, lookup);
+    if (!semantic) return std::move(semantic).error();
+    reason = *semantic;
+  }
+  if (!lookup.hit()) return impl_->miss(std::move(lookup), reason);
+  return lookup;
+}
+
+Result<EntryId> SemanticCache::store(const Query& query, std::string_view response, const StoreOptions& how) {
+  if (auto checked = check_prompt_bytes(query); !checked) return std::move(checked).error();
+  if (text::is_blank(query.prompt)) {
+    return Error{ErrorCode::invalid_argument, "a blank prompt cannot be stored: it would match nothing, or everything"};
+  }
+  const auto ttl = how.ttl ? how.ttl : impl_->options.ttl;
+  if (ttl && *ttl <= std::chrono::milliseconds{0}) {
+    return Error{ErrorCode::invalid_argument, "ttl must be positive; leave it unset to use the cache's"};
+  }
+  if (!(how.cost >= 0)) return Error{ErrorCode::invalid_argument, "cost must be 0 or more"};
+  auto embedding = impl_->embedding_of(query, how.embedding);
+  if (!embedding) return std::move(embedding).error();
+
+  const TimePoint now = impl_->options.clock();
+  store::NewEntry fresh;
+  fresh.entry.id = cache::entry_id(query.scope, query.prompt, query.attributes);
+  fresh.entry.scope = query.scope;
+  fresh.entry.prompt = query.prompt;
+  fresh.entry.response = response;
+  fresh.entry.attributes = query.attributes;
+  fresh.entry.created = now;
+  if (ttl) fresh.entry.expires = now + *ttl;
+  if (ttl && impl_->options.expiry == Expiry::sliding) fresh.sliding_ttl = ttl;
+  fresh.exact_key = cache::exact_key(query.scope, query.prompt);
+  fresh.partition = cache::partition(query.scope, *impl_->embedder, **embedding);
+  fresh.vector = (*embedding)->vector;
+  fresh.cost = how.cost;
+  EntryId id = fresh.entry.id;
+  if (auto put = impl_->store->put(std::move(fresh)); !put) return std::move(put).error();
+  return id;
+}
+
+Result<std::optional<Entry>> SemanticCache::get(std::string_view id) const { return impl_->store->get(id, impl_->options.clock()); }
+
+Result<bool> SemanticCache::erase(std::string_view id) { return impl_->store->erase(id); }
+
+Result<std::uint64_t> SemanticCache::erase(std::string_view scope, const Attributes& attributes) {
+  if (attributes.empty()) {
+    return Error{ErrorCode::invalid_argument, "erasing by attributes needs at least one; clear(scope) erases a whole scope"};
+  }
+  return impl_->store->erase(scope, attributes);
+}
+
+Result<std::uint64_t> SemanticCache::clear(std::string_view scope) { return impl_->store->clear(scope); }
+Result<std::uint64_t> SemanticCache::clear() { return impl_->store->clear(std::nullopt); }
+Result<std::uint64_t> SemanticCache::sweep() { return impl_->store->sweep(impl_->options.clock()); }
+
+CacheStats SemanticCache::stats() const {
+  const auto s = impl_->store->stats();
+  return {.entries = s.entries,
+          .bytes = s.bytes,
+          .scopes = s.scopes,
+          .exact_hits = impl_->exact_hits,
+          .semantic_hits = impl_->semantic_hits,
+          .misses = impl_->misses,
+          .stored = s.stored,
+          .evicted = s.evicted,
+          .expired = s.expired,
+          .erased = s.erased,
+          .embeddings = impl_->embeddings};
+}
+
+const Embedder& SemanticCache::embedder() const noexcept { return *impl_->embedder; }
+
+}  // namespace sosie

@@ -1,0 +1,300 @@
+// The cache with the real encoder and the real store.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "sosie/cache.h"
+
+namespace sosie {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// The local encoder, opened once for all tests, and a count of the texts that it is given.
+class CountingEncoder final : public Embedder {
+ public:
+  static std::shared_ptr<CountingEncoder> instance() {
+    static const auto shared = [] {
+      auto opened = open_local_encoder({});
+      if (!opened) throw std::runtime_error(opened.error().message);
+      return std::make_shared<CountingEncoder>(*opened);
+    }();
+    return shared;
+  }
+
+  explicit CountingEncoder(std::shared_ptr<Embedder> real) : real_(std::move(real)) {}
+  std::size_t dimension() const noexcept override { return real_->dimension(); }
+  std::string_view fingerprint() const noexcept override { return fingerprint_.empty() ? real_->fingerprint() : fingerprint_; }
+  std::size_t max_tokens() const noexcept override { return real_->max_tokens(); }
+  Result<std::vector<Embedding>> embed(std::span<const std::string_view> texts) const override {
+    count += texts.size();
+    return real_->embed(texts);
+  }
+
+  /// The same vectors under another name: what another model of the same dimension looks like to the cache.
+  std::shared_ptr<CountingEncoder> renamed(std::string fingerprint) const {
+    auto other = std::make_shared<CountingEncoder>(real_);
+    other->fingerprint_ = std::move(fingerprint);
+    return other;
+  }
+
+  mutable std::atomic<std::size_t> count{0};
+
+ private:
+  std::shared_ptr<Embedder> real_;
+  std::string fingerprint_;
+};
+
+class SemanticCacheTest : public ::testing::Test {
+ protected:
+  SemanticCache open(CacheOptions options = {}) {
+    if (!options.embedder) options.embedder = encoder_;
+    options.clock = [this] { return now_; };
+    auto cache = SemanticCache::open(std::move(options));
+    EXPECT_TRUE(cache) << cache.error().message;
+    return std::move(*cache);
+  }
+
+  static Lookup lookup(const SemanticCache& cache, const Query& query, const LookupOptions& how = {}) {
+    auto found = cache.lookup(query, how);
+    EXPECT_TRUE(found) << found.error().message;
+    return found ? *found : Lookup{};
+  }
+
+  static EntryId store(SemanticCache& cache, const Query& query, std::string_view response, const StoreOptions& how = {}) {
+    auto id = cache.store(query, response, how);
+    EXPECT_TRUE(id) << id.error().message;
+    return id ? *id : EntryId{};
+  }
+
+  std::shared_ptr<CountingEncoder> encoder_ = CountingEncoder::instance();
+  TimePoint now_{1'700'000'000'000ms};
+};
+
+constexpr std::string_view kQuestion = "How do I reset my password?";
+constexpr std::string_view kParaphrase = "How can I reset my password?";
+constexpr std::string_view kOther = "What is the capital of France?";
+
+TEST_F(SemanticCacheTest, AnswersTheSameTextAndAParaphraseAndNothingElse) {
+  auto cache = open();
+  const auto id = store(cache, {.prompt = kQuestion}, "Click on 'forgot'.");
+
+  const auto same = lookup(cache, {.prompt = kQuestion});
+  ASSERT_TRUE(same.hit());
+  EXPECT_EQ(same.hits[0].layer, Layer::exact);
+  EXPECT_EQ(same.hits[0].similarity.value, 1);
+  EXPECT_EQ(same.hits[0].entry->id, id);
+  EXPECT_EQ(same.hits[0].entry->response, "Click on 'forgot'.");
+
+  const auto alike = lookup(cache, {.prompt = kParaphrase});
+  ASSERT_TRUE(alike.hit());
+  EXPECT_EQ(alike.hits[0].layer, Layer::semantic);
+  EXPECT_LT(alike.hits[0].similarity.value, 1);
+  EXPECT_GE(alike.hits[0].similarity.value, 0.85);
+  EXPECT_EQ(alike.hits[0].entry->prompt, kQuestion);
+
+  const auto other = lookup(cache, {.prompt = kOther});
+  EXPECT_FALSE(other.hit());
+  EXPECT_EQ(other.reason, MissReason::below_threshold);
+  ASSERT_TRUE(other.nearest);
+  EXPECT_LT(other.nearest->value, 0.5);
+
+  const auto stats = cache.stats();
+  EXPECT_EQ(stats.exact_hits, 1u);
+  EXPECT_EQ(stats.semantic_hits, 1u);
+  EXPECT_EQ(stats.misses, 1u);
+  EXPECT_EQ(stats.entries, 1u);
+}
+
+TEST_F(SemanticCacheTest, AMissCostsOneEmbeddingAndAnExactHitNone) {
+  auto cache = open();
+  const auto before = encoder_->count.load();
+  const auto missed = lookup(cache, {.prompt = kQuestion});
+  ASSERT_TRUE(missed.embedding);
+  store(cache, {.prompt = kQuestion}, "answer", {.embedding = missed.embedding});
+  EXPECT_EQ(encoder_->count - before, 1u);
+  EXPECT_TRUE(lookup(cache, {.prompt = kQuestion}).hit());
+  EXPECT_EQ(encoder_->count - before, 1u);
+}
+
+TEST_F(SemanticCacheTest, ScopeIsAHardKeyForBothLayers) {
+  auto cache = open();
+  store(cache, {.prompt = kQuestion, .scope = "alice"}, "alice's");
+  for (std::string_view scope : {"", "bob", "alic", "alicea"}) {
+    const auto found = lookup(cache, {.prompt = kQuestion, .scope = scope}, {.threshold = Similarity{0}});
+    EXPECT_FALSE(found.hit()) << scope;
+    EXPECT_EQ(found.reason, MissReason::empty_scope);
+  }
+  EXPECT_TRUE(lookup(cache, {.prompt = kQuestion, .scope = "alice"}).hit());
+}
+
+TEST_F(SemanticCacheTest, ABlankPromptIsNeverEmbeddedMatchedOrStored) {
+  auto cache = open();
+  const auto before = encoder_->count.load();
+  for (std::string_view blank : {"", " ", "\n\t ", "\u00a0\u2003"}) {
+    const auto stored = cache.store({.prompt = blank}, "answer");
+    ASSERT_FALSE(stored);
+    EXPECT_EQ(stored.error().code, ErrorCode::invalid_argument);
+    const auto found = lookup(cache, {.prompt = blank}, {.threshold = Similarity{0}});
+    EXPECT_FALSE(found.hit());
+    EXPECT_EQ(found.reason, MissReason::blank_prompt);
+  }
+  EXPECT_EQ(encoder_->count, before);
+}
+
+TEST_F(SemanticCacheTest, TextsThatAgreeOnlyWithinTheWindowNeverMatchByMeaning) {
+  auto cache = open();
+  std::string shared;
+  for (int i = 0; i < 400; ++i) shared += "the quick brown fox jumps over a lazy dog ";
+  const std::string poem = shared + "Write a poem about it.", drop = shared + "Drop the table.";
+  store(cache, {.prompt = poem}, "A poem.");
+  EXPECT_FALSE(lookup(cache, {.prompt = drop}, {.threshold = Similarity{0}}).hit());
+  EXPECT_FALSE(lookup(cache, {.prompt = shared}, {.threshold = Similarity{0}}).hit());
+  EXPECT_TRUE(lookup(cache, {.prompt = poem}).hit());
+  // Equal beyond the window, alike within it: a match by meaning is allowed.
+  EXPECT_TRUE(lookup(cache, {.prompt = "The" + poem.substr(3)}).hit());
+}
+
+TEST_F(SemanticCacheTest, WordsThatTheVocabularyLacksMustBeEqual) {
+  auto cache = open();
+  store(cache, {.prompt = "What does \U0001F469\u200D\U0001F52C mean?"}, "woman scientist");
+  EXPECT_FALSE(lookup(cache, {.prompt = "What does \U0001F468\u200D\U0001F373 mean?"}, {.threshold = Similarity{0}}).hit());
+  EXPECT_TRUE(lookup(cache, {.prompt = "what does \U0001F469\u200D\U0001F52C mean?"}).hit());
+}
+
+TEST_F(SemanticCacheTest, SimilarityOneMeansTheSameText) {
+  auto cache = open();
+  store(cache, {.prompt = "What is the capital of France?"}, "Paris");
+  // To the uncased encoder these are one text.
+  const auto cased = lookup(cache, {.prompt = "what is the CAPITAL of france?"});
+  ASSERT_TRUE(cased.hit());
+  EXPECT_EQ(cased.hits[0].layer, Layer::semantic);
+  EXPECT_LT(cased.hits[0].similarity.value, 1);
+  EXPECT_FALSE(lookup(cache, {.prompt = "what is the CAPITAL of france?"}, {.threshold = Similarity{1}}).hit());
+  EXPECT_TRUE(lookup(cache, {.prompt = "What is the capital of France?"}, {.layers = Layers::semantic, .threshold = Similarity{1}}).hit());
+  const auto folded = lookup(cache, {.prompt = "what is the CAPITAL of france?"}, {.layers = Layers::exact, .ignore_case = true});
+  ASSERT_TRUE(folded.hit());
+  EXPECT_EQ(folded.hits[0].similarity.value, 1);
+}
+
+TEST_F(SemanticCacheTest, VectorsOfAnotherModelNeverMeet) {
+  const auto folder = std::filesystem::path(::testing::TempDir()) / "sosie_cache_models";
+  std::filesystem::remove_all(folder);
+  {
+    auto cache = open({.data = folder});
+    store(cache, {.prompt = kQuestion}, "answer");
+  }
+  auto cache = open({.data = folder, .embedder = encoder_->renamed("another model")});
+  EXPECT_FALSE(lookup(cache, {.prompt = kParaphrase}, {.threshold = Similarity{0}}).hit());
+  EXPECT_TRUE(lookup(cache, {.prompt = kQuestion}).hit()) << "the same text needs no model";
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(SemanticCacheTest, AttributesNarrowAndMaxAgeBounds) {
+  auto cache = open();
+  store(cache, {.prompt = kQuestion, .attributes = {{"lang", "en"}, {"team", "a"}}}, "answer");
+  EXPECT_TRUE(lookup(cache, {.prompt = kParaphrase, .attributes = {{"lang", "en"}}}).hit());
+  const auto other = lookup(cache, {.prompt = kParaphrase, .attributes = {{"lang", "fr"}}});
+  EXPECT_FALSE(other.hit());
+  EXPECT_EQ(other.reason, MissReason::filtered);
+  now_ += 10s;
+  EXPECT_EQ(lookup(cache, {.prompt = kQuestion}, {.max_age = 5s}).reason, MissReason::filtered);
+  EXPECT_EQ(lookup(cache, {.prompt = kQuestion}, {.max_age = 10s}).hits.at(0).age, 10s);
+}
+
+TEST_F(SemanticCacheTest, AbsoluteExpiryIsNotMovedByHitsAndSlidingIs) {
+  for (const Expiry expiry : {Expiry::absolute, Expiry::sliding}) {
+    auto cache = open({.ttl = 10s, .expiry = expiry});
+    store(cache, {.prompt = kQuestion}, "answer");
+    now_ += 6s;
+    EXPECT_TRUE(lookup(cache, {.prompt = kQuestion}).hit());
+    now_ += 6s;
+    EXPECT_EQ(lookup(cache, {.prompt = kQuestion}).hit(), expiry == Expiry::sliding);
+    EXPECT_EQ(lookup(cache, {.prompt = kParaphrase}).hit(), expiry == Expiry::sliding);
+    now_ += 10s;
+    EXPECT_FALSE(lookup(cache, {.prompt = kQuestion}).hit());
+    EXPECT_EQ(*cache.sweep(), 1u);
+    EXPECT_EQ(cache.stats().entries, 0u);
+  }
+}
+
+TEST_F(SemanticCacheTest, StoringAgainReplaces) {
+  auto cache = open();
+  const auto first = store(cache, {.prompt = kQuestion}, "old");
+  const auto second = store(cache, {.prompt = kQuestion}, "new");
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(cache.stats().entries, 1u);
+  EXPECT_EQ(lookup(cache, {.prompt = kParaphrase}).hits.at(0).entry->response, "new");
+}
+
+TEST_F(SemanticCacheTest, ErasesByIdByAttributeByScopeAndAll) {
+  auto cache = open();
+  const auto id = store(cache, {.prompt = kQuestion, .scope = "a", .attributes = {{"k", "1"}}}, "x");
+  store(cache, {.prompt = kOther, .scope = "a", .attributes = {{"k", "2"}}}, "y");
+  store(cache, {.prompt = kOther, .scope = "b"}, "z");
+  EXPECT_TRUE(*cache.erase(id));
+  EXPECT_FALSE(*cache.erase(id));
+  EXPECT_FALSE(cache.erase("a", Attributes{})) << "no attribute at all must not mean everything";
+  EXPECT_EQ(*cache.erase("b", {{"k", "2"}}), 0u);
+  EXPECT_EQ(*cache.erase("a", {{"k", "2"}}), 1u);
+  EXPECT_EQ(*cache.clear("a"), 0u);
+  EXPECT_EQ(*cache.clear(), 1u);
+  EXPECT_FALSE(lookup(cache, {.prompt = kOther, .scope = "b"}).hit());
+}
+
+TEST_F(SemanticCacheTest, RefusesBadInputWithoutLosingAnything) {
+  auto cache = open();
+  store(cache, {.prompt = kQuestion}, "answer");
+  const auto code = [](const auto& result) { return result ? std::optional<ErrorCode>() : result.error().code; };
+  using enum ErrorCode;
+  EXPECT_EQ(code(cache.lookup({.prompt = "\xff\xfe"})), invalid_argument);
+  EXPECT_EQ(code(cache.store({.prompt = "bad \xc3("}, "x")), invalid_argument);
+  EXPECT_EQ(code(cache.lookup({.prompt = kQuestion}, {.threshold = Similarity{1.5}})), invalid_argument);
+  EXPECT_EQ(code(cache.lookup({.prompt = kQuestion}, {.max_results = 0})), invalid_argument);
+  EXPECT_EQ(code(cache.lookup({.prompt = kQuestion}, {.max_results = 101})), invalid_argument);
+  EXPECT_EQ(code(cache.store({.prompt = kQuestion}, "x", {.ttl = 0ms})), invalid_argument);
+  EXPECT_EQ(code(cache.store({.prompt = kQuestion}, "x", {.cost = -1})), invalid_argument);
+  const auto wrong = std::make_shared<const Embedding>(Embedding{.vector = {1, 0}});
+  EXPECT_EQ(code(cache.store({.prompt = kQuestion}, "x", {.embedding = wrong})), invalid_argument);
+  EXPECT_EQ(lookup(cache, {.prompt = kQuestion}).hits.at(0).entry->response, "answer");
+  EXPECT_EQ(code(SemanticCache::open({.threshold = Similarity{-0.1}, .embedder = encoder_})), invalid_argument);
+  EXPECT_EQ(code(SemanticCache::open({.ttl = 0ms, .embedder = encoder_})), invalid_argument);
+  EXPECT_EQ(code(SemanticCache::open({.encoder = {.model = "/nonexistent"}})), not_found);
+}
+
+TEST_F(SemanticCacheTest, ReturnsTheBestFirst) {
+  auto cache = open();
+  store(cache, {.prompt = kQuestion}, "1");
+  store(cache, {.prompt = "How do I change my password?"}, "2");
+  store(cache, {.prompt = kOther}, "3");
+  const auto found = lookup(cache, {.prompt = kParaphrase}, {.threshold = Similarity{0.5}, .max_results = 5});
+  ASSERT_EQ(found.hits.size(), 2u);
+  EXPECT_EQ(found.hits[0].entry->response, "1");
+  EXPECT_GE(found.hits[0].similarity, found.hits[1].similarity);
+}
+
+TEST_F(SemanticCacheTest, ManyThreadsAtOnce) {
+  auto cache = open();
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 25; ++i) {
+        const std::string prompt = "What is the population of town number " + std::to_string(t * 1000 + i) + "?";
+        if (!cache.store({.prompt = prompt, .scope = std::to_string(t)}, prompt)) ++wrong;
+        auto found = cache.lookup({.prompt = prompt, .scope = std::to_string(t)});
+        if (!found || !found->hit() || found->hits[0].entry->response != prompt) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(cache.stats().entries, 100u);
+}
+
+}  // namespace
+}  // namespace sosie

@@ -1,0 +1,47 @@
+#include "decide/threshold.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace sosie::decide {
+namespace {
+
+TEST(Threshold, AcceptsTheClosedUnitIntervalOnly) {
+  for (double ok : {0.0, 0.5, 0.85, 1.0}) EXPECT_TRUE(check_threshold({ok})) << ok;
+  for (double bad : {-0.001, 1.001, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    auto checked = check_threshold({bad});
+    ASSERT_FALSE(checked) << bad;
+    EXPECT_EQ(checked.error().code, ErrorCode::invalid_argument);
+  }
+}
+
+TEST(Threshold, OneMeansTheSameText) {
+  EXPECT_EQ(reported({0.9999999}, true).value, 1);
+  EXPECT_LT(reported({1.0000001}, false).value, 1);
+  EXPECT_FALSE(accepts(reported({1.0}, false), {1}));
+  EXPECT_TRUE(accepts(reported({0.9999998}, true), {1}));
+}
+
+TEST(Threshold, IsInclusive) {
+  EXPECT_TRUE(accepts({0.85}, {0.85}));
+  EXPECT_FALSE(accepts({std::nextafter(0.85, 0)}, {0.85}));
+}
+
+TEST(Threshold, TheFloorNeverHidesWhatWouldBeAccepted) {
+  for (double t = 0; t <= 1; t += 0.01) {
+    const Similarity threshold{t};
+    EXPECT_LE(search_floor(threshold), threshold);
+    // The same text, with the rounding that float32 dot products show.
+    EXPECT_GE(Similarity{0.9999992}, search_floor(threshold));
+  }
+}
+
+TEST(Threshold, ZeroAcceptsEveryNonNegativeCosine) {
+  EXPECT_TRUE(accepts(reported({0}, false), {0}));
+  EXPECT_FALSE(accepts(reported({-0.01}, false), {0}));
+}
+
+}  // namespace
+}  // namespace sosie::decide
