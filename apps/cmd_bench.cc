@@ -1,0 +1,167 @@
+// bench: how fast is this machine at the three things that cost time?
+#include <algorithm>
+#include <cmath>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "command.h"
+#include "embed/local_encoder.h"
+#include "gateway/server.h"
+#include "index/flat_index.h"
+#include "load_generator.h"
+
+namespace sosie::app {
+namespace {
+
+using nlohmann::json;
+
+struct Arguments {
+  LocalEncoderOptions encoder;
+  std::size_t tokens = 16, batch = 1, entries = 100'000, dimension = 384, connections = 16, repeats = 0;
+  double seconds = 3;
+  bool json = false;
+};
+
+/// Times `once` until `repeats` are done, or (0) for about a second and at least 20 times; milliseconds, sorted.
+std::vector<double> time_ms(std::size_t repeats, const std::function<void()>& once) {
+  using Clock = std::chrono::steady_clock;
+  for (int i = 0; i < 3; ++i) once();
+  std::vector<double> times;
+  const auto begin = Clock::now();
+  const auto enough = [&] {
+    if (repeats > 0) return times.size() >= repeats;
+    return times.size() >= 20 && Clock::now() - begin > std::chrono::seconds(1);
+  };
+  while (!enough()) {
+    const auto start = Clock::now();
+    once();
+    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+/// `out` gains median_ms, p90_ms, min_ms and runs, and is printed.
+int report(json out, const std::vector<double>& sorted_ms, bool as_json) {
+  const auto at = [&](double p) { return sorted_ms[static_cast<std::size_t>(p * static_cast<double>(sorted_ms.size() - 1) + 0.5)]; };
+  out["median_ms"] = at(0.5);
+  out["p90_ms"] = at(0.9);
+  out["p99_ms"] = at(0.99);
+  out["min_ms"] = sorted_ms.front();
+  out["runs"] = sorted_ms.size();
+  if (as_json) {
+    std::printf("%s\n", out.dump().c_str());
+  } else {
+    for (const auto& [name, value] : out.items()) std::printf("%-16s %s\n", name.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  }
+  return kOk;
+}
+
+int bench_embed(const Arguments& arguments) {
+  auto encoder = embed::LocalEncoder::open(arguments.encoder);
+  if (!encoder) return fail(encoder.error());
+  if (arguments.tokens < 3 || arguments.tokens > (*encoder)->max_tokens()) {
+    return fail({ErrorCode::invalid_argument, "--tokens must be 3 to " + std::to_string((*encoder)->max_tokens())});
+  }
+  std::string text;  // Two special tokens and a token a word.
+  static constexpr const char* kWords[] = {"time", "people", "water", "house", "work", "music", "light", "school"};
+  for (std::size_t i = 2; i < arguments.tokens; ++i) text.append(kWords[i % 8]).append(" ");
+  const std::vector<std::string_view> texts(arguments.batch, text);
+  auto first = (*encoder)->embed(texts);
+  if (!first) return fail(first.error());
+  const std::size_t tokens = first->front().tokens;
+  const auto times = time_ms(arguments.repeats, [&] { (void)(*encoder)->embed(texts); });
+  return report({{"bench", "embed"},
+                 {"model", (*encoder)->model_name()},
+                 {"precision", (*encoder)->precision_name()},
+                 {"tokens", tokens},
+                 {"batch", arguments.batch},
+                 {"threads", arguments.encoder.threads}},
+                times, arguments.json);
+}
+
+int bench_search(const Arguments& arguments) {
+  std::mt19937_64 random(1);
+  std::normal_distribution<float> normal;
+  const auto unit = [&] {
+    std::vector<float> v(arguments.dimension);
+    float sum = 0;
+    for (auto& x : v) {
+      x = normal(random);
+      sum += x * x;
+    }
+    for (auto& x : v) x /= std::sqrt(sum);
+    return v;
+  };
+  index::FlatIndex flat(arguments.dimension);
+  for (std::size_t i = 0; i < arguments.entries; ++i) flat.add(i, unit());
+  std::vector<std::vector<float>> queries;
+  for (int i = 0; i < 32; ++i) queries.push_back(unit());
+  std::size_t next = 0;
+  const auto times = time_ms(arguments.repeats, [&] { (void)flat.search(queries[next++ % queries.size()], 1, Similarity{-1}); });
+  return report({{"bench", "search"}, {"entries", arguments.entries}, {"dimension", arguments.dimension}, {"kernel", flat.kernel_name()}},
+                times, arguments.json);
+}
+
+int bench_http(const Arguments& arguments) {
+  auto cache = SemanticCache::open({.encoder = arguments.encoder});
+  if (!cache) return fail(cache.error());
+  auto server = gateway::Server::start(std::make_shared<SemanticCache>(std::move(*cache)), {.port = 0});
+  if (!server) return fail(server.error());
+  const auto request = [](const std::string& path, const json& body) {
+    const std::string text = body.dump();
+    return "POST /v1/caches/bench/" + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+           std::to_string(text.size()) + "\r\n\r\n" + text;
+  };
+  const std::string prompt = "How do I reset my password?";
+  const auto put = request("entries", {{"prompt", prompt}, {"response", std::string(400, 'x')}});
+  const auto search = request("entries/search", {{"prompt", prompt}, {"searchStrategies", {"exact"}}});
+  if (auto stored = generate_load(server->port(), put, 1, std::chrono::milliseconds(50)); !stored) return fail(stored.error());
+  auto load = generate_load(server->port(), search, arguments.connections, std::chrono::milliseconds(static_cast<int>(arguments.seconds * 1000)));
+  if (!load) return fail(load.error());
+  if (load->latencies_us.empty()) return fail({ErrorCode::internal, "no answer within --seconds"});
+  std::vector<double> times;
+  for (double us : load->latencies_us) times.push_back(us / 1000);
+  std::sort(times.begin(), times.end());
+  return report({{"bench", "http"},
+                 {"what", "exact repeat"},
+                 {"connections", arguments.connections},
+                 {"errors", load->errors},
+                 {"requests_per_second", static_cast<double>(times.size()) / load->seconds}},
+                times, arguments.json);
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Run& run) {
+  static Arguments arguments;
+  auto* command = app.add_subcommand("bench", "Measure this machine: embed, search or http");
+  command->require_subcommand(1);
+  command->footer("Examples:\n  sosie bench embed --precision int8 --tokens 16 --json\n  sosie bench search --entries 100000\n  sosie bench http");
+
+  auto* embed = command->add_subcommand("embed", "The local encoder");
+  add_encoder_options(*embed, arguments.encoder);
+  embed->add_option("--tokens", arguments.tokens, "Tokens of a text, special tokens included")->capture_default_str();
+  embed->add_option("--batch", arguments.batch, "Texts of a call")->check(CLI::Range(1, 100'000))->capture_default_str();
+  embed->add_option("--threads", arguments.encoder.threads, "Threads of the encoder")->check(CLI::Range(1, 1024))->capture_default_str();
+  embed->callback([&run] { run = [] { return bench_embed(arguments); }; });
+
+  auto* search = command->add_subcommand("search", "Exact search of one scope");
+  search->add_option("--entries", arguments.entries, "Vectors in the scope")->check(CLI::Range(1, 10'000'000))->capture_default_str();
+  search->add_option("--dimension", arguments.dimension, "Floats of a vector")->check(CLI::Range(1, 8192))->capture_default_str();
+  search->callback([&run] { run = [] { return bench_search(arguments); }; });
+
+  auto* http = command->add_subcommand("http", "An exact repeat over HTTP: server and load share this process");
+  add_encoder_options(*http, arguments.encoder);
+  http->add_option("--connections", arguments.connections, "Keep-alive connections")->check(CLI::Range(1, 1000))->capture_default_str();
+  http->add_option("--seconds", arguments.seconds, "How long")->check(CLI::Range(0.1, 600.0))->capture_default_str();
+  http->callback([&run] { run = [] { return bench_http(arguments); }; });
+
+  for (auto* one : {embed, search, http}) one->add_flag("--json", arguments.json, "Last line: a JSON object with median_ms");
+  for (auto* one : {embed, search}) one->add_option("--repeats", arguments.repeats, "Timed runs (default: as many as fit a second, 20 at least)");
+}
+
+}  // namespace sosie::app

@@ -1,0 +1,117 @@
+// serve: the gateway, with everything that needs no configuration.
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "command.h"
+#include "embed/local_encoder.h"
+#include "gateway/server.h"
+
+namespace sosie::app {
+namespace {
+
+constexpr const char* kOpenAiUrl = "https://api.openai.com/v1";
+
+struct Arguments {
+  CacheOptions cache;
+  gateway::ServerOptions server;
+  std::string listen = "127.0.0.1:8080";
+  std::string upstream;
+};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// "127.0.0.1:8080", "[::1]:8080"
+Result<void> parse_listen(const std::string& listen, gateway::ServerOptions& options) {
+  const Error bad{ErrorCode::invalid_argument, "--listen wants an IP address and a port, e.g. 127.0.0.1:8080 or [::1]:8080, not " + listen};
+  const auto colon = listen.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == listen.size() || listen.size() - colon > 6) return bad;
+  std::string address = listen.substr(0, colon);
+  if (address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+  const std::string port = listen.substr(colon + 1);
+  if (port.find_first_not_of("0123456789") != std::string::npos || std::stoul(port) > 65535) return bad;
+  options.address = address;
+  options.port = static_cast<std::uint16_t>(std::stoul(port));
+  return {};
+}
+
+/// The flag, else OPENAI_BASE_URL, else OpenAI itself where there is a key for it.
+void find_upstream(const std::string& flag, gateway::ServerOptions& options) {
+  const std::string key = environment("OPENAI_API_KEY");
+  std::string url = flag.empty() ? environment("OPENAI_BASE_URL") : flag;
+  if (url.empty() && !key.empty()) url = kOpenAiUrl;
+  if (url.empty()) return;
+  options.upstream = gateway::UpstreamOptions{.base_url = url, .api_key = key};
+}
+
+void greet(const gateway::Server& server, const Arguments& arguments, const embed::LocalEncoder& encoder) {
+  const std::string url = server.url();
+  std::printf("listening on %s\n", url.c_str());
+  std::printf("data in      %s\n", arguments.cache.data.empty() ? "memory only" : std::filesystem::absolute(arguments.cache.data).lexically_normal().c_str());
+  std::printf("encoder      %s, %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name());
+  if (arguments.server.upstream) {
+    std::printf("upstream     %s\n", arguments.server.upstream->base_url.c_str());
+  } else {
+    std::printf("upstream     none: chat answers only what is cached (--upstream URL, or OPENAI_BASE_URL and OPENAI_API_KEY)\n");
+  }
+  std::printf(
+      "\nTry, in another terminal:\n"
+      "  curl -s %s/v1/caches/demo/entries -d '{\"prompt\":\"How do I reset my password?\",\"response\":\"Settings, Security, Reset.\"}'\n"
+      "  curl -s %s/v1/caches/demo/entries/search -d '{\"prompt\":\"How can I reset my password?\"}'\n"
+      "  curl -s %s/metrics\n\n",
+      url.c_str(), url.c_str(), url.c_str());
+  std::fflush(stdout);
+}
+
+int run_serve(Arguments& arguments) {
+  if (auto parsed = parse_listen(arguments.listen, arguments.server); !parsed) return fail(parsed.error());
+  find_upstream(arguments.upstream, arguments.server);
+  auto encoder = embed::LocalEncoder::open(arguments.cache.encoder);
+  if (!encoder) return fail(encoder.error());
+  arguments.cache.embedder = *encoder;
+  arguments.server.embedding_model = (*encoder)->model_name();
+  auto cache = SemanticCache::open(arguments.cache);
+  if (!cache) return fail(cache.error());
+  auto server = gateway::Server::start(std::make_shared<SemanticCache>(std::move(*cache)), arguments.server);
+  if (!server) return fail(server.error());
+  greet(*server, arguments, **encoder);
+  server->run_until_signal();
+  std::printf("stopped\n");
+  return kOk;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Run& run) {
+  static Arguments arguments;
+  auto* command = app.add_subcommand("serve", "Serve the OpenAI-compatible gateway and the LangCache routes");
+  command->add_option("--listen", arguments.listen, "Address and port; port 0: any free one")->capture_default_str();
+  command->add_option("--upstream", arguments.upstream,
+                      "OpenAI-compatible API that answers misses, e.g. https://api.openai.com/v1 (default: $OPENAI_BASE_URL). "
+                      "$OPENAI_API_KEY, where set, is sent to it; else the caller's key is passed on");
+  command->add_option("--encoder-threads", arguments.server.encoder_threads, "Lookups by meaning at a time")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--io-threads", arguments.server.io_threads, "Threads that run the sockets")->check(CLI::Range(1, 256))->capture_default_str();
+  command->add_option("--max-body-bytes", arguments.server.max_body_bytes, "Larger requests get 413, e.g. 8MB")
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("8MB");
+  command
+      ->add_option_function<std::string>(
+          "--expiry",
+          [](const std::string& name) { arguments.cache.expiry = name == "sliding" ? Expiry::sliding : Expiry::absolute; },
+          "absolute: --ttl counts from storing; sliding: from the last hit")
+      ->check(CLI::IsMember({"absolute", "sliding"}))
+      ->type_name("NAME");
+  add_cache_options(*command, arguments.cache);
+  command->footer(
+      "Examples:\n"
+      "  sosie serve\n"
+      "  sosie serve --listen 127.0.0.1:9000 --data /var/lib/sosie --upstream http://127.0.0.1:11434/v1 --ttl 7d");
+  command->callback([&run] { run = [] { return run_serve(arguments); }; });
+}
+
+}  // namespace sosie::app
