@@ -1,0 +1,190 @@
+#include "net/connection.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/write.hpp>
+#include <string>
+#include <vector>
+
+#include "net/event.h"
+
+namespace sosie::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+/// A lookup that may be left behind: the system's resolver cannot be interrupted.
+struct Resolution {
+  explicit Resolution(const asio::any_io_executor& executor) : resolver(executor), done(executor) {}
+  tcp::resolver resolver;
+  Event done;
+  error_code failure;
+  std::vector<tcp::endpoint> endpoints;
+};
+
+Task<Result<std::vector<tcp::endpoint>>> resolve(asio::any_io_executor executor, std::string host, std::uint16_t port,
+                                                 SteadyTime deadline) {
+  error_code not_an_address;
+  const auto address = asio::ip::make_address(host, not_an_address);
+  if (!not_an_address) {
+    std::vector<tcp::endpoint> one{tcp::endpoint(address, port)};
+    co_return one;
+  }
+  auto state = std::make_shared<Resolution>(executor);
+  state->resolver.async_resolve(host, std::to_string(port), tcp::resolver::numeric_service,
+                                [state](const error_code& failure, const tcp::resolver::results_type& found) {
+                                  state->failure = failure;
+                                  for (const auto& each : found) state->endpoints.push_back(each.endpoint());
+                                  state->done.set();
+                                });
+  const bool in_time = co_await state->done.wait(deadline);
+  if (!in_time) {
+    state->resolver.cancel();
+    co_return Error{ErrorCode::deadline_exceeded, "the name of the upstream could not be resolved in time"};
+  }
+  if (state->failure || state->endpoints.empty())
+    co_return Error{ErrorCode::unavailable, "the name of the upstream cannot be resolved: " + state->failure.message()};
+  co_return std::move(state->endpoints);
+}
+
+}  // namespace
+
+/// Closes the connection at the deadline, unless it goes out of scope before.
+class Connection::Alarm {
+ public:
+  Alarm(Connection& connection, SteadyTime deadline) : connection_(connection) {
+    const unsigned round = ++connection.round_;
+    connection.timer_.expires_at(deadline);
+    connection.timer_.async_wait([weak = connection.weak_from_this(), round](const error_code& aborted) {
+      const auto self = weak.lock();
+      if (aborted || !self || self->round_ != round) return;
+      self->timed_out_ = true;
+      error_code ignored;
+      self->socket_.close(ignored);
+    });
+  }
+  ~Alarm() {
+    ++connection_.round_;
+    connection_.timer_.cancel();
+  }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+
+ private:
+  Connection& connection_;
+};
+
+asio::ssl::context Connection::make_tls_context() {
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  error_code ignored;  // Without a store every handshake fails, and says so.
+  context.set_default_verify_paths(ignored);
+  context.set_verify_mode(asio::ssl::verify_peer, ignored);
+  return context;
+}
+
+Connection::Connection(const asio::any_io_executor& executor, asio::ssl::context* tls) : socket_(executor), timer_(executor) {
+  if (tls) tls_.emplace(socket_, *tls);
+}
+
+Task<Result<std::shared_ptr<Connection>>> Connection::open(asio::any_io_executor executor, BaseUrl url,
+                                                           asio::ssl::context& tls, SteadyTime deadline) {
+  auto endpoints = co_await resolve(executor, url.host, url.port, deadline);
+  if (!endpoints) co_return endpoints.error();
+  Error last{ErrorCode::unavailable, "the upstream has no address"};
+  for (std::size_t i = 0; i < endpoints->size(); ++i) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= deadline) break;
+    // A dead address must leave time for the others.
+    const SteadyTime share = now + (deadline - now) / static_cast<long>(endpoints->size() - i);
+    auto connection = std::make_shared<Connection>(executor, url.tls ? &tls : nullptr);
+    auto connected = co_await connection->connect((*endpoints)[i], share);
+    if (connected && url.tls) connected = co_await connection->handshake(url.host, deadline);
+    if (connected) co_return connection;
+    last = connected.error();
+  }
+  co_return last;
+}
+
+Task<Result<void>> Connection::connect(tcp::endpoint endpoint, SteadyTime deadline) {
+  const Alarm alarm(*this, deadline);
+  auto [failure] = co_await socket_.async_connect(endpoint, as_values);
+  if (failure) co_return fail(failure, "connecting to the upstream");
+  error_code ignored;
+  socket_.set_option(tcp::no_delay(true), ignored);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Connection::handshake(std::string host, SteadyTime deadline) {
+  const Alarm alarm(*this, deadline);
+  error_code failure;
+  asio::ip::make_address(host, failure);
+  const bool is_name = static_cast<bool>(failure);
+  if (is_name && SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str()) != 1)
+    co_return Error{ErrorCode::internal, "cannot set the server's name for TLS"};
+  tls_->set_verify_callback(asio::ssl::host_name_verification(host), failure);
+  auto [broken] = co_await tls_->async_handshake(asio::ssl::stream_base::client, as_values);
+  if (broken) co_return fail(broken, "TLS handshake with the upstream");
+  co_return Result<void>();
+}
+
+Task<Result<std::size_t>> Connection::read(std::span<char> into, SteadyTime deadline) {
+  const Alarm alarm(*this, deadline);
+  const auto buffer = asio::buffer(into.data(), into.size());
+  error_code failure;
+  std::size_t count = 0;
+  if (tls_) {
+    std::tie(failure, count) = co_await tls_->async_read_some(buffer, as_values);
+  } else {
+    std::tie(failure, count) = co_await socket_.async_read_some(buffer, as_values);
+  }
+  // A TLS stream cut without its close message may be an attacker's cut: an error, not an end.
+  if (failure == asio::error::eof) co_return std::size_t{0};
+  if (failure) co_return fail(failure, "reading from the upstream");
+  co_return count;
+}
+
+Task<Result<void>> Connection::write(std::string_view head, std::string_view body, SteadyTime deadline) {
+  const Alarm alarm(*this, deadline);
+  const std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
+  error_code failure;
+  std::size_t count = 0;
+  if (tls_) {
+    std::tie(failure, count) = co_await asio::async_write(*tls_, buffers, as_values);
+  } else {
+    std::tie(failure, count) = co_await asio::async_write(socket_, buffers, as_values);
+  }
+  if (failure) co_return fail(failure, "writing to the upstream");
+  co_return Result<void>();
+}
+
+bool Connection::reusable() noexcept {
+  if (closed_ || !socket_.is_open()) return false;
+  // Nothing may be readable on an idle connection: not an end, and not bytes that nobody asked for.
+  char byte;
+  const auto count = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void Connection::close() noexcept {
+  closed_ = true;
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+Error Connection::fail(const error_code& failure, std::string_view doing) {
+  const bool was_closed = closed_;
+  close();
+  if (timed_out_) return {ErrorCode::deadline_exceeded, std::string(doing) + " took too long"};
+  if (was_closed) return {ErrorCode::cancelled, std::string(doing) + " was cancelled"};
+  return {ErrorCode::unavailable, std::string(doing) + " failed: " + failure.message()};
+}
+
+}  // namespace sosie::net

@@ -1,0 +1,180 @@
+#include "net/http_client.h"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "net/connection.h"
+#include "net/http_parser.h"
+
+namespace sosie::net {
+namespace {
+
+constexpr std::uint32_t kMaxHeaderBytes = 64 << 10;
+constexpr std::size_t kReadBytes = 16 << 10;
+
+ClientError to_client_error(Error error, ClientFailure otherwise) {
+  const ClientFailure kind = error.code == ErrorCode::deadline_exceeded ? ClientFailure::timeout
+                             : error.code == ErrorCode::cancelled       ? ClientFailure::cancelled
+                                                                        : otherwise;
+  return {kind, std::move(error)};
+}
+
+ClientError parse_error(Parse state) {
+  if (state == Parse::body_too_large)
+    return {ClientFailure::too_large, {ErrorCode::resource_exhausted, "the upstream's answer is larger than allowed"}};
+  return {ClientFailure::malformed, {ErrorCode::unavailable, "the upstream's answer is not valid HTTP"}};
+}
+
+ClientError cancelled() { return {ClientFailure::cancelled, {ErrorCode::cancelled, "the server is shutting down"}}; }
+
+}  // namespace
+
+struct HttpClient::Impl {
+  struct Idle {
+    std::shared_ptr<Connection> connection;
+    SteadyTime since;
+  };
+
+  boost::asio::any_io_executor executor;
+  BaseUrl url;
+  HttpClientOptions options;
+  boost::asio::ssl::context tls;
+  std::deque<Idle> idle;  // oldest first
+  std::set<std::shared_ptr<Connection>> busy;
+  bool is_cancelled = false;
+
+  std::shared_ptr<Connection> take_idle() {
+    const auto now = std::chrono::steady_clock::now();
+    while (!idle.empty()) {
+      Idle newest = std::move(idle.back());
+      idle.pop_back();
+      if (now - newest.since < options.max_idle_time && newest.connection->reusable()) return newest.connection;
+      newest.connection->close();
+    }
+    return nullptr;
+  }
+
+  void release(const std::shared_ptr<Connection>& connection, bool keep) {
+    busy.erase(connection);
+    if (!keep || is_cancelled) {
+      connection->close();
+      return;
+    }
+    idle.push_back({connection, std::chrono::steady_clock::now()});
+    if (idle.size() > options.max_idle_connections) {
+      idle.front().connection->close();
+      idle.pop_front();
+    }
+  }
+};
+
+/// Owns a busy connection: gives it back where the answer came to its end, else closes it.
+struct ClientResponse::State {
+  State(HttpClient::Impl& the_client, std::shared_ptr<Connection> the_connection, bool no_body, SteadyTime the_deadline)
+      : client(the_client),
+        connection(std::move(the_connection)),
+        parser(kMaxHeaderBytes, the_client.options.max_response_bytes, no_body),
+        deadline(the_deadline) {
+    client.busy.insert(connection);
+  }
+  ~State() { client.release(connection, complete && buffer.empty() && parser.keep_alive()); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  HttpClient::Impl& client;
+  std::shared_ptr<Connection> connection;
+  ResponseParser parser;
+  SteadyTime deadline;
+  std::string buffer;  // bytes read and not yet parsed
+  bool got_bytes = false;
+  bool complete = false;
+
+  /// Reads once and parses. Unset: all is well.
+  Task<std::optional<ClientError>> advance(SteadyTime until) {
+    const std::size_t had = buffer.size();
+    buffer.resize(had + kReadBytes);
+    auto count = co_await connection->read(std::span(buffer).subspan(had), std::min(until, deadline));
+    if (!count) {
+      buffer.resize(had);
+      co_return to_client_error(count.error(), ClientFailure::cut);
+    }
+    buffer.resize(had + *count);
+    if (*count == 0) {
+      if (parser.end() != Parse::done)
+        co_return ClientError{ClientFailure::cut, {ErrorCode::unavailable, "the upstream ended its answer in the middle"}};
+      complete = true;
+      co_return std::nullopt;
+    }
+    got_bytes = true;
+    const Fed fed = parser.feed(buffer);
+    buffer.erase(0, fed.consumed);
+    if (fed.state == Parse::done) {
+      complete = true;
+    } else if (fed.state != Parse::need_more) {
+      co_return parse_error(fed.state);
+    }
+    co_return std::nullopt;
+  }
+};
+
+ClientResponse::ClientResponse(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ClientResponse::ClientResponse(ClientResponse&&) noexcept = default;
+ClientResponse& ClientResponse::operator=(ClientResponse&&) noexcept = default;
+ClientResponse::~ClientResponse() = default;
+
+int ClientResponse::status() const noexcept { return state_->parser.status(); }
+const HeaderList& ClientResponse::headers() const noexcept { return state_->parser.headers(); }
+
+Task<ClientResult<std::string>> ClientResponse::read() {
+  State& state = *state_;
+  while (state.parser.body().empty() && !state.complete) {
+    auto failure = co_await state.advance(after(state.client.options.idle_timeout));
+    if (failure) co_return std::move(*failure);
+  }
+  co_return std::exchange(state.parser.body(), std::string());
+}
+
+HttpClient::HttpClient(boost::asio::any_io_executor executor, BaseUrl url, HttpClientOptions options)
+    : impl_(new Impl{std::move(executor), std::move(url), options, Connection::make_tls_context(), {}, {}}) {}
+HttpClient::~HttpClient() = default;
+
+Task<ClientResult<ClientResponse>> HttpClient::send(ClientRequest request) {
+  Impl& impl = *impl_;
+  const SteadyTime deadline = after(impl.options.total_timeout);
+  std::string head = request.method + " " + impl.url.path + request.target + " HTTP/1.1\r\nHost: " + impl.url.authority() + "\r\n";
+  if (!request.body.empty() || request.method == "POST")
+    head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  head += request.headers + "\r\n";
+
+  for (;;) {
+    if (impl.is_cancelled) co_return cancelled();
+    auto connection = impl.take_idle();
+    const bool kept = connection != nullptr;
+    if (!kept) {
+      auto opened = co_await Connection::open(impl.executor, impl.url, impl.tls, std::min(after(impl.options.connect_timeout), deadline));
+      if (!opened) co_return to_client_error(opened.error(), ClientFailure::connect);
+      connection = *opened;
+      if (impl.is_cancelled) co_return cancelled();
+    }
+    auto state = std::make_unique<ClientResponse::State>(impl, connection, request.method == "HEAD", deadline);
+    auto written = co_await connection->write(head, request.body, std::min(after(impl.options.idle_timeout), deadline));
+    std::optional<ClientError> failure;
+    if (!written) failure = to_client_error(written.error(), ClientFailure::cut);
+    const SteadyTime first_byte = after(impl.options.first_byte_timeout);
+    while (!failure && !state->parser.header_done()) failure = co_await state->advance(first_byte);
+    if (!failure) co_return ClientResponse(std::move(state));
+    const bool closed_while_idle = kept && !state->got_bytes && failure->kind == ClientFailure::cut;
+    if (!closed_while_idle) co_return std::move(*failure);
+  }
+}
+
+void HttpClient::cancel() {
+  impl_->is_cancelled = true;
+  for (const auto& connection : impl_->busy) connection->close();
+  for (const auto& each : impl_->idle) each.connection->close();
+}
+
+}  // namespace sosie::net

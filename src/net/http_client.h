@@ -1,0 +1,87 @@
+// http_client.h: an HTTP/1.1 client of one server, with kept connections and answers read piece by piece.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/http_message.h"
+#include "net/task.h"
+#include "net/url.h"
+#include "sosie/result.h"
+
+namespace sosie::net {
+
+struct HttpClientOptions {
+  Milliseconds connect_timeout{5'000};
+  Milliseconds first_byte_timeout{120'000};  ///< From the request written to the answer's headers.
+  Milliseconds idle_timeout{60'000};         ///< Between two reads, and for writing the request.
+  Milliseconds total_timeout{600'000};
+  std::uint64_t max_response_bytes = 32 << 20;
+  std::size_t max_idle_connections = 32;
+  Milliseconds max_idle_time{15'000};  ///< Shorter than servers keep idle connections, so that none is found dead.
+};
+
+/// What went wrong, for counting; the message is in the error.
+enum class ClientFailure { connect, timeout, cut, malformed, too_large, cancelled };
+
+struct ClientError {
+  ClientFailure kind;
+  Error error;
+};
+
+/// Either a `T`, or a `ClientError`.
+template <class T>
+using ClientResult = std::variant<T, ClientError>;
+
+struct ClientRequest {
+  std::string method = "GET";
+  std::string target;   ///< Path and query below the base URL's path, e.g. "/chat/completions".
+  std::string headers;  ///< Lines, each ending in CRLF; without Host, Content-Length and Connection.
+  std::string body;
+};
+
+class HttpClient;
+
+/// An answer whose headers have arrived. Movable; destroyed before its end, it closes its connection.
+class ClientResponse {
+ public:
+  ClientResponse(ClientResponse&&) noexcept;
+  ClientResponse& operator=(ClientResponse&&) noexcept;
+  ~ClientResponse();
+
+  int status() const noexcept;
+  const HeaderList& headers() const noexcept;
+
+  /// The next piece of the body, empty at its end. Whoever saw the end has the whole body, as its length or chunks say.
+  Task<ClientResult<std::string>> read();
+
+ private:
+  friend class HttpClient;
+  struct State;
+  explicit ClientResponse(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Thread-safety: none; lives on its executor's thread and outlives its tasks and their answers.
+class HttpClient {
+ public:
+  HttpClient(boost::asio::any_io_executor executor, BaseUrl url, HttpClientOptions options);
+  ~HttpClient();
+
+  /// Sends, and waits for the headers of the answer. A kept connection that turns out to be dead before any byte of the
+  /// answer is replaced once: the server closed it while it was idle.
+  Task<ClientResult<ClientResponse>> send(ClientRequest request);
+
+  /// Ends every call under way, and refuses new ones.
+  void cancel();
+
+ private:
+  friend class ClientResponse;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sosie::net

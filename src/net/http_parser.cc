@@ -1,0 +1,203 @@
+#include "net/http_parser.h"
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <optional>
+
+namespace sosie::net {
+namespace {
+
+namespace http = boost::beast::http;
+using boost::beast::string_view;
+using boost::system::error_code;
+
+std::string_view to_std(string_view text) { return {text.data(), text.size()}; }
+
+/// What both directions share: fields, and a body that is counted here because Beast's own limit answers too late.
+template <bool is_request>
+class Reader : public http::basic_parser<is_request> {
+ public:
+  Reader(HeaderList& headers, std::string& body, std::uint32_t max_header_bytes, std::uint64_t max_body_bytes)
+      : headers_(headers), body_(body), max_body_bytes_(max_body_bytes) {
+    this->eager(true);
+    this->header_limit(max_header_bytes);
+    this->body_limit(boost::none);
+  }
+
+  Fed feed(std::string_view bytes) {
+    error_code failure;
+    const std::size_t consumed = this->put(boost::asio::const_buffer(bytes.data(), bytes.size()), failure);
+    return {consumed, state(failure)};
+  }
+
+  Parse state(const error_code& failure) const {
+    if (failure == http::error::need_more) return Parse::need_more;
+    if (failure == http::error::header_limit) return Parse::header_too_large;
+    if (failure == http::error::body_limit) return Parse::body_too_large;
+    if (failure) return Parse::malformed;
+    return this->is_done() ? Parse::done : Parse::need_more;
+  }
+
+ private:
+  void on_request_impl(http::verb, string_view, string_view, int, error_code&) override {}
+  void on_response_impl(int, string_view, int, error_code&) override {}
+
+  void on_field_impl(http::field, string_view name, string_view value, error_code&) override {
+    if (!this->is_header_done()) headers_.add(to_std(name), to_std(value));  // Trailers are dropped.
+  }
+
+  void on_header_impl(error_code&) override {}
+
+  void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code& failure) override {
+    if (!length) return;
+    if (*length > max_body_bytes_) {
+      failure = http::error::body_limit;
+      return;
+    }
+    // A promised length is believed only so far: memory follows the bytes.
+    if constexpr (is_request) body_.reserve(std::min<std::uint64_t>(*length, 64 << 10) + kBodyPadding);
+  }
+
+  std::size_t on_body_impl(string_view piece, error_code& failure) override {
+    if (piece.size() > max_body_bytes_ - seen_) {
+      failure = http::error::body_limit;
+      return 0;
+    }
+    seen_ += piece.size();
+    body_.append(piece.data(), piece.size());
+    return piece.size();
+  }
+
+  void on_chunk_header_impl(std::uint64_t size, string_view, error_code& failure) override {
+    if (size > max_body_bytes_ - seen_) failure = http::error::body_limit;
+  }
+
+  std::size_t on_chunk_body_impl(std::uint64_t, string_view piece, error_code& failure) override {
+    return on_body_impl(piece, failure);
+  }
+
+  void on_finish_impl(error_code&) override {
+    if constexpr (is_request) body_.reserve(body_.size() + kBodyPadding);
+  }
+
+  HeaderList& headers_;
+  std::string& body_;
+  const std::uint64_t max_body_bytes_;
+  std::uint64_t seen_ = 0;
+};
+
+class RequestReader final : public Reader<true> {
+ public:
+  RequestReader(Request& into, std::uint32_t max_header_bytes, std::uint64_t max_body_bytes)
+      : Reader(into.headers, into.body, max_header_bytes, max_body_bytes), into_(into) {}
+
+ private:
+  void on_request_impl(http::verb, string_view method, string_view target, int version, error_code& failure) override {
+    if (version != 11 && version != 10) {
+      failure = http::error::bad_version;
+      return;
+    }
+    into_.method.assign(method.data(), method.size());
+    into_.target.assign(target.data(), target.size());
+  }
+  Request& into_;
+};
+
+class ResponseReader final : public Reader<false> {
+ public:
+  using Reader::Reader;
+  int status = 0;
+
+ private:
+  void on_response_impl(int code, string_view, int, error_code&) override { status = code; }
+};
+
+}  // namespace
+
+class RequestParser::Impl {
+ public:
+  std::uint32_t max_header_bytes;
+  std::uint64_t max_body_bytes;
+  Request* request = nullptr;
+  std::optional<RequestReader> reader;
+};
+
+RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes)
+    : impl_(new Impl{max_header_bytes, max_body_bytes}) {}
+RequestParser::~RequestParser() = default;
+
+void RequestParser::start(Request& into) {
+  into.method.clear();
+  into.target.clear();
+  into.headers.clear();
+  into.body.clear();
+  into.keep_alive = false;
+  impl_->request = &into;
+  impl_->reader.emplace(into, impl_->max_header_bytes, impl_->max_body_bytes);
+}
+
+Fed RequestParser::feed(std::string_view bytes) {
+  const Fed fed = impl_->reader->feed(bytes);
+  if (fed.state == Parse::done) impl_->request->keep_alive = impl_->reader->keep_alive();
+  return fed;
+}
+
+bool RequestParser::header_done() const noexcept { return impl_->reader->is_header_done(); }
+
+bool RequestParser::expects_continue() const noexcept {
+  const auto expect = impl_->request->headers.find("expect");
+  return expect && same_name(*expect, "100-continue");
+}
+
+class ResponseParser::Impl {
+ public:
+  std::uint32_t max_header_bytes;
+  std::uint64_t max_body_bytes;
+  bool no_body;
+  HeaderList headers;
+  std::string body;
+  std::optional<ResponseReader> reader;
+
+  void restart() {
+    headers.clear();
+    body.clear();
+    reader.emplace(headers, body, max_header_bytes, max_body_bytes);
+    if (no_body) reader->skip(true);
+  }
+};
+
+ResponseParser::ResponseParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes, bool no_body)
+    : impl_(new Impl{max_header_bytes, max_body_bytes, no_body}) {
+  impl_->restart();
+}
+ResponseParser::~ResponseParser() = default;
+
+Fed ResponseParser::feed(std::string_view bytes) {
+  Fed total;
+  for (;;) {
+    const Fed fed = impl_->reader->feed(bytes.substr(total.consumed));
+    total = {total.consumed + fed.consumed, fed.state};
+    const bool interim = fed.state == Parse::done && impl_->reader->status >= 100 && impl_->reader->status < 200;
+    if (!interim) return total;
+    if (impl_->reader->status == 101) return {total.consumed, Parse::malformed};  // Nobody asked for an upgrade.
+    impl_->restart();
+    if (total.consumed == bytes.size()) return {total.consumed, Parse::need_more};
+  }
+}
+
+Parse ResponseParser::end() {
+  if (!impl_->reader->got_some()) return Parse::malformed;
+  if (impl_->reader->is_done()) return Parse::done;
+  error_code failure;
+  impl_->reader->put_eof(failure);
+  return failure ? Parse::malformed : Parse::done;
+}
+
+bool ResponseParser::header_done() const noexcept { return impl_->reader->is_header_done(); }
+int ResponseParser::status() const noexcept { return impl_->reader->status; }
+const HeaderList& ResponseParser::headers() const noexcept { return impl_->headers; }
+bool ResponseParser::keep_alive() const noexcept { return impl_->reader->keep_alive(); }
+std::string& ResponseParser::body() noexcept { return impl_->body; }
+
+}  // namespace sosie::net

@@ -1,0 +1,231 @@
+#include "net/http_server.h"
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
+#include <ctime>
+#include <exception>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/log.h"
+#include "net/http_session.h"
+
+namespace sosie::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr Milliseconds kTick{100};
+constexpr Milliseconds kAcceptPause{100};  // when the process has no file descriptor left
+
+Error listen_error(const error_code& failure, const HttpServerOptions& options) {
+  const std::string where = options.address + ":" + std::to_string(options.port);
+  if (failure == asio::error::address_in_use)
+    return {ErrorCode::unavailable, "cannot listen on " + where + ": the port is in use; choose another, or 0 for any free one"};
+  if (failure == asio::error::access_denied)
+    return {ErrorCode::permission_denied, "cannot listen on " + where + ": not permitted; choose a port above 1023"};
+  return {ErrorCode::unavailable, "cannot listen on " + where + ": " + failure.message()};
+}
+
+}  // namespace
+
+class HttpServer::Impl {
+ public:
+  /// A thread, its sessions and their handler. Everything but `context` is touched by that thread only.
+  struct Loop {
+    asio::io_context context{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+    asio::steady_timer ticker{context};
+    std::unique_ptr<Handler> handler;
+    std::list<std::shared_ptr<HttpSession>> sessions;
+    std::string date_line;
+    std::time_t date_second = 0;
+    bool draining = false;
+    std::thread thread;
+  };
+
+  explicit Impl(HttpServerOptions given) : options(std::move(given)) {
+    for (std::size_t i = 0; i < options.io_threads; ++i) loops.push_back(std::make_unique<Loop>());
+    acceptor.emplace(loops[0]->context);
+    pause.emplace(loops[0]->context);
+  }
+
+  Result<void> listen() {
+    error_code failure;
+    const auto address = asio::ip::make_address(options.address, failure);
+    if (failure)
+      return Error{ErrorCode::invalid_argument, "listen address \"" + options.address + "\" is not an IP address; for example 127.0.0.1"};
+    const tcp::endpoint endpoint(address, options.port);
+    acceptor->open(endpoint.protocol(), failure);
+    if (!failure) acceptor->set_option(asio::socket_base::reuse_address(true), failure);
+    if (!failure) acceptor->bind(endpoint, failure);
+    if (!failure) acceptor->listen(asio::socket_base::max_listen_connections, failure);
+    if (failure) return listen_error(failure, options);
+    port = acceptor->local_endpoint(failure).port();
+    return {};
+  }
+
+  void run(const HandlerFactory& factory) {
+    for (auto& loop : loops) {
+      loop->handler = factory(loop->context.get_executor());
+      tick(*loop);
+    }
+    accept();
+    for (auto& loop : loops) loop->thread = std::thread([&context = loop->context] { context.run(); });
+  }
+
+  void accept() {
+    Loop& loop = *loops[next_loop++ % loops.size()];
+    acceptor->async_accept(loop.context, [this, &loop](const error_code& failure, tcp::socket socket) {
+      if (failure == asio::error::operation_aborted || !acceptor->is_open()) return;
+      if (failure) {
+        pause->expires_after(kAcceptPause);
+        pause->async_wait([this](const error_code& aborted) {
+          if (!aborted && acceptor->is_open()) accept();
+        });
+        return;
+      }
+      if (open.load(std::memory_order_relaxed) < options.max_connections) {
+        open.fetch_add(1, std::memory_order_relaxed);
+        asio::dispatch(loop.context, [this, &loop, socket = std::move(socket)]() mutable { serve(loop, std::move(socket)); });
+      }
+      accept();
+    });
+  }
+
+  void serve(Loop& loop, tcp::socket socket) {
+    auto session = std::make_shared<HttpSession>(std::move(socket), options, *loop.handler, loop.date_line);
+    loop.sessions.push_front(session);
+    const auto place = loop.sessions.begin();
+    if (loop.draining) session->drain();
+    // The list owns the session until its coroutine is over.
+    asio::co_spawn(loop.context, session->run(), [this, &loop, place](std::exception_ptr thrown) {
+      if (thrown) base::log_error("a connection was dropped: its handler failed against its promise; please report it");
+      loop.sessions.erase(place);
+      {
+        const std::lock_guard lock(mutex);
+        open.fetch_sub(1, std::memory_order_relaxed);
+      }
+      closed.notify_all();
+    });
+  }
+
+  void tick(Loop& loop) {
+    set_date(loop);
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& session : loop.sessions) session->expire(now);
+    loop.ticker.expires_after(kTick);
+    loop.ticker.async_wait([this, &loop](const error_code& aborted) {
+      if (!aborted) tick(loop);
+    });
+  }
+
+  static void set_date(Loop& loop) {
+    const std::time_t now = std::time(nullptr);
+    if (now == loop.date_second) return;
+    loop.date_second = now;
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    char text[64];
+    const std::size_t size = std::strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+    loop.date_line.assign(text, size);
+  }
+
+  void drain() {
+    asio::post(loops[0]->context, [this] {
+      error_code ignored;
+      acceptor->close(ignored);
+    });
+    for (auto& loop : loops)
+      asio::post(loop->context, [&loop = *loop] {
+        loop.draining = true;
+        // `cancel` inside only closes the socket; the coroutine ends, and the list changes, later.
+        for (const auto& session : loop.sessions) session->drain();
+      });
+  }
+
+  void stop(Milliseconds grace) {
+    if (stopped) return;
+    stopped = true;
+    drain();
+    const auto deadline = after(grace);
+    {
+      std::unique_lock lock(mutex);
+      closed.wait_until(lock, deadline, [this] { return hurried || open.load() == 0; });
+    }
+    for (auto& loop : loops)
+      asio::post(loop->context, [&loop = *loop] {
+        loop.handler->cancel();
+        for (const auto& session : loop.sessions) session->cancel();
+      });
+    {
+      std::unique_lock lock(mutex);
+      closed.wait_for(lock, kCancelTime, [this] { return open.load() == 0; });
+    }
+    for (auto& loop : loops) {
+      asio::post(loop->context, [&loop = *loop] { loop.ticker.cancel(); });
+      loop->work.reset();
+      if (open.load() != 0) loop->context.stop();
+    }
+    for (auto& loop : loops)
+      if (loop->thread.joinable()) loop->thread.join();
+    if (open.load() != 0) {
+      base::log_error("a request did not end when it was cancelled; please report it");
+      for (auto& loop : loops) static_cast<void>(loop.release());  // Its coroutine may still refer to all of this.
+    }
+  }
+
+  static constexpr Milliseconds kCancelTime{5'000};
+
+  const HttpServerOptions options;
+  std::vector<std::unique_ptr<Loop>> loops;
+  std::optional<tcp::acceptor> acceptor;
+  std::optional<asio::steady_timer> pause;
+  std::size_t next_loop = 0;
+  std::uint16_t port = 0;
+
+  std::atomic<std::size_t> open{0};
+  std::mutex mutex;  // guards hurried, and the waits for open
+  std::condition_variable closed;
+  bool hurried = false;
+  bool stopped = false;
+};
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+HttpServer::~HttpServer() { stop(Milliseconds{0}); }
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options, HandlerFactory factory) {
+  if (options.io_threads == 0) return Error{ErrorCode::invalid_argument, "io_threads must be at least 1"};
+  auto impl = std::make_unique<Impl>(std::move(options));
+  if (auto listening = impl->listen(); !listening) return listening.error();
+  impl->run(factory);
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+std::uint16_t HttpServer::port() const noexcept { return impl_->port; }
+std::size_t HttpServer::connections() const noexcept { return impl_->open.load(); }
+void HttpServer::drain() { impl_->drain(); }
+void HttpServer::stop(Milliseconds grace) { impl_->stop(grace); }
+
+void HttpServer::hurry() noexcept {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->hurried = true;
+  }
+  impl_->closed.notify_all();
+}
+
+}  // namespace sosie::net

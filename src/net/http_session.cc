@@ -1,0 +1,236 @@
+#include "net/http_session.h"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <charconv>
+#include <cstring>
+
+namespace sosie::net {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr std::size_t kFirstBuffer = 8 << 10;
+// After a refusal the client may still be sending; reading on for a while lets it see the answer instead of a reset.
+constexpr std::size_t kLingerBytes = 16 << 20;
+constexpr Milliseconds kLingerTime{2'000};
+
+void append_number(std::string& out, std::uint64_t number, int base) {
+  std::array<char, 24> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, base).ptr;
+  out.append(digits.data(), end);
+}
+
+int refusal_status(Parse state) {
+  switch (state) {
+    case Parse::header_too_large: return 431;
+    case Parse::body_too_large: return 413;
+    default: return 400;
+  }
+}
+
+}  // namespace
+
+HttpSession::HttpSession(asio::ip::tcp::socket socket, const HttpServerOptions& options, Handler& handler,
+                         const std::string& date_line)
+    : socket_(std::move(socket)),
+      options_(options),
+      handler_(handler),
+      date_line_(date_line),
+      parser_(options.max_header_bytes, options.max_body_bytes),
+      buffer_(kFirstBuffer) {
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
+}
+
+void HttpSession::enter(Phase phase, Milliseconds allowed) {
+  phase_ = phase;
+  deadline_ = after(allowed);
+}
+
+void HttpSession::expire(SteadyTime now) {
+  if (now < deadline_) return;
+  deadline_ = SteadyTime::max();
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void HttpSession::drain() {
+  draining_ = true;
+  if (phase_ == Phase::idle && begin_ == end_) cancel();
+}
+
+void HttpSession::cancel() {
+  broken_ = true;
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+Task<void> HttpSession::run() {
+  for (;;) {
+    const bool complete = co_await read_request();
+    if (!complete) break;
+    answered_ = chunked_ = false;
+    phase_ = Phase::handling;
+    deadline_ = SteadyTime::max();
+    co_await handler_.handle(*this);
+    if (broken_ || !answered_ || chunked_ || !request_.keep_alive || draining_) break;
+  }
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  socket_.close(ignored);
+}
+
+Task<bool> HttpSession::read_request() {
+  parser_.start(request_);
+  enter(Phase::idle, options_.idle_timeout);
+  bool told_to_continue = false;
+  for (;;) {
+    if (begin_ != end_) {
+      if (phase_ == Phase::idle) enter(Phase::header, options_.header_timeout);
+      const Fed fed = parser_.feed({buffer_.data() + begin_, end_ - begin_});
+      begin_ += fed.consumed;
+      if (fed.state == Parse::done) co_return true;
+      if (fed.state != Parse::need_more) {
+        co_await refuse(refusal_status(fed.state));
+        co_return false;
+      }
+      if (parser_.header_done() && phase_ == Phase::header) enter(Phase::body, options_.body_timeout);
+    }
+    if (phase_ == Phase::body && !told_to_continue && parser_.expects_continue()) {
+      told_to_continue = true;
+      const bool sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
+      if (!sent) co_return false;
+      enter(Phase::body, options_.body_timeout);
+    }
+    if (begin_ == end_) {
+      begin_ = end_ = 0;
+    } else if (begin_ != 0) {
+      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    if (end_ == buffer_.size()) buffer_.resize(buffer_.size() * 2);  // Bounded: the parser refuses longer headers.
+    auto [failure, count] =
+        co_await socket_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), as_values);
+    end_ += count;
+    if (!failure) continue;
+    const bool late = failure == asio::error::operation_aborted && !broken_ && phase_ != Phase::idle;
+    if (late) co_await refuse(408);
+    co_return false;
+  }
+}
+
+Task<void> HttpSession::refuse(int status) {
+  request_.keep_alive = false;
+  answered_ = chunked_ = false;
+  Reply reply = handler_.refusal(status, request_.target);
+  const bool sent = co_await respond(std::move(reply));
+  if (sent) co_await linger();
+}
+
+Task<void> HttpSession::linger() {
+  error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  enter(Phase::closing, kLingerTime);
+  buffer_.resize(std::max<std::size_t>(buffer_.size(), 64 << 10));
+  std::size_t seen = 0;
+  while (seen < kLingerBytes) {
+    auto [failure, count] = co_await socket_.async_read_some(asio::buffer(buffer_), as_values);
+    if (failure) break;
+    seen += count;
+  }
+}
+
+Task<bool> HttpSession::respond(Reply reply) {
+  if (broken_ || answered_) co_return false;
+  answered_ = true;
+  render_head(reply, false, reply.body.size() + reply.tail.size());
+  if (!sends_body()) {
+    const bool sent = co_await send(head_, {}, {});
+    co_return sent;
+  }
+  const bool sent = co_await send(head_, reply.body, reply.tail);
+  co_return sent;
+}
+
+Task<bool> HttpSession::begin(Reply head) {
+  if (broken_ || answered_) co_return false;
+  answered_ = chunked_ = true;
+  render_head(head, true, 0);
+  const std::size_t size = head.body.size() + head.tail.size();
+  if (size == 0) {
+    const bool sent = co_await send(head_, {}, {});
+    co_return sent;
+  }
+  append_number(head_, size, 16);
+  head_.append("\r\n").append(head.body).append(head.tail).append("\r\n");
+  const bool sent = co_await send(head_, {}, {});
+  co_return sent;
+}
+
+Task<bool> HttpSession::write(std::string_view bytes) {
+  if (broken_ || !chunked_) co_return false;
+  if (bytes.empty()) co_return true;  // An empty chunk would be the end.
+  head_.clear();
+  append_number(head_, bytes.size(), 16);
+  head_.append("\r\n");
+  const bool sent = co_await send(head_, bytes, "\r\n");
+  co_return sent;
+}
+
+Task<bool> HttpSession::finish() {
+  if (broken_ || !chunked_) co_return false;
+  chunked_ = false;
+  const bool sent = co_await send("0\r\n\r\n", {}, {});
+  co_return sent;
+}
+
+void HttpSession::render_head(const Reply& reply, bool chunked, std::size_t length) {
+  head_.clear();
+  head_.append("HTTP/1.1 ");
+  append_number(head_, static_cast<std::uint64_t>(reply.status), 10);
+  head_.append(" ").append(reason_phrase(reply.status)).append("\r\n");
+  if (!reply.content_type.empty()) head_.append("Content-Type: ").append(reply.content_type).append("\r\n");
+  if (chunked) {
+    head_.append("Transfer-Encoding: chunked\r\n");
+  } else if (reply.status != 204) {
+    head_.append("Content-Length: ");
+    append_number(head_, length, 10);
+    head_.append("\r\n");
+  }
+  head_.append(date_line_).append(reply.headers);
+  if (!request_.keep_alive || draining_) head_.append("Connection: close\r\n");
+  head_.append("\r\n");
+}
+
+Task<bool> HttpSession::send(std::string_view a, std::string_view b, std::string_view c) {
+  std::array<asio::const_buffer, 3> buffers{asio::buffer(a), asio::buffer(b), asio::buffer(c)};
+  const Phase before = phase_;
+  std::size_t left = a.size() + b.size() + c.size();
+  std::size_t first = 0;
+  while (left != 0 && !broken_) {
+    // Nearly always the kernel takes everything at once, and then there is nothing to wait for.
+    error_code failure;
+    std::size_t sent = socket_.write_some(buffers, failure);
+    left -= sent;
+    for (; sent != 0 && first < buffers.size(); ++first) {
+      const std::size_t part = std::min(sent, buffers[first].size());
+      buffers[first] += part;
+      sent -= part;
+      if (buffers[first].size() != 0) break;
+    }
+    if (failure && failure != asio::error::would_block && failure != asio::error::try_again) broken_ = true;
+    if (left == 0 || broken_) break;
+    enter(Phase::writing, options_.write_timeout);
+    auto [waited] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, as_values);
+    if (waited) broken_ = true;
+  }
+  phase_ = before;
+  deadline_ = SteadyTime::max();
+  co_return !broken_;
+}
+
+}  // namespace sosie::net
