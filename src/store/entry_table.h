@@ -1,0 +1,73 @@
+// entry_table.h: the schema of sosie.db and every statement that writes it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "sosie/cache.h"
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace sosie::store {
+
+/// Milliseconds since 1970; an entry that never expires has kNever.
+inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+/// What is read of an entry when a store opens: everything but its texts.
+struct StoredEntry {
+  std::int64_t row = 0;  ///< Names this version of the entry; a replaced entry gets a new, higher one.
+  EntryId id;
+  std::string scope;
+  base::Digest exact_key{}, partition{};
+  std::size_t dimension = 0;  ///< Floats in the vector.
+  Attributes attributes;
+  std::int64_t created_ms = 0, expires_ms = kNever;
+  std::int64_t sliding_ttl_ms = 0;  ///< 0: does not slide.
+  double cost = 0;
+  std::uint32_t hits = 0;
+  bool has_usage = false;  ///< There is a row of hits and expiry.
+  std::uint64_t prompt_bytes = 0, response_bytes = 0;
+};
+
+/// The tables, over one connection. Thread-safety: one thread at a time.
+class EntryTable {
+ public:
+  /// Opens or creates `file`.
+  ///
+  /// Errors: data_corruption (no SQLite file, damaged, or another program's), unsupported (a newer sosie wrote it; the
+  /// file system has no shared memory for WAL), permission_denied, resource_exhausted, unavailable.
+  static Result<EntryTable> open(const std::filesystem::path& file, Durability durability);
+
+  /// Calls `take` with every entry and its vector, oldest first. Errors: data_corruption (a value breaks the format).
+  using Take = std::function<Result<void>(StoredEntry entry, std::span<const float> vector)>;
+  Result<void> load(const Take& take);
+
+  Result<void> begin();
+  Result<void> commit();
+  void rollback() noexcept;  ///< Does nothing outside a transaction.
+
+  /// The three below belong inside a transaction.
+  Result<void> insert(std::int64_t row, const Entry& entry, const NewEntry& keys);
+  Result<void> remove(std::int64_t row, bool has_attributes, bool has_usage);
+  Result<void> remove_all();
+  Result<void> save_usage(std::int64_t row, std::uint32_t hits, std::int64_t expires_ms);
+
+ private:
+  struct Statements;
+  explicit EntryTable(Connection connection) : connection_(std::make_unique<Connection>(std::move(connection))) {}
+  Result<void> create();
+  Result<void> check(const std::filesystem::path& file);
+  Result<void> prepare();
+
+  std::unique_ptr<Connection> connection_;  // Before the statements: they must go first.
+  std::shared_ptr<Statements> statements_;
+};
+
+}  // namespace sosie::store

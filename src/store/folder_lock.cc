@@ -1,0 +1,70 @@
+#include "store/folder_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace sosie::store {
+namespace {
+
+// The digits in the file, or nothing: the holder may not have written them yet.
+std::string holder(int descriptor) {
+  char text[32];
+  const ssize_t size = ::pread(descriptor, text, sizeof text, 0);
+  std::string digits;
+  for (ssize_t i = 0; i < size && text[i] >= '0' && text[i] <= '9'; ++i) digits += text[i];
+  return digits;
+}
+
+}  // namespace
+
+Error folder_error(int system_errno, std::string_view action, const std::filesystem::path& path) {
+  const std::string what = "cannot " + std::string(action) + " " + path.string() + ": " + std::strerror(system_errno);
+  switch (system_errno) {
+    case EACCES:
+    case EPERM:
+    case EROFS: return {ErrorCode::permission_denied, what + "; check owner, mode and mount, or choose another data folder"};
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return {ErrorCode::resource_exhausted, what + "; free some space"};
+    case EMFILE:
+    case ENFILE: return {ErrorCode::resource_exhausted, what + "; raise the limit of open files (ulimit -n)"};
+    case ENOTDIR:
+    case EEXIST:
+    case EISDIR:
+    case ENAMETOOLONG:
+    case ELOOP: return {ErrorCode::invalid_argument, what + "; choose another data folder"};
+    default: return {ErrorCode::unavailable, what};
+  }
+}
+
+Result<FolderLock> FolderLock::acquire(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "LOCK";
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) return folder_error(errno, "open", path);
+  FolderLock lock(descriptor);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return folder_error(errno, "lock", path);
+    std::string by = holder(descriptor);
+    by = by.empty() ? "another process" : "process " + by;
+    return Error{ErrorCode::unavailable, "the data folder " + folder.string() + " is in use by " + by +
+                                             ": stop it, or choose another data folder"};
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  // The number is for people; on a full disk the lock holds without it.
+  if (::ftruncate(descriptor, 0) == 0) (void)!::pwrite(descriptor, pid.data(), pid.size(), 0);
+  return lock;
+}
+
+FolderLock::FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FolderLock::~FolderLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+}  // namespace sosie::store

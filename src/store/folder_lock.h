@@ -1,0 +1,31 @@
+// folder_lock.h: one process at a time in a data folder.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "sosie/result.h"
+
+namespace sosie::store {
+
+/// Holds the folder from `acquire` until destroyed. The system frees it when the process ends, however it ends.
+class FolderLock {
+ public:
+  /// Locks `folder`/LOCK, which then holds the process id in plain text.
+  ///
+  /// Errors: unavailable (names the holder's process id), permission_denied, resource_exhausted (disk full).
+  static Result<FolderLock> acquire(const std::filesystem::path& folder);
+
+  FolderLock(FolderLock&& other) noexcept;
+  FolderLock& operator=(FolderLock&&) = delete;
+  ~FolderLock();
+
+ private:
+  explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+/// The error of a failed system call on the folder or a file in it.
+Error folder_error(int system_errno, std::string_view action, const std::filesystem::path& path);
+
+}  // namespace sosie::store

@@ -1,0 +1,121 @@
+#include "store/transaction.h"
+
+#include <utility>
+
+namespace sosie::store {
+
+Transaction::~Transaction() {
+  if (table_ != nullptr) table_->rollback();
+}
+
+Result<void> Transaction::begin() { return table_ != nullptr ? table_->begin() : Result<void>(); }
+
+Transaction::Pending& Transaction::pending(index::RowId id) {
+  const auto [found, added] = changes_.try_emplace(id);
+  if (added) found->second.old = residents_.record(id);
+  return found->second;
+}
+
+Result<bool> Transaction::remove(Pending& change) {
+  Record* present = change.fresh != nullptr ? change.fresh.get() : change.old_removed ? nullptr : change.old;
+  if (present == nullptr) return false;
+  if (table_ != nullptr) {
+    if (auto removed = table_->remove(present->row, present->attributes != nullptr, present->has_usage); !removed) {
+      return std::move(removed).error();
+    }
+  }
+  if (change.fresh != nullptr) {
+    bytes_added_ -= change.fresh->bytes;
+    change.fresh.reset();
+  } else {
+    bytes_removed_ += change.old->bytes;
+    change.old_removed = true;
+  }
+  return true;
+}
+
+Result<bool> Transaction::remove(index::RowId id) { return remove(pending(id)); }
+
+Result<void> Transaction::remove_all() {
+  if (table_ != nullptr) {
+    if (auto removed = table_->remove_all(); !removed) return removed;
+  }
+  residents_.for_each([this](Record* record) {
+    changes_.try_emplace(record->id, Pending{.old = record, .old_removed = true});
+    bytes_removed_ += record->bytes;
+  });
+  return {};
+}
+
+Result<void> Transaction::put(std::int64_t row, index::RowId id, std::shared_ptr<const Entry> shared, const NewEntry& keys) {
+  const Entry& entry = *shared;
+  Pending& change = pending(id);
+  if (auto removed = remove(change); !removed) return std::move(removed).error();
+  if (table_ != nullptr) {
+    if (auto inserted = table_->insert(row, entry, keys); !inserted) return inserted;
+  }
+  change.entry = std::move(shared);
+  change.keys = &keys;
+  change.fresh = residents_.make(StoredEntry{
+      .row = row,
+      .id = entry.id,
+      .scope = entry.scope,
+      .exact_key = keys.exact_key,
+      .partition = keys.partition,
+      .dimension = keys.vector.size(),
+      .attributes = entry.attributes,
+      .created_ms = entry.created.time_since_epoch().count(),
+      .expires_ms = entry.expires ? entry.expires->time_since_epoch().count() : kNever,
+      .sliding_ttl_ms = keys.sliding_ttl ? keys.sliding_ttl->count() : 0,
+      .cost = keys.cost,
+      .prompt_bytes = entry.prompt.size(),
+      .response_bytes = entry.response.size(),
+  });
+  bytes_added_ += change.fresh->bytes;
+  return {};
+}
+
+Result<void> Transaction::save_usage(Record& record) {
+  if (table_ == nullptr || changes_.contains(record.id)) return {};
+  auto saved = table_->save_usage(record.row, record.hits.load(std::memory_order_relaxed),
+                                  record.expires_ms.load(std::memory_order_relaxed));
+  // Set even if the commit fails later: then it only costs one needless DELETE.
+  if (saved) record.has_usage = true;
+  return saved;
+}
+
+std::optional<std::size_t> Transaction::dimension(const base::Digest& partition) const {
+  if (const auto resident = residents_.dimension(partition)) return resident;
+  for (const auto& [id, change] : changes_) {
+    if (change.fresh != nullptr && change.fresh->partition_key == partition) return change.keys->vector.size();
+  }
+  return std::nullopt;
+}
+
+Result<void> Transaction::commit() {
+  if (table_ != nullptr) {
+    if (auto committed = table_->commit(); !committed) return committed;
+  }
+  std::vector<Change> changes;
+  std::vector<std::int64_t> gone;
+  changes.reserve(changes_.size());
+  for (auto& [id, pending] : changes_) {
+    if (!pending.old_removed && pending.fresh == nullptr) continue;
+    Change change;
+    if (pending.old_removed) {
+      change.old = pending.old;
+      gone.push_back(pending.old->row);
+    }
+    if (pending.fresh != nullptr) {
+      texts_.insert(pending.fresh->row, std::move(pending.entry));  // Before the entry can be found.
+      change.vector = pending.keys->vector;
+      change.fresh = std::move(pending.fresh);
+    }
+    changes.push_back(std::move(change));
+  }
+  residents_.apply(std::move(changes));
+  for (std::int64_t row : gone) texts_.erase(row);
+  return {};
+}
+
+}  // namespace sosie::store
