@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "store/checksum.h"
+
 namespace sosie::store {
 namespace {
 
@@ -18,6 +20,7 @@ constexpr std::int64_t kFormatVersion = 1;
 
 // The vector stands before the texts, so that loading never walks a long text's overflow pages. Hits and sliding expiry
 // change often and stand in a narrow table of their own. Rows are numbered in the order of writing: inserts append.
+// The two checksums are over id, scope, keys and vector, and over prompt and response: a bad sector must not answer.
 constexpr const char* kCreate = R"(
   CREATE TABLE entries(
     row            INTEGER PRIMARY KEY,
@@ -29,6 +32,8 @@ constexpr const char* kCreate = R"(
     expires_ms     INTEGER,
     sliding_ttl_ms INTEGER,
     cost           REAL NOT NULL,
+    keys_check     INTEGER NOT NULL,
+    texts_check    INTEGER NOT NULL,
     vector         BLOB NOT NULL,
     prompt         BLOB NOT NULL,
     response       BLOB NOT NULL) STRICT;
@@ -62,6 +67,15 @@ void bind_time(Statement& statement, int parameter, std::int64_t ms) {
   } else {
     statement.bind(parameter, ms);
   }
+}
+
+std::string_view as_bytes(const base::Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+std::int64_t keys_check(std::string_view id, std::string_view scope, const base::Digest& exact_key, const base::Digest& partition,
+                        std::string_view vector) {
+  return checksum(vector, checksum(as_bytes(partition), checksum(as_bytes(exact_key), checksum(scope, checksum(id)))));
 }
 
 bool to_digest(std::string_view bytes, base::Digest& digest) {
@@ -133,8 +147,8 @@ Result<void> EntryTable::prepare() {
   const char* sql[] = {
       "BEGIN IMMEDIATE",
       "COMMIT",
-      "INSERT INTO entries(row,id,scope,exact_key,partition,created_ms,expires_ms,sliding_ttl_ms,cost,vector,prompt,response)"
-      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
+      "INSERT INTO entries(row,id,scope,exact_key,partition,created_ms,expires_ms,sliding_ttl_ms,cost,keys_check,"
+      "texts_check,vector,prompt,response) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
       "INSERT INTO attributes(row,name,value) VALUES(?1,?2,?3)",
       "DELETE FROM entries WHERE row=?1",
       "DELETE FROM attributes WHERE row=?1",
@@ -157,8 +171,8 @@ Result<void> EntryTable::prepare() {
 Result<void> EntryTable::load(const Take& take) {
   // Three cursors in the same order, merged.
   auto entries = connection_->prepare(
-      "SELECT row,id,scope,exact_key,partition,created_ms,expires_ms,sliding_ttl_ms,cost,length(prompt),length(response),vector"
-      " FROM entries ORDER BY row");
+      "SELECT row,id,scope,exact_key,partition,created_ms,expires_ms,sliding_ttl_ms,cost,keys_check,vector,length(prompt),"
+      "length(response) FROM entries ORDER BY row");
   if (!entries) return as_corruption(std::move(entries).error());
   auto attributes = connection_->prepare("SELECT row,name,value FROM attributes ORDER BY row");
   if (!attributes) return as_corruption(std::move(attributes).error());
@@ -184,9 +198,10 @@ Result<void> EntryTable::load(const Take& take) {
     if (!entries->is_null(6)) entry.expires_ms = entries->number(6);
     entry.sliding_ttl_ms = entries->number(7);
     entry.cost = entries->real(8);
-    entry.prompt_bytes = static_cast<std::uint64_t>(entries->number(9));
-    entry.response_bytes = static_cast<std::uint64_t>(entries->number(10));
-    const std::string_view floats = entries->bytes(11);
+    entry.prompt_bytes = static_cast<std::uint64_t>(entries->number(11));
+    entry.response_bytes = static_cast<std::uint64_t>(entries->number(12));
+    const std::string_view floats = entries->bytes(10);
+    if (entries->number(9) != keys_check(entry.id, entry.scope, entry.exact_key, entry.partition, floats)) return corrupt("checksum");
     if (floats.empty() || floats.size() % sizeof(float) != 0) return corrupt("vector");
     vector.resize(floats.size() / sizeof(float));
     std::memcpy(vector.data(), floats.data(), floats.size());
@@ -222,7 +237,9 @@ Result<void> EntryTable::insert(std::int64_t row, const Entry& entry, const NewE
   bind_time(insert, 7, entry.expires ? milliseconds(*entry.expires) : kNever);
   bind_time(insert, 8, keys.sliding_ttl ? keys.sliding_ttl->count() : kNever);
   const std::string_view vector(reinterpret_cast<const char*>(keys.vector.data()), keys.vector.size() * sizeof(float));
-  insert.bind(9, keys.cost).bind(10, vector).bind(11, entry.prompt).bind(12, entry.response);
+  insert.bind(9, keys.cost).bind(10, keys_check(entry.id, entry.scope, keys.exact_key, keys.partition, vector));
+  insert.bind(11, checksum(entry.response, checksum(entry.prompt)));
+  insert.bind(12, vector).bind(13, entry.prompt).bind(14, entry.response);
   if (auto inserted = insert.run(); !inserted) return inserted;
   for (const auto& [name, value] : entry.attributes) {
     auto inserted = statements_->insert_attribute.bind(1, row).bind(2, name).bind(3, value).run();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "store/checksum.h"
+
 namespace sosie::store {
 namespace {
 
@@ -28,7 +30,7 @@ Result<std::unique_ptr<TextReader::Session>> TextReader::borrow() {
   }
   auto connection = Connection::open(file_);
   if (!connection) return std::move(connection).error();
-  auto select = connection->prepare("SELECT prompt,response FROM entries WHERE row=?1");
+  auto select = connection->prepare("SELECT texts_check,prompt,response FROM entries WHERE row=?1");
   if (!select) return std::move(select).error();
   return std::make_unique<Session>(Session{*std::move(connection), *std::move(select)});
 }
@@ -44,7 +46,12 @@ Result<std::optional<Texts>> TextReader::read(std::int64_t row) {
   Statement& select = (*session)->select;
   auto there = select.bind(1, row).step();
   std::optional<Texts> texts;
-  if (there && *there) texts = Texts{std::string(select.bytes(0)), std::string(select.bytes(1))};
+  if (there && *there) {
+    texts = Texts{std::string(select.bytes(1)), std::string(select.bytes(2))};
+    if (select.number(0) != checksum(texts->response, checksum(texts->prompt))) {
+      there = Error{ErrorCode::data_corruption, "an entry in the store's file is damaged: erase it, or restore the file"};
+    }
+  }
   select.reset();  // Ends the read transaction, so that the log can be checkpointed.
   if (!there) return std::move(there).error();  // The session goes with the error.
   give_back(*std::move(session));

@@ -1,0 +1,529 @@
+// store_conformance.h: what every Store must do, as tests over a factory.
+//
+// Include it in one test file a binary, and instantiate it:
+//   INSTANTIATE_TEST_SUITE_P(Memory, StoreConformance, testing::Values(Maker{...}));
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/store.h"
+
+namespace sosie::store {
+
+/// A store that a test may close and open again.
+class Subject {
+ public:
+  virtual ~Subject() = default;
+  virtual Store& store() = 0;
+  /// Closes and opens it. False: it keeps nothing when closed.
+  virtual bool reopen() = 0;
+};
+
+struct Maker {
+  std::string name;
+  std::function<std::unique_ptr<Subject>(std::uint64_t max_bytes)> make;  ///< A new, empty store. 0: unbounded.
+};
+
+inline void PrintTo(const Maker& maker, std::ostream* out) { *out << maker.name; }
+
+namespace conformance {
+
+using std::chrono::milliseconds;
+
+inline TimePoint at(std::int64_t ms) { return TimePoint(milliseconds(ms)); }
+
+/// A unit vector whose products with others of its kind are exact in float, so that ties are ties on every machine.
+inline std::vector<float> exact_unit(std::mt19937& random) {
+  std::vector<float> v(8, 0.0f);
+  const auto sign = [&] { return random() % 2 == 0 ? 1.0f : -1.0f; };
+  if (random() % 4 == 0) {
+    v[random() % 8] = sign();
+    return v;
+  }
+  for (int set = 0; set < 4;) {
+    float& x = v[random() % 8];
+    if (x != 0) continue;
+    x = 0.5f * sign();
+    ++set;
+  }
+  return v;
+}
+
+inline double dot(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += double{a[i]} * b[i];
+  return sum;
+}
+
+inline std::string folded(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+inline base::Digest exact_key(const std::string& scope, const std::string& prompt) {
+  return base::DigestBuilder().add("exact").add(scope).add(folded(prompt)).finish();
+}
+inline base::Digest partition(const std::string& scope) { return base::DigestBuilder().add("partition").add(scope).finish(); }
+
+inline NewEntry make_entry(std::string scope, std::string prompt, std::string response, std::vector<float> vector, TimePoint created,
+                           Attributes attributes = {}) {
+  NewEntry made;
+  base::DigestBuilder id;
+  id.add(scope).add(prompt);
+  for (const auto& [name, value] : attributes) id.add(name).add(value);
+  made.entry.id = base::to_hex(id.finish()).substr(0, 32);
+  made.exact_key = exact_key(scope, prompt);
+  made.partition = partition(scope);
+  made.entry.scope = std::move(scope);
+  made.entry.prompt = std::move(prompt);
+  made.entry.response = std::move(response);
+  made.entry.attributes = std::move(attributes);
+  made.entry.created = created;
+  made.vector = std::move(vector);
+  return made;
+}
+
+/// What a store should hold, by the simplest means.
+class Model {
+ public:
+  std::map<EntryId, NewEntry> entries;
+
+  static bool lives(const NewEntry& e, TimePoint now) { return !e.entry.expires || now < *e.entry.expires; }
+  static bool has(const NewEntry& e, const Attributes& wanted) {
+    return std::all_of(wanted.begin(), wanted.end(), [&](const auto& pair) {
+      const auto found = e.entry.attributes.find(pair.first);
+      return found != e.entry.attributes.end() && found->second == pair.second;
+    });
+  }
+  static bool passes(const NewEntry& e, const Filter& filter) {
+    return (!filter.not_before || e.entry.created >= *filter.not_before) &&
+           (filter.attributes == nullptr || has(e, *filter.attributes));
+  }
+
+  std::vector<const NewEntry*> exact(const base::Digest& key, const Filter& filter) const {
+    std::vector<const NewEntry*> found;
+    for (const auto& [id, e] : entries) {
+      if (e.exact_key == key && lives(e, filter.now) && passes(e, filter)) found.push_back(&e);
+    }
+    std::sort(found.begin(), found.end(), [](const NewEntry* a, const NewEntry* b) { return a->entry.created > b->entry.created; });
+    return found;
+  }
+
+  struct Near {
+    std::vector<std::pair<double, const NewEntry*>> found;
+    std::optional<double> nearest;
+    bool filtered = false;
+  };
+  Near nearest(const base::Digest& place, const std::vector<float>& vector, std::size_t k, double floor, const Filter& filter) const {
+    Near near;
+    for (const auto& [id, e] : entries) {
+      if (e.partition != place || !lives(e, filter.now)) continue;
+      const double similarity = dot(e.vector, vector);
+      near.nearest = std::max(near.nearest.value_or(-2), similarity);
+      if (similarity < floor) continue;
+      if (passes(e, filter)) {
+        near.found.push_back({similarity, &e});
+      } else {
+        near.filtered = true;
+      }
+    }
+    std::sort(near.found.begin(), near.found.end(), [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first > b.first : a.second->entry.id < b.second->entry.id;
+    });
+    if (near.found.size() > k) near.found.resize(k);
+    return near;
+  }
+
+  void touch(const EntryId& id, TimePoint now) {
+    const auto found = entries.find(id);
+    if (found == entries.end() || !lives(found->second, now) || !found->second.sliding_ttl) return;
+    found->second.entry.expires = now + *found->second.sliding_ttl;
+  }
+  template <class Condition>
+  std::uint64_t erase_if(Condition condition) {
+    return std::erase_if(entries, [&](const auto& item) { return condition(item.second); });
+  }
+};
+
+inline void expect_equal(const Entry& got, const Entry& want) {
+  EXPECT_EQ(got.id, want.id);
+  EXPECT_EQ(got.scope, want.scope);
+  EXPECT_EQ(got.prompt, want.prompt);
+  EXPECT_EQ(got.response, want.response);
+  EXPECT_EQ(got.attributes, want.attributes);
+  EXPECT_EQ(got.created, want.created);
+  EXPECT_EQ(got.expires, want.expires);
+}
+
+}  // namespace conformance
+
+class StoreConformance : public testing::TestWithParam<Maker> {};
+
+// Random operations, each answer compared with the model's.
+TEST_P(StoreConformance, DoesWhatTheModelDoes) {
+  using namespace conformance;
+  for (unsigned seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    auto subject = GetParam().make(0);
+    ASSERT_NE(subject, nullptr);
+    Model model;
+    std::int64_t now = 1'700'000'000'000;
+    const std::vector<std::string> scopes = {"", std::string("a\0b", 3), "\xff\xfe scope"};
+    const auto any_scope = [&] { return scopes[random() % scopes.size()]; };
+    const auto any_prompt = [&] {
+      std::string prompt = "Prompt " + std::to_string(random() % 12);
+      if (random() % 4 == 0) prompt = folded(prompt);  // Same exact key, another entry.
+      return prompt;
+    };
+    const auto any_attributes = [&] {
+      Attributes attributes;
+      if (random() % 2) attributes["user"] = std::to_string(random() % 3);
+      if (random() % 3 == 0) attributes[std::string("n\0", 2)] = std::string("v\0w", 3);
+      return attributes;
+    };
+    const auto any_id = [&]() -> EntryId {
+      if (model.entries.empty() || random() % 8 == 0) return std::string(32, 'a');
+      return std::next(model.entries.begin(), static_cast<std::ptrdiff_t>(random() % model.entries.size()))->first;
+    };
+    Attributes wanted;
+    const auto any_filter = [&] {
+      Filter filter{.now = at(now)};
+      if (random() % 3 == 0) {
+        wanted = any_attributes();
+        filter.attributes = &wanted;
+      }
+      if (random() % 4 == 0) filter.not_before = at(now - static_cast<std::int64_t>(random() % 20000));
+      return filter;
+    };
+    const auto sweep = [&] {
+      ASSERT_TRUE(subject->store().sweep(at(now)));
+      model.erase_if([&](const NewEntry& e) { return !Model::lives(e, at(now)); });
+    };
+
+    for (int step = 0; step < 700; ++step) {
+      Store& store = subject->store();
+      const unsigned action = random() % 100;
+      if (action < 40) {
+        const std::string response = std::string(random() % 300, 'r') + '\0' + std::to_string(step);
+        NewEntry made = make_entry(any_scope(), any_prompt(), response, exact_unit(random), at(now), any_attributes());
+        if (const unsigned expiry = random() % 4; expiry < 2) {
+          const milliseconds ttl(1 + random() % 20000);
+          made.entry.expires = made.entry.created + ttl;
+          if (expiry == 1) made.sliding_ttl = ttl;
+        }
+        made.cost = random() % 3;
+        ASSERT_TRUE(store.put(made));
+        model.entries[made.entry.id] = made;
+      } else if (action < 52) {
+        const auto key = exact_key(any_scope(), any_prompt());
+        const Filter filter = any_filter();
+        const auto got = store.exact(key, filter);
+        ASSERT_TRUE(got) << got.error().message;
+        const auto want = model.exact(key, filter);
+        ASSERT_EQ(got->size(), want.size());
+        // Of equal age, any order will do.
+        for (std::size_t i = 0; i < want.size(); ++i) EXPECT_EQ((*got)[i]->created, want[i]->entry.created);
+        for (const NewEntry* e : want) {
+          const auto found = std::find_if(got->begin(), got->end(), [&](const auto& g) { return g->id == e->entry.id; });
+          ASSERT_NE(found, got->end());
+          expect_equal(**found, e->entry);
+        }
+      } else if (action < 70) {
+        const auto place = partition(any_scope());
+        const auto vector = exact_unit(random);
+        const std::size_t k = 1 + random() % 6;
+        const double floor = -1.0 + 0.25 * static_cast<double>(random() % 9);
+        const Filter filter = any_filter();
+        const auto got = store.nearest(place, vector, k, Similarity{floor}, filter);
+        ASSERT_TRUE(got) << got.error().message;
+        const auto want = model.nearest(place, vector, k, floor, filter);
+        ASSERT_EQ(got->found.size(), want.found.size());
+        for (std::size_t i = 0; i < want.found.size(); ++i) {
+          EXPECT_NEAR(got->found[i].similarity.value, want.found[i].first, 1e-6);
+          expect_equal(*got->found[i].entry, want.found[i].second->entry);
+        }
+        ASSERT_EQ(got->nearest.has_value(), want.nearest.has_value());
+        if (want.nearest) EXPECT_NEAR(got->nearest->value, *want.nearest, 1e-6);
+        EXPECT_EQ(got->filtered, want.filtered);
+      } else if (action < 76) {
+        const EntryId id = any_id();
+        const auto got = store.get(id, at(now));
+        ASSERT_TRUE(got) << got.error().message;
+        const auto want = model.entries.find(id);
+        const bool lives = want != model.entries.end() && Model::lives(want->second, at(now));
+        ASSERT_EQ(got->has_value(), lives);
+        if (lives) expect_equal(**got, want->second.entry);
+      } else if (action < 84) {
+        const EntryId id = any_id();
+        store.touch(id, at(now));
+        model.touch(id, at(now));
+      } else if (action < 88) {
+        sweep();  // An expired entry may be gone already or not: afterwards both sides agree on what there is to erase.
+        const EntryId id = any_id();
+        const auto erased = store.erase(id);
+        ASSERT_TRUE(erased);
+        EXPECT_EQ(*erased, model.entries.erase(id) == 1);
+      } else if (action < 90) {
+        sweep();
+        const std::string scope = any_scope();
+        const Attributes attributes{{"user", std::to_string(random() % 3)}};
+        const auto erased = store.erase(scope, attributes);
+        ASSERT_TRUE(erased);
+        EXPECT_EQ(*erased, model.erase_if([&](const NewEntry& e) { return e.entry.scope == scope && Model::has(e, attributes); }));
+      } else if (action < 91) {
+        sweep();
+        const std::string scope = any_scope();
+        const auto erased = store.clear(scope);
+        ASSERT_TRUE(erased);
+        EXPECT_EQ(*erased, model.erase_if([&](const NewEntry& e) { return e.entry.scope == scope; }));
+      } else if (action < 92 && random() % 4 == 0) {
+        sweep();
+        const auto erased = store.clear(std::nullopt);
+        ASSERT_TRUE(erased);
+        EXPECT_EQ(*erased, model.entries.size());
+        model.entries.clear();
+      } else if (action < 98) {
+        now += static_cast<std::int64_t>(random() % 4000);
+      } else {
+        if (!subject->reopen()) {
+          subject = GetParam().make(0);
+          model.entries.clear();
+        }
+      }
+      if (step % 50 == 49) {
+        sweep();
+        const StoreStats stats = subject->store().stats();
+        std::uint64_t bytes = 0;
+        std::map<std::string, int> used;
+        for (const auto& [id, e] : model.entries) {
+          bytes += e.entry.prompt.size() + e.entry.response.size() + e.vector.size() * sizeof(float);
+          for (const auto& [name, value] : e.entry.attributes) bytes += name.size() + value.size();
+          ++used[e.entry.scope];
+        }
+        EXPECT_EQ(stats.entries, model.entries.size());
+        EXPECT_EQ(stats.bytes, bytes);
+        EXPECT_EQ(stats.scopes, used.size());
+      }
+      if (testing::Test::HasFailure()) FAIL() << "at step " << step;
+    }
+  }
+}
+
+TEST_P(StoreConformance, ReplacingLeavesOneEntryWithTheNewContent) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  Store& store = subject->store();
+  const std::vector<float> x{1, 0, 0, 0, 0, 0, 0, 0}, y{0, 1, 0, 0, 0, 0, 0, 0};
+  ASSERT_TRUE(store.put(make_entry("s", "p", "old", x, at(1))));
+  ASSERT_TRUE(store.put(make_entry("s", "p", "new", y, at(2))));
+  EXPECT_EQ(store.stats().entries, 1u);
+  EXPECT_EQ(store.stats().stored, 2u);
+  const auto exact = store.exact(exact_key("s", "p"), {.now = at(3)});
+  ASSERT_TRUE(exact);
+  ASSERT_EQ(exact->size(), 1u);
+  EXPECT_EQ(exact->front()->response, "new");
+  const auto near = store.nearest(partition("s"), x, 5, Similarity{-1}, {.now = at(3)});
+  ASSERT_TRUE(near);
+  ASSERT_EQ(near->found.size(), 1u);
+  EXPECT_NEAR(near->found[0].similarity.value, 0, 1e-6);
+}
+
+TEST_P(StoreConformance, AnEntryEndsAtItsExpiryAndSlidingMovesIt) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  Store& store = subject->store();
+  const std::vector<float> x{1, 0, 0, 0, 0, 0, 0, 0};
+  NewEntry fixed = make_entry("s", "fixed", "r", x, at(1000)), sliding = make_entry("s", "sliding", "r", x, at(1000));
+  fixed.entry.expires = sliding.entry.expires = at(1100);
+  sliding.sliding_ttl = milliseconds(100);
+  ASSERT_TRUE(store.put(fixed));
+  ASSERT_TRUE(store.put(sliding));
+  const auto lives = [&](const NewEntry& e, std::int64_t now) {
+    const auto got = store.get(e.entry.id, at(now));
+    return got && got->has_value();
+  };
+  for (std::int64_t now = 1050; now <= 1450; now += 50) {
+    store.touch(fixed.entry.id, at(now));
+    store.touch(sliding.entry.id, at(now));
+  }
+  EXPECT_TRUE(lives(fixed, 1099));
+  EXPECT_FALSE(lives(fixed, 1100));
+  EXPECT_TRUE(lives(sliding, 1549));
+  if (subject->reopen()) {
+    const auto got = subject->store().get(sliding.entry.id, at(1549));
+    ASSERT_TRUE(got && got->has_value());
+    EXPECT_EQ((*got)->expires, at(1550));
+  } else {
+    EXPECT_FALSE(lives(sliding, 1550));
+  }
+}
+
+TEST_P(StoreConformance, StaysUnderItsBoundAndKeepsWhatIsWorthMost) {
+  using namespace conformance;
+  constexpr std::uint64_t kBound = 100'000;
+  auto subject = GetParam().make(kBound);
+  Store& store = subject->store();
+  std::mt19937 random(5);
+  NewEntry precious = make_entry("s", "precious", std::string(500, 'x'), exact_unit(random), at(1));
+  precious.cost = 1e9;
+  ASSERT_TRUE(store.put(precious));
+  const NewEntry popular = make_entry("s", "popular", std::string(500, 'x'), exact_unit(random), at(1));
+  ASSERT_TRUE(store.put(popular));
+  for (int i = 0; i < 1000; ++i) {
+    if (i % 10 == 0) {
+      for (int touches = 0; touches < 5; ++touches) store.touch(popular.entry.id, at(i));
+    }
+    const NewEntry made = make_entry("s", "p" + std::to_string(i), std::string(random() % 2000, 'r'), exact_unit(random), at(i));
+    ASSERT_TRUE(store.put(made));
+    ASSERT_LE(store.stats().bytes, kBound);
+    const auto got = store.get(made.entry.id, at(i));
+    ASSERT_TRUE(got && got->has_value()) << "the entry just stored must not be the one to leave";
+  }
+  EXPECT_GT(store.stats().evicted, 0u);
+  EXPECT_GT(store.stats().bytes, kBound / 2) << "evicts more than it must";
+  EXPECT_TRUE((*store.get(precious.entry.id, at(1000))).has_value());
+  EXPECT_TRUE((*store.get(popular.entry.id, at(1000))).has_value());
+
+  const auto before = store.stats();
+  const auto huge = store.put(make_entry("s", "huge", std::string(kBound, 'h'), exact_unit(random), at(1)));
+  ASSERT_FALSE(huge);
+  EXPECT_EQ(huge.error().code, ErrorCode::resource_exhausted);
+  EXPECT_EQ(store.stats().entries, before.entries);
+}
+
+TEST_P(StoreConformance, RefusesWhatItCannotKeepAndChangesNothing) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  Store& store = subject->store();
+  const std::vector<float> x{1, 0, 0, 0, 0, 0, 0, 0};
+  ASSERT_TRUE(store.put(make_entry("s", "p", "r", x, at(1))));
+  const auto code = [&](NewEntry entry) {
+    const auto put = store.put(std::move(entry));
+    return put ? std::optional<ErrorCode>() : put.error().code;
+  };
+  EXPECT_EQ(code(make_entry("s", "q", "r", {}, at(1))), ErrorCode::invalid_argument);
+  EXPECT_EQ(code(make_entry("s", "q", "r", {1, 0}, at(1))), ErrorCode::invalid_argument) << "another dimension beside it";
+  EXPECT_EQ(code(make_entry("s", "q", "r", std::vector<float>(8, NAN), at(1))), ErrorCode::invalid_argument);
+  NewEntry odd = make_entry("s", "q", "r", x, at(1));
+  odd.cost = -1;
+  EXPECT_EQ(code(odd), ErrorCode::invalid_argument);
+  odd.cost = 0;
+  odd.entry.id = "short";
+  EXPECT_EQ(code(odd), ErrorCode::invalid_argument);
+  EXPECT_EQ(store.stats().entries, 1u);
+  EXPECT_FALSE(store.nearest(partition("s"), std::vector<float>{1, 0}, 1, Similarity{0}, {.now = at(1)}));
+  EXPECT_FALSE(store.nearest(partition("s"), x, 0, Similarity{0}, {.now = at(1)}));
+  EXPECT_FALSE((*store.get("short", at(1))).has_value());
+  EXPECT_FALSE(*store.erase("short"));
+  store.touch("short", at(1));
+}
+
+TEST_P(StoreConformance, LongTextsComeBackWhole) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  std::mt19937 random(9);
+  std::string text(3'000'000, '\0');
+  for (char& c : text) c = static_cast<char>(random());
+  const NewEntry made = make_entry("s", text, text + "!", exact_unit(random), at(1), {{"a", std::string(10'000, '\0')}});
+  ASSERT_TRUE(subject->store().put(made));
+  subject->reopen();
+  const auto got = subject->store().get(made.entry.id, at(2));
+  ASSERT_TRUE(got && got->has_value());
+  EXPECT_TRUE((*got)->prompt == text);
+  EXPECT_TRUE((*got)->response == text + "!");
+  EXPECT_EQ((*got)->attributes, made.entry.attributes);
+}
+
+// Writers replace and erase their own entries while readers look: a put is visible when it returns, versions only go
+// forward, and an entry is always of one piece.
+TEST_P(StoreConformance, ReadersSeeWholeEntriesWhileWritersWork) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  Store& store = subject->store();
+  constexpr int kWriters = 3, kReaders = 3, kKeys = 5, kRounds = 60;
+  const std::vector<float> x{1, 0, 0, 0, 0, 0, 0, 0};
+  const auto versioned = [&](int writer, int key, int version) {
+    NewEntry made = make_entry("s" + std::to_string(writer), "p" + std::to_string(key), std::to_string(version) + std::string(200, '.'),
+                               x, at(version));
+    return made;
+  };
+  for (int w = 0; w < kWriters; ++w) {
+    for (int key = 0; key < kKeys; ++key) ASSERT_TRUE(store.put(versioned(w, key, 0)));
+  }
+  std::atomic<int> writing{kWriters};
+  std::atomic<int> faults{0};
+  const auto fault = [&](const char* what) {
+    if (faults.fetch_add(1) == 0) ADD_FAILURE() << what;
+  };
+  std::vector<std::thread> threads;
+  for (int w = 0; w < kWriters; ++w) {
+    threads.emplace_back([&, w] {
+      std::mt19937 random(static_cast<unsigned>(w));
+      for (int version = 1; version <= kRounds; ++version) {
+        for (int key = 0; key < kKeys; ++key) {
+          const NewEntry made = versioned(w, key, version);
+          if (!store.put(made)) fault("put failed");
+          const auto got = store.get(made.entry.id, at(0));
+          if (!got || !got->has_value() || (*got)->response != made.entry.response) fault("a put is not visible on return");
+        }
+        // One more that comes and goes.
+        const NewEntry brief = make_entry("s" + std::to_string(w), "brief", "b", x, at(version));
+        if (!store.put(brief)) fault("put failed");
+        const auto erased = store.erase(brief.entry.id);
+        if (!erased || !*erased) fault("erase failed");
+        const auto got = store.get(brief.entry.id, at(0));
+        if (!got || got->has_value()) fault("an erased entry is visible on return");
+      }
+      --writing;
+    });
+  }
+  for (int r = 0; r < kReaders; ++r) {
+    threads.emplace_back([&, r] {
+      // A replaced entry may be seen by one method a moment longer than by the other, while its put has not returned.
+      std::map<EntryId, std::int64_t> newest_exact, newest_near;
+      std::mt19937 random(static_cast<unsigned>(100 + r));
+      const auto check = [&](const Entry& entry, std::map<EntryId, std::int64_t>& newest) {
+        if (entry.prompt == "brief") return;
+        const std::int64_t version = entry.created.time_since_epoch().count();
+        if (entry.response != std::to_string(version) + std::string(200, '.')) fault("a torn entry");
+        if (version < newest[entry.id]) fault("an older version after a newer one");
+        newest[entry.id] = version;
+      };
+      while (writing > 0) {
+        const std::string scope = "s" + std::to_string(random() % kWriters);
+        const int key = static_cast<int>(random() % kKeys);
+        const auto exact = store.exact(exact_key(scope, "p" + std::to_string(key)), {.now = at(0)});
+        if (!exact || exact->size() != 1) {
+          fault("an entry that is only replaced is missing, or there twice");
+        } else {
+          check(*exact->front(), newest_exact);
+          store.touch(exact->front()->id, at(0));
+        }
+        const auto near = store.nearest(partition(scope), x, 10, Similarity{0.5}, {.now = at(0)});
+        if (!near || near->found.size() < kKeys) {
+          fault("an entry that is only replaced is missing");
+        } else {
+          for (const Neighbor& neighbor : near->found) check(*neighbor.entry, newest_near);
+        }
+        if (random() % 50 == 0 && !store.sweep(at(0))) fault("sweep failed");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(store.stats().entries, static_cast<std::uint64_t>(kWriters * kKeys));
+}
+
+}  // namespace sosie::store
