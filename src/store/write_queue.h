@@ -46,6 +46,12 @@ class WriteQueue {
     if (!queue_.empty()) queue_.front()->turn.notify_one();
   }
 
+  /// Works queued or being committed.
+  std::size_t size() const {
+    std::lock_guard lock(mutex_);
+    return queue_.size();
+  }
+
  private:
   struct Waiter {
     Work* work;
@@ -53,7 +59,7 @@ class WriteQueue {
     std::condition_variable turn;
   };
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::deque<Waiter*> queue_;
 };
 
