@@ -1,0 +1,68 @@
+// wordpiece.h: BERT's tokenizer: cleaning, word splitting, WordPiece. Its ids equal those of Hugging Face `tokenizers`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sosie/result.h"
+
+namespace sosie::text {
+
+/// What a tokenizer is made of. The defaults are those of BERT uncased.
+struct WordPieceSpec {
+  std::vector<std::pair<std::string, std::int32_t>> vocabulary;
+  /// Taken out of the raw text before anything else, case and all, as Hugging Face does with "[SEP]" in a text.
+  std::vector<std::pair<std::string, std::int32_t>> added;
+  std::int32_t unknown = 0, cls = 0, sep = 0;
+  bool clean_text = true;
+  bool lowercase = true;
+  bool strip_accents = true;
+  bool split_chinese = true;
+  std::string continuing_prefix = "##";
+  std::size_t max_word_chars = 100;  ///< Longer words are unknown.
+};
+
+struct Tokens {
+  std::vector<std::int32_t> ids;  ///< [CLS], the text's, [SEP].
+  bool truncated = false;         ///< The text has more tokens than the limit.
+
+  /// The parts of the text that left no trace in `ids`, in order; empty for most texts. As opaque bytes, for comparing:
+  ///  - the raw text from the first token that was cut off;
+  ///  - the raw text of every word that became [UNK];
+  ///  - the raw text of every word that lost a mark or a removed character that carries meaning. Seen as harmless are
+  ///    accents (U+0300..036F) on letters, overlays such as a stroke through excepted; variation selectors; and controls,
+  ///    joiners, direction marks and other invisible characters of plain text. Not harmless: vowel signs, dakuten, harakat,
+  ///    the stroke of a not-equal sign, bytes that are not UTF-8, private use, tags, overrides of direction.
+  /// Letter case and white space are not traced.
+  std::string unseen;
+};
+
+/// Thread-safety: immutable; every method may be called concurrently.
+class WordPiece {
+ public:
+  /// Errors: invalid_argument (an empty vocabulary, a special id that is negative, an empty added token).
+  static Result<WordPiece> create(WordPieceSpec spec);
+
+  WordPiece(WordPiece&&) noexcept;
+  WordPiece& operator=(WordPiece&&) noexcept;
+  ~WordPiece();
+
+  /// At most `max_tokens` ids, the two special ones included. Any bytes; those that are not UTF-8 are read as U+FFFD.
+  /// Cost: linear in the text up to the window's end. REQUIRES: max_tokens >= 2.
+  Tokens tokenize(std::string_view text, std::size_t max_tokens) const;
+
+  /// The largest id it can give.
+  std::int32_t max_id() const noexcept;
+
+ private:
+  struct Tables;
+  explicit WordPiece(std::unique_ptr<const Tables> tables);
+  std::unique_ptr<const Tables> tables_;
+};
+
+}  // namespace sosie::text

@@ -1,0 +1,54 @@
+"""Drives encoder_probe, the test binary that takes any bytes."""
+
+import os
+import pathlib
+import struct
+import subprocess
+from collections import namedtuple
+
+import numpy
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+Tokens = namedtuple("Tokens", "ids truncated unseen")
+
+
+def binary():
+    """$SOSIE_ENCODER_PROBE, else the release build's."""
+    return pathlib.Path(os.environ.get("SOSIE_ENCODER_PROBE", ROOT / "build/release/bin/encoder_probe"))
+
+
+def model_folder():
+    """Where script/bootstrap puts the default model."""
+    if "SOSIE_MODEL_DIR" in os.environ:
+        return pathlib.Path(os.environ["SOSIE_MODEL_DIR"])
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return pathlib.Path(cache) / "sosie/models/all-MiniLM-L6-v2"
+
+
+def _run(arguments, texts):
+    sent = b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    done = subprocess.run([binary(), *map(str, arguments)], input=sent, capture_output=True, timeout=900)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def tokenize(texts, limit=None):
+    """Tokens of every text; `limit` None: the whole text."""
+    out = _run(["tokens", model_folder(), limit or 1 << 30], texts)
+    at, answers = 0, []
+    while at < len(out):
+        count, cut, unseen = struct.unpack_from("<IBI", out, at)
+        at += 9
+        ids = list(struct.unpack_from(f"<{count}i", out, at))
+        at += 4 * count
+        answers.append(Tokens(ids, bool(cut), out[at : at + unseen]))
+        at += unseen
+    assert len(answers) == len(texts)
+    return answers
+
+
+def embed(texts, precision, threads=1, batch=32):
+    """Vectors of every text, a row each."""
+    out = _run(["embed", model_folder(), precision, threads, batch], texts)
+    return numpy.frombuffer(out, numpy.float32).reshape(len(texts), -1)
