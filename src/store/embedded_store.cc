@@ -3,9 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -147,6 +151,8 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
   lock_.emplace(*std::move(lock));
 
   const std::filesystem::path file = folder / "sosie.db";
+  // Asked first: SQLite would open the file for reading, and leave a log there that nobody can write.
+  if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT) return folder_error(errno, "write", file);
   auto table = EntryTable::open(file, durability);
   if (!table) return std::move(table).error();
   table_ = std::make_unique<EntryTable>(*std::move(table));
@@ -172,7 +178,8 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
   }
   reader_ = std::make_unique<TextReader>(file);
   if (auto settled = submit({Settle{}}); !settled) {
-    // Reading works; only a bound that was lowered is not reached yet.
+    if (settled.error().code != ErrorCode::resource_exhausted) return std::move(settled).error();
+    // The disk is full: reading works, and a lowered bound is reached when there is room.
     base::log_warning("the store opens, but cannot write: " + std::move(settled).error().message);
   }
   return {};

@@ -10,6 +10,31 @@ namespace {
 
 constexpr int kBusyMilliseconds = 5000;
 
+// The errno of the last failed call on a file. SQLite's own record of it is that of the database file alone, and is often
+// overwritten by the clean-up.
+int last_errno(sqlite3_file* file) {
+  int number = 0;
+  if (file == nullptr || file->pMethods == nullptr) return 0;
+  file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+  return number;
+}
+
+Error error_of(sqlite3* handle) {
+  const int code = sqlite3_extended_errcode(handle);
+  int number = sqlite3_system_errno(handle);
+  if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_TRUNCATE) {
+    for (const int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+      sqlite3_file* file = nullptr;
+      sqlite3_file_control(handle, "main", which, &file);
+      if (const int of_file = last_errno(file); of_file != 0) {
+        number = of_file;
+        break;
+      }
+    }
+  }
+  return sqlite_error(code, number, sqlite3_errmsg(handle));
+}
+
 }  // namespace
 
 Error sqlite_error(int code, int system_errno, std::string_view detail) {
@@ -62,9 +87,7 @@ Result<Connection> Connection::open(const std::filesystem::path& file) {
   return connection;
 }
 
-Error Connection::last_error() const {
-  return sqlite_error(sqlite3_extended_errcode(handle_.get()), sqlite3_system_errno(handle_.get()), sqlite3_errmsg(handle_.get()));
-}
+Error Connection::last_error() const { return error_of(handle_.get()); }
 
 bool Connection::read_only() const noexcept { return sqlite3_db_readonly(handle_.get(), "main") == 1; }
 
@@ -132,12 +155,11 @@ Statement& Statement::bind_null(int parameter) {
 }
 
 Result<bool> Statement::step() {
-  sqlite3* connection = sqlite3_db_handle(handle_.get());
   if (bind_code_ != SQLITE_OK) return sqlite_error(std::exchange(bind_code_, SQLITE_OK), 0, "cannot bind");
   const int code = sqlite3_step(handle_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  return sqlite_error(sqlite3_extended_errcode(connection), sqlite3_system_errno(connection), sqlite3_errmsg(connection));
+  return error_of(sqlite3_db_handle(handle_.get()));
 }
 
 Result<void> Statement::run() {
