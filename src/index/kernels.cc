@@ -12,9 +12,6 @@
 namespace sosie::index {
 namespace {
 
-// Rows that one step of a scan multiplies with the same piece of the query.
-constexpr std::size_t kRowsPerStep = 4;
-
 float dot_scalar(const float* a, const float* b, std::size_t n) {
   float lanes[8] = {};
   std::size_t i = 0;
@@ -37,8 +34,14 @@ constexpr Kernels kScalar{Isa::scalar, dot_scalar, dot_rows_scalar};
 #define SOSIE_AVX2 __attribute__((target("avx2,fma")))
 #define SOSIE_AVX512 __attribute__((target("avx512f")))
 
-// How far ahead of the multiplication a scan asks for memory, in bytes. Measured: from 1 to 4 KiB it makes no difference.
-constexpr std::size_t kPrefetchBytes = 2048;
+// How far ahead of the multiplication a scan asks for memory. Rows are read front to back, one at a time: that is one
+// stream for the memory, and reaches its full bandwidth; four rows at a time, as four streams, reach less than half of it.
+constexpr std::size_t kPrefetchBytes = 4096;
+
+template <bool kPrefetch>
+inline void prefetch(const float* at) {
+  if constexpr (kPrefetch) _mm_prefetch(reinterpret_cast<const char*>(at) + kPrefetchBytes, _MM_HINT_T0);
+}
 
 SOSIE_AVX2 inline float sum_avx2(__m256 v) {
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -52,90 +55,58 @@ SOSIE_AVX2 inline __m256i mask_avx2(std::size_t rest) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(rest)), lane);
 }
 
-// Two accumulators a row break the dependency chain of the additions.
-template <std::size_t kRows>
-SOSIE_AVX2 inline void step_avx2(const float* query, const float* rows, std::size_t stride, std::size_t n, float* out) {
-  __m256 even[kRows], odd[kRows];
-  for (std::size_t r = 0; r < kRows; ++r) even[r] = odd[r] = _mm256_setzero_ps();
+// Several accumulators break the dependency chain of the additions.
+template <bool kPrefetch>
+SOSIE_AVX2 inline float product_avx2(const float* a, const float* b, std::size_t n) {
+  __m256 sum[4];
+  for (__m256& s : sum) s = _mm256_setzero_ps();
   std::size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const __m256 q0 = _mm256_loadu_ps(query + i), q1 = _mm256_loadu_ps(query + i + 8);
-    for (std::size_t r = 0; r < kRows; ++r) {
-      const float* row = rows + r * stride + i;
-      _mm_prefetch(reinterpret_cast<const char*>(row) + kPrefetchBytes, _MM_HINT_T0);
-      even[r] = _mm256_fmadd_ps(q0, _mm256_loadu_ps(row), even[r]);
-      odd[r] = _mm256_fmadd_ps(q1, _mm256_loadu_ps(row + 8), odd[r]);
+  for (; i + 32 <= n; i += 32) {
+    prefetch<kPrefetch>(b + i);
+    prefetch<kPrefetch>(b + i + 16);
+    for (std::size_t k = 0; k < 4; ++k) {
+      sum[k] = _mm256_fmadd_ps(_mm256_loadu_ps(a + i + 8 * k), _mm256_loadu_ps(b + i + 8 * k), sum[k]);
     }
   }
-  if (i + 8 <= n) {
-    const __m256 q = _mm256_loadu_ps(query + i);
-    for (std::size_t r = 0; r < kRows; ++r) even[r] = _mm256_fmadd_ps(q, _mm256_loadu_ps(rows + r * stride + i), even[r]);
-    i += 8;
-  }
+  for (; i + 8 <= n; i += 8) sum[0] = _mm256_fmadd_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i), sum[0]);
   if (i < n) {
     const __m256i mask = mask_avx2(n - i);
-    const __m256 q = _mm256_maskload_ps(query + i, mask);
-    for (std::size_t r = 0; r < kRows; ++r) {
-      odd[r] = _mm256_fmadd_ps(q, _mm256_maskload_ps(rows + r * stride + i, mask), odd[r]);
-    }
+    sum[1] = _mm256_fmadd_ps(_mm256_maskload_ps(a + i, mask), _mm256_maskload_ps(b + i, mask), sum[1]);
   }
-  for (std::size_t r = 0; r < kRows; ++r) out[r] = sum_avx2(_mm256_add_ps(even[r], odd[r]));
+  return sum_avx2(_mm256_add_ps(_mm256_add_ps(sum[0], sum[1]), _mm256_add_ps(sum[2], sum[3])));
 }
 
-SOSIE_AVX2 float dot_avx2(const float* a, const float* b, std::size_t n) {
-  float out;
-  step_avx2<1>(a, b, n, n, &out);
-  return out;
-}
+SOSIE_AVX2 float dot_avx2(const float* a, const float* b, std::size_t n) { return product_avx2<false>(a, b, n); }
 
 SOSIE_AVX2 void dot_rows_avx2(const float* query, const float* rows, std::size_t stride, std::size_t count, std::size_t n,
                               float* out) {
-  std::size_t r = 0;
-  for (; r + kRowsPerStep <= count; r += kRowsPerStep) step_avx2<kRowsPerStep>(query, rows + r * stride, stride, n, out + r);
-  for (; r < count; ++r) step_avx2<1>(query, rows + r * stride, stride, n, out + r);
+  for (std::size_t r = 0; r < count; ++r) out[r] = product_avx2<true>(query, rows + r * stride, n);
 }
 
-template <std::size_t kRows>
-SOSIE_AVX512 inline void step_avx512(const float* query, const float* rows, std::size_t stride, std::size_t n, float* out) {
-  __m512 even[kRows], odd[kRows];
-  for (std::size_t r = 0; r < kRows; ++r) even[r] = odd[r] = _mm512_setzero_ps();
+template <bool kPrefetch>
+SOSIE_AVX512 inline float product_avx512(const float* a, const float* b, std::size_t n) {
+  __m512 sum[4];
+  for (__m512& s : sum) s = _mm512_setzero_ps();
   std::size_t i = 0;
-  for (; i + 32 <= n; i += 32) {
-    const __m512 q0 = _mm512_loadu_ps(query + i), q1 = _mm512_loadu_ps(query + i + 16);
-    for (std::size_t r = 0; r < kRows; ++r) {
-      const float* row = rows + r * stride + i;
-      _mm_prefetch(reinterpret_cast<const char*>(row) + kPrefetchBytes, _MM_HINT_T0);
-      _mm_prefetch(reinterpret_cast<const char*>(row) + kPrefetchBytes + 64, _MM_HINT_T0);
-      even[r] = _mm512_fmadd_ps(q0, _mm512_loadu_ps(row), even[r]);
-      odd[r] = _mm512_fmadd_ps(q1, _mm512_loadu_ps(row + 16), odd[r]);
+  for (; i + 64 <= n; i += 64) {
+    for (std::size_t k = 0; k < 4; ++k) {
+      prefetch<kPrefetch>(b + i + 16 * k);
+      sum[k] = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16 * k), _mm512_loadu_ps(b + i + 16 * k), sum[k]);
     }
   }
-  if (i + 16 <= n) {
-    const __m512 q = _mm512_loadu_ps(query + i);
-    for (std::size_t r = 0; r < kRows; ++r) even[r] = _mm512_fmadd_ps(q, _mm512_loadu_ps(rows + r * stride + i), even[r]);
-    i += 16;
-  }
+  for (; i + 16 <= n; i += 16) sum[0] = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), sum[0]);
   if (i < n) {
     const __mmask16 mask = static_cast<__mmask16>((1u << (n - i)) - 1);
-    const __m512 q = _mm512_maskz_loadu_ps(mask, query + i);
-    for (std::size_t r = 0; r < kRows; ++r) {
-      odd[r] = _mm512_fmadd_ps(q, _mm512_maskz_loadu_ps(mask, rows + r * stride + i), odd[r]);
-    }
+    sum[1] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i), sum[1]);
   }
-  for (std::size_t r = 0; r < kRows; ++r) out[r] = _mm512_reduce_add_ps(_mm512_add_ps(even[r], odd[r]));
+  return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sum[0], sum[1]), _mm512_add_ps(sum[2], sum[3])));
 }
 
-SOSIE_AVX512 float dot_avx512(const float* a, const float* b, std::size_t n) {
-  float out;
-  step_avx512<1>(a, b, n, n, &out);
-  return out;
-}
+SOSIE_AVX512 float dot_avx512(const float* a, const float* b, std::size_t n) { return product_avx512<false>(a, b, n); }
 
 SOSIE_AVX512 void dot_rows_avx512(const float* query, const float* rows, std::size_t stride, std::size_t count, std::size_t n,
                                   float* out) {
-  std::size_t r = 0;
-  for (; r + kRowsPerStep <= count; r += kRowsPerStep) step_avx512<kRowsPerStep>(query, rows + r * stride, stride, n, out + r);
-  for (; r < count; ++r) step_avx512<1>(query, rows + r * stride, stride, n, out + r);
+  for (std::size_t r = 0; r < count; ++r) out[r] = product_avx512<true>(query, rows + r * stride, n);
 }
 
 constexpr Kernels kAvx2{Isa::avx2, dot_avx2, dot_rows_avx2};
