@@ -119,13 +119,16 @@ Result<void> check_modules(std::string_view text, std::string_view file) {
   return {};
 }
 
-Result<std::optional<std::size_t>> parse_sentence_window(std::string_view text, std::string_view file) {
+Result<SentenceConfig> parse_sentence_config(std::string_view text, std::string_view file) {
   auto object = parse_object(text, file);
   if (!object) return object.error();
   auto window = integer_field(*object, "max_seq_length", 3, kMaxCount, 0, file);
   if (!window) return window.error();
-  if (*window == 0) return std::optional<std::size_t>();
-  return std::optional<std::size_t>(static_cast<std::size_t>(*window));
+  auto lower = bool_field(*object, "do_lower_case", false, file);
+  if (!lower) return lower.error();
+  SentenceConfig config{.window = {}, .lowercases = *lower};
+  if (*window != 0) config.window = static_cast<std::size_t>(*window);
+  return config;
 }
 
 Result<std::optional<std::size_t>> parse_tokenizer_window(std::string_view text, std::string_view file) {

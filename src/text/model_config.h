@@ -41,8 +41,12 @@ Result<Pooling> parse_pooling(std::string_view json, std::string_view file);
 /// modules.json: only Transformer, Pooling, Normalize can follow each other here.
 Result<void> check_modules(std::string_view json, std::string_view file);
 
-/// sentence_bert_config.json: max_seq_length, where given.
-Result<std::optional<std::size_t>> parse_sentence_window(std::string_view json, std::string_view file);
+/// sentence_bert_config.json.
+struct SentenceConfig {
+  std::optional<std::size_t> window;  ///< max_seq_length.
+  bool lowercases = false;            ///< Texts are put in lower case before the tokenizer sees them.
+};
+Result<SentenceConfig> parse_sentence_config(std::string_view json, std::string_view file);
 
 /// tokenizer_config.json: model_max_length, where given and not absurd.
 Result<std::optional<std::size_t>> parse_tokenizer_window(std::string_view json, std::string_view file);

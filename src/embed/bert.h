@@ -1,0 +1,92 @@
+// bert.h: the transformer: token ids in, one unit vector out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "embed/kernels.h"
+#include "embed/linear.h"
+#include "embed/matmul.h"
+#include "embed/safetensors.h"
+#include "sosie/result.h"
+#include "text/model_config.h"
+
+namespace sosie::embed {
+
+/// A BERT encoder with pooling. Every text is computed on its own, so its vector depends on nothing else.
+/// Thread-safety: immutable; `encode` may run concurrently with one workspace a call.
+class Bert {
+ public:
+  /// What one `encode` works in. Keep it for the next call: it keeps its memory.
+  class Workspace;
+
+  struct Options {
+    text::BertConfig config;
+    text::Pooling pooling = text::Pooling::mean;
+    Arithmetic arithmetic = Arithmetic::f32;
+    std::size_t max_tokens = 0;  ///< At most config.positions.
+  };
+
+  /// Errors: data_corruption and unsupported naming the tensor; those of `MatmulShape::create`.
+  static Result<std::unique_ptr<const Bert>> load(const Options& options, Safetensors weights, const Kernels& kernels);
+  ~Bert();
+
+  std::size_t dimension() const noexcept { return options_.config.hidden; }
+  std::unique_ptr<Workspace> make_workspace() const;
+
+  /// Writes `dimension()` floats of length 1. REQUIRES: 1 to max_tokens ids, each below config.vocabulary.
+  /// Cost: quadratic in the tokens. Errors: data_corruption (the weights yield no finite vector); those of `MatmulRunner::run`.
+  Result<void> encode(std::span<const std::int32_t> ids, Workspace& workspace, std::span<float> out) const;
+
+ private:
+  struct OwnedNorm {
+    std::vector<float> gamma, beta;
+    Norm view(float epsilon) const { return {gamma.data(), beta.data(), epsilon}; }
+  };
+  struct Layer {
+    Linear attention, attention_out, up, down;
+    OwnedNorm attention_norm, norm;
+  };
+  class Loader;
+
+  Bert(const Options& options, Safetensors weights, const Kernels& kernels);
+  Result<void> run_layer(const Layer& layer, std::size_t rows, Workspace& w) const;
+  void embed_tokens(std::span<const std::int32_t> ids, Workspace& w) const;
+  /// Makes row r of the next product's left side.
+  void set_left(const float* x, std::size_t n, std::size_t row, Workspace& w) const;
+  /// The product's row r with its bias, as floats, in `out`, which is returned.
+  float* finish_row(const Linear& linear, std::size_t row, float* out, Workspace& w) const;
+  Result<void> multiply(const Linear& linear, std::size_t rows, Workspace& w) const;
+
+  const Options options_;
+  const Kernels& kernels_;
+  Safetensors weights_;
+  std::vector<float> words_copy_;  // Where they cannot be used in place.
+  const float* words_ = nullptr;
+  std::vector<float> positions_;  // With the first token type added.
+  OwnedNorm embedding_norm_;
+  std::unique_ptr<MatmulShape> attention_shape_, attention_out_shape_, up_shape_, down_shape_;
+  std::vector<Layer> layers_;
+};
+
+class Bert::Workspace {
+ public:
+  Workspace() = default;
+
+ private:
+  friend class Bert;
+  void reserve(std::size_t rows, const Options& options);
+
+  std::size_t rows_ = 0;
+  std::vector<float> x, qkv, context, line, scratch;  // [rows][hidden], [rows][3 hidden], [rows][hidden], one row, attention's.
+  std::vector<std::int32_t> product;                  // Or floats: [rows][widest].
+  std::vector<std::uint8_t> left;                     // In the arithmetic's element type.
+  std::vector<RowScale> scales;                       // Of `left`, int8 only.
+  MatmulRunner runner;
+};
+
+}  // namespace sosie::embed

@@ -1,0 +1,78 @@
+// kernels.h: the arithmetic around the matrix products, one set for each instruction set, chosen once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace sosie::embed {
+
+enum class Isa { scalar, avx2, avx512 };
+
+/// "scalar", "avx2", "avx512": the names SOSIE_FORCE_ISA takes.
+std::string_view to_string(Isa isa) noexcept;
+
+/// How a row of floats was quantised: x = low + scale * q.
+struct RowScale {
+  float scale = 0, low = 0;
+};
+
+/// What a layer normalisation needs.
+struct Norm {
+  const float* gamma = nullptr;
+  const float* beta = nullptr;
+  float epsilon = 0;
+};
+
+/// Columns of a quantised matrix: W[k][n] = scale[n] * w[k][n]; sum[n] = scale[n] times the sum of w[.][n].
+struct ColumnScales {
+  const float* scale = nullptr;
+  const float* sum = nullptr;
+  const float* bias = nullptr;
+};
+
+/// Queries, keys and values of all heads, row after row: [rows][3 * heads * width].
+struct AttentionShape {
+  std::size_t rows = 0, heads = 0, width = 0;
+};
+
+/// Works on rows of n floats; a row's result is the same whatever rows stand beside it. Pointers need the alignment of
+/// their element only; arrays may not overlap unless said.
+struct Kernels {
+  Isa isa;
+
+  /// out = norm(a + b). `out` may be `a`.
+  void (*add_norm)(const float* a, const float* b, const Norm& norm, std::size_t n, float* out);
+
+  /// x += bias.
+  void (*add_bias)(float* x, const float* bias, std::size_t n);
+
+  /// Sums of products to floats: out = scale * row.scale * acc + row.low * sum + bias.
+  void (*dequantize)(const std::int32_t* acc, RowScale row, const ColumnScales& columns, std::size_t n, float* out);
+
+  /// 8 bits, the row's smallest value at 0 and its largest at 255.
+  RowScale (*quantize)(const float* x, std::size_t n, std::uint8_t* out);
+
+  /// Rounds to the nearest bfloat16, ties to even.
+  void (*to_bf16)(const float* x, std::size_t n, std::uint16_t* out);
+
+  void (*gelu)(float* x, std::size_t n);       ///< x * (1 + erf(x / sqrt 2)) / 2, within 1e-6.
+  void (*gelu_tanh)(float* x, std::size_t n);  ///< Its tanh approximation.
+  void (*relu)(float* x, std::size_t n);
+
+  /// out[rows][heads * width] = softmax(Q K^T / sqrt(width)) V, head by head.
+  /// `scratch` has attention_scratch(shape) floats.
+  void (*attention)(const float* qkv, const AttentionShape& shape, float* scratch, float* out);
+};
+
+/// Floats that `Kernels::attention` needs to work in.
+std::size_t attention_scratch(const AttentionShape& shape) noexcept;
+
+/// The set this process uses: the one SOSIE_FORCE_ISA names if this CPU can run it, else the best this CPU can run.
+/// Thread-safety: safe. Chosen at the first call.
+const Kernels& kernels() noexcept;
+
+/// The set of one instruction set; null where this CPU cannot run it.
+const Kernels* kernels_for(Isa isa) noexcept;
+
+}  // namespace sosie::embed

@@ -1,0 +1,174 @@
+#include "embed/local_encoder.h"
+
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/digest.h"
+#include "embed/bert.h"
+#include "embed/helper_threads.h"
+#include "embed/kernels.h"
+#include "embed/model_folder.h"
+#include "embed/safetensors.h"
+
+namespace sosie::embed {
+namespace {
+
+// Whether this CPU multiplies bytes without saturating on the way.
+bool has_byte_products() {
+#if defined(__x86_64__)
+  return (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni")) || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("avxvnni"));
+#else
+  return false;
+#endif
+}
+
+bool has_bf16_products() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+Result<Precision> settle(Precision asked) {
+  switch (asked) {
+    case Precision::automatic: return has_byte_products() ? Precision::int8 : Precision::f32;
+    case Precision::f32: return asked;
+    case Precision::bf16:
+      if (has_bf16_products()) return asked;
+      return Error{ErrorCode::unsupported, "precision bf16 needs a CPU with AVX-512: choose f32"};
+    case Precision::int8:
+      if (has_byte_products()) return asked;
+      return Error{ErrorCode::unsupported, "precision int8 needs a CPU with AVX-512 VNNI or AVX-VNNI: choose f32"};
+  }
+  return Error{ErrorCode::invalid_argument, "precision is none of automatic, f32, bf16, int8"};
+}
+
+Arithmetic arithmetic_of(Precision precision) {
+  return precision == Precision::int8 ? Arithmetic::int8 : precision == Precision::bf16 ? Arithmetic::bf16 : Arithmetic::f32;
+}
+
+const std::string& name_of(Precision precision) {
+  static const std::string kF32 = "f32", kBf16 = "bf16", kInt8 = "int8";
+  return precision == Precision::int8 ? kInt8 : precision == Precision::bf16 ? kBf16 : kF32;
+}
+
+}  // namespace
+
+struct LocalEncoder::Impl {
+  Impl(ModelFolder f, std::unique_ptr<const Bert> b, Precision p, std::string print, std::size_t helpers)
+      : folder(std::move(f)), bert(std::move(b)), precision(p), fingerprint(std::move(print)), threads(helpers) {}
+
+  // A workspace out of the pool, for as long as this lives.
+  class Lease {
+   public:
+    explicit Lease(const Impl& owner) : owner_(owner) {
+      const std::lock_guard lock(owner_.mutex);
+      if (owner_.idle.empty()) return;
+      workspace_ = std::move(owner_.idle.back());
+      owner_.idle.pop_back();
+    }
+    ~Lease() {
+      if (workspace_ == nullptr) return;
+      const std::lock_guard lock(owner_.mutex);
+      owner_.idle.push_back(std::move(workspace_));
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    Bert::Workspace& get() {
+      if (workspace_ == nullptr) workspace_ = owner_.bert->make_workspace();
+      return *workspace_;
+    }
+
+   private:
+    const Impl& owner_;
+    std::unique_ptr<Bert::Workspace> workspace_;
+  };
+
+  Result<Embedding> embed_one(std::string_view text) const {
+    text::Tokens tokens = folder.tokenizer.tokenize(text, folder.window);
+    Embedding out;
+    out.tokens = tokens.ids.size();
+    out.truncated = tokens.truncated;
+    out.unseen = std::move(tokens.unseen);
+    out.vector.resize(bert->dimension());
+    Lease lease(*this);
+    auto done = bert->encode(tokens.ids, lease.get(), out.vector);
+    if (!done) return done.error();
+    return out;
+  }
+
+  const ModelFolder folder;
+  const std::unique_ptr<const Bert> bert;
+  const Precision precision;
+  const std::string fingerprint;
+  mutable std::mutex mutex;
+  mutable std::vector<std::unique_ptr<Bert::Workspace>> idle;  // As many as calls ever ran at once.
+  mutable HelperThreads threads;
+};
+
+LocalEncoder::LocalEncoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LocalEncoder::~LocalEncoder() = default;
+
+Result<std::shared_ptr<LocalEncoder>> LocalEncoder::open(const LocalEncoderOptions& options) {
+  if (options.threads == 0) return Error{ErrorCode::invalid_argument, "threads is 0: it counts the caller's too, so at least 1"};
+  auto precision = settle(options.precision);
+  if (!precision) return precision.error();
+  auto path = resolve_model_folder(options.model);
+  if (!path) return path.error();
+  auto folder = read_model_folder(*path);
+  if (!folder) return folder.error();
+  auto weights = Safetensors::open(folder->weights);
+  if (!weights) return weights.error();
+
+  base::DigestBuilder digest;
+  digest.add("sosie local encoder 1").add(weights->bytes()).add(folder->fingerprint_material);
+  digest.add(static_cast<std::uint64_t>(folder->pooling)).add(static_cast<std::uint64_t>(folder->window)).add(name_of(*precision));
+  std::string fingerprint = base::to_hex(digest.finish()).substr(0, 32);
+
+  auto bert = Bert::load({folder->config, folder->pooling, arithmetic_of(*precision), folder->window}, std::move(*weights), kernels());
+  if (!bert) return bert.error();
+  auto impl = std::make_unique<Impl>(std::move(*folder), std::move(*bert), *precision, std::move(fingerprint), options.threads - 1);
+  return std::shared_ptr<LocalEncoder>(new LocalEncoder(std::move(impl)));
+}
+
+std::size_t LocalEncoder::dimension() const noexcept { return impl_->bert->dimension(); }
+std::string_view LocalEncoder::fingerprint() const noexcept { return impl_->fingerprint; }
+std::size_t LocalEncoder::max_tokens() const noexcept { return impl_->folder.window; }
+Precision LocalEncoder::precision() const noexcept { return impl_->precision; }
+std::string_view LocalEncoder::model_name() const noexcept { return impl_->folder.name; }
+const std::string& LocalEncoder::precision_name() const noexcept { return name_of(impl_->precision); }
+std::string_view LocalEncoder::kernel_name() const noexcept { return to_string(kernels().isa); }
+
+text::Tokens LocalEncoder::tokenize(std::string_view text) const { return impl_->folder.tokenizer.tokenize(text, impl_->folder.window); }
+
+Result<std::vector<Embedding>> LocalEncoder::embed(std::span<const std::string_view> texts) const {
+  std::vector<Embedding> out(texts.size());
+  std::mutex mutex;
+  std::optional<Error> error;
+  impl_->threads.for_each(texts.size(), [&](std::size_t i) {
+    auto one = impl_->embed_one(texts[i]);
+    if (one) {
+      out[i] = std::move(*one);
+      return;
+    }
+    const std::lock_guard lock(mutex);
+    if (!error) error = one.error();
+  });
+  if (error) return *error;
+  return out;
+}
+
+}  // namespace sosie::embed
+
+namespace sosie {
+
+Result<std::shared_ptr<Embedder>> open_local_encoder(LocalEncoderOptions options) {
+  auto encoder = embed::LocalEncoder::open(options);
+  if (!encoder) return encoder.error();
+  return std::shared_ptr<Embedder>(std::move(*encoder));
+}
+
+}  // namespace sosie
