@@ -137,6 +137,12 @@ Task<ClientResult<std::string>> ClientResponse::read() {
   co_return std::exchange(state.parser.body(), std::string());
 }
 
+Task<void> ClientResponse::settle(Milliseconds wait) {
+  if (!state_->complete) {
+    co_await state_->advance(after(wait));
+  }
+}
+
 HttpClient::HttpClient(boost::asio::any_io_executor executor, BaseUrl url, HttpClientOptions options)
     : impl_(new Impl{std::move(executor), std::move(url), options, Connection::make_tls_context(), {}, {}}) {}
 HttpClient::~HttpClient() = default;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "net/http_message.h"
 #include "net/task.h"
@@ -57,6 +58,9 @@ class ClientResponse {
 
   /// The next piece of the body, empty at its end. Whoever saw the end has the whole body, as its length or chunks say.
   Task<ClientResult<std::string>> read();
+
+  /// For an answer whose content is known to be over: waits a moment for its formal end, so that the connection is kept.
+  Task<void> settle(Milliseconds wait);
 
  private:
   friend class HttpClient;

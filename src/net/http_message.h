@@ -47,6 +47,7 @@ struct Request {
   HeaderList headers;
   std::string body;  ///< Its capacity exceeds its size by kBodyPadding at least.
   bool keep_alive = false;
+  bool http11 = true;  ///< Understands chunks.
 
   std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find('?')); }
 };

@@ -100,6 +100,7 @@ class RequestReader final : public Reader<true> {
     }
     into_.method.assign(method.data(), method.size());
     into_.target.assign(target.data(), target.size());
+    into_.http11 = version == 11;
   }
   Request& into_;
 };

@@ -159,14 +159,19 @@ Task<bool> HttpSession::respond(Reply reply) {
 Task<bool> HttpSession::begin(Reply head) {
   if (broken_ || answered_) co_return false;
   answered_ = chunked_ = true;
+  if (!request_.http11) request_.keep_alive = false;  // Its answer ends with the connection.
   render_head(head, true, 0);
   const std::size_t size = head.body.size() + head.tail.size();
   if (size == 0) {
     const bool sent = co_await send(head_, {}, {});
     co_return sent;
   }
-  append_number(head_, size, 16);
-  head_.append("\r\n").append(head.body).append(head.tail).append("\r\n");
+  if (request_.http11) {
+    append_number(head_, size, 16);
+    head_.append("\r\n").append(head.body).append(head.tail).append("\r\n");
+  } else {
+    head_.append(head.body).append(head.tail);
+  }
   const bool sent = co_await send(head_, {}, {});
   co_return sent;
 }
@@ -174,6 +179,10 @@ Task<bool> HttpSession::begin(Reply head) {
 Task<bool> HttpSession::write(std::string_view bytes) {
   if (broken_ || !chunked_) co_return false;
   if (bytes.empty()) co_return true;  // An empty chunk would be the end.
+  if (!request_.http11) {
+    const bool sent = co_await send(bytes, {}, {});
+    co_return sent;
+  }
   head_.clear();
   append_number(head_, bytes.size(), 16);
   head_.append("\r\n");
@@ -184,7 +193,7 @@ Task<bool> HttpSession::write(std::string_view bytes) {
 Task<bool> HttpSession::finish() {
   if (broken_ || !chunked_) co_return false;
   chunked_ = false;
-  const bool sent = co_await send("0\r\n\r\n", {}, {});
+  const bool sent = co_await send(request_.http11 ? "0\r\n\r\n" : "", {}, {});
   co_return sent;
 }
 
@@ -194,9 +203,9 @@ void HttpSession::render_head(const Reply& reply, bool chunked, std::size_t leng
   append_number(head_, static_cast<std::uint64_t>(reply.status), 10);
   head_.append(" ").append(reason_phrase(reply.status)).append("\r\n");
   if (!reply.content_type.empty()) head_.append("Content-Type: ").append(reply.content_type).append("\r\n");
-  if (chunked) {
+  if (chunked && request_.http11) {
     head_.append("Transfer-Encoding: chunked\r\n");
-  } else if (reply.status != 204) {
+  } else if (!chunked && reply.status != 204) {
     head_.append("Content-Length: ");
     append_number(head_, length, 10);
     head_.append("\r\n");

@@ -1,0 +1,27 @@
+// forwarding.h: which headers cross the gateway, and what an upstream's failure looks like to the client.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "net/http_client.h"
+#include "net/http_message.h"
+
+namespace sosie::gateway {
+
+/// Header lines for the upstream: the caller's, less what belongs to its connection and to us. With `api_key`, every
+/// credential of the caller gives way to it.
+std::string upstream_header_lines(const net::HeaderList& headers, std::string_view api_key);
+
+/// Header lines for the client: the upstream's, less what belongs to its connection, and Content-Type.
+std::string client_header_lines(const net::HeaderList& headers);
+
+/// The path below the upstream's base URL for a target that begins with "/v1". Empty: a target that could leave the base
+/// path ("..", in any spelling) or is no path.
+std::string_view upstream_target(std::string_view target);
+
+/// 502, 503 or 504, as OpenAI's clients read it. Names no address and no key.
+net::Reply upstream_failure_reply(const net::ClientError& failure);
+std::string upstream_failure_event(const net::ClientError& failure);
+
+}  // namespace sosie::gateway

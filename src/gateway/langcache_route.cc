@@ -1,0 +1,250 @@
+#include "gateway/langcache_route.h"
+
+#include <algorithm>
+
+#include "base/digest.h"
+#include "base/log.h"
+
+namespace sosie::gateway {
+namespace {
+
+using net::Task;
+
+constexpr std::string_view kPrefix = "/v1/caches/";
+constexpr std::size_t kMaxCacheId = 256;
+
+std::string scope_of(std::string_view cache_id) {
+  base::DigestBuilder digest;
+  digest.add("langcache").add(cache_id);
+  return "langcache:" + base::to_hex(digest.finish());
+}
+
+std::string_view user_agent(const net::Exchange& exchange) {
+  return exchange.request().headers.find("user-agent").value_or("");
+}
+
+/// All strategies in their order, until enough is found. Runs on a worker.
+Result<std::string> search_all(const SemanticCache& cache, const SearchRequest& request, const std::string& scope) {
+  std::string json = R"({"data":[)";
+  std::vector<EntryId> seen;
+  for (const Strategy strategy : request.strategies) {
+    LookupOptions options;
+    options.layers = strategy == Strategy::exact ? Layers::exact : Layers::semantic;
+    options.ignore_case = strategy == Strategy::exact;
+    options.threshold = request.threshold;
+    options.max_results = request.max_results;
+    const auto found = cache.lookup({.prompt = request.prompt, .scope = scope, .attributes = request.attributes}, options);
+    if (!found) return found.error();
+    for (const Hit& hit : found->hits) {
+      if (seen.size() == request.max_results) break;
+      if (std::find(seen.begin(), seen.end(), hit.entry->id) != seen.end()) continue;
+      if (!seen.empty()) json.push_back(',');
+      append_langcache_entry(json, hit, strategy);
+      seen.push_back(hit.entry->id);
+    }
+    if (seen.size() == request.max_results) break;
+  }
+  return json.append("]}");
+}
+
+}  // namespace
+
+LangCacheRoute::LangCacheRoute(Shared& shared, JsonReader& reader, boost::asio::any_io_executor executor)
+    : shared_(shared), reader_(reader), executor_(std::move(executor)) {}
+
+Task<int> LangCacheRoute::handle(net::Exchange& exchange) {
+  const std::string method = exchange.request().method;
+  std::string_view path = exchange.request().path();
+  path.remove_prefix(kPrefix.size());
+  const std::size_t slash = std::min(path.find('/'), path.size());
+  const std::string_view cache_id = path.substr(0, slash);
+  const std::string action(path.substr(slash));
+  if (cache_id.empty() || cache_id.size() > kMaxCacheId) {
+    const int status = co_await refuse(exchange, LangCacheError::not_found, "there is no such cache", {});
+    co_return status;
+  }
+  std::string scope = scope_of(cache_id);
+  constexpr std::string_view kEntries = "/entries/";
+  const bool names_entry = action.starts_with(kEntries) && action.size() > kEntries.size() && action.find('/', kEntries.size()) == std::string::npos;
+
+  if (method == "POST" && action == "/entries/search") {
+    const int status = co_await search(exchange, std::move(scope));
+    co_return status;
+  }
+  if (method == "POST" && action == "/entries") {
+    const int status = co_await set(exchange, std::move(scope));
+    co_return status;
+  }
+  if (method == "DELETE" && action == "/entries") {
+    const int status = co_await erase_matching(exchange, std::move(scope));
+    co_return status;
+  }
+  if (method == "DELETE" && names_entry) {
+    std::string id = action.substr(kEntries.size());
+    const int status = co_await erase_one(exchange, std::move(scope), std::move(id));
+    co_return status;
+  }
+  if (method == "POST" && action == "/flush") {
+    const int status = co_await flush(exchange, std::move(scope));
+    co_return status;
+  }
+  const bool known = action == "/entries" || action == "/flush" || names_entry;
+  net::Reply reply = langcache_error(LangCacheError::not_found, user_agent(exchange), known ? "this path does not take the method" : "there is no such path");
+  if (known) reply.status = 405;
+  const int status = reply.status;
+  co_await exchange.respond(std::move(reply));
+  co_return status;
+}
+
+Task<int> LangCacheRoute::search(net::Exchange& exchange, std::string scope) {
+  auto read = read_search(reader_, exchange.request().body, shared_.options.langcache_max_prompt);
+  if (auto* faults = std::get_if<Faults>(&read)) {
+    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid", std::move(*faults));
+    co_return status;
+  }
+  const auto request = std::make_shared<const SearchRequest>(std::get<SearchRequest>(std::move(read)));
+  std::function<Result<std::string>()> job = [cache = shared_.cache, request, scope = std::move(scope)] {
+    return search_all(*cache, *request, scope);
+  };
+  auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran || !*ran) {
+    Error error = ran ? std::move(ran->error()) : std::move(ran.error());
+    const int status = co_await fail(exchange, std::move(error));
+    co_return status;
+  }
+  net::Reply reply;
+  reply.body = std::move(**ran);
+  co_await exchange.respond(std::move(reply));
+  co_return 200;
+}
+
+Task<int> LangCacheRoute::set(net::Exchange& exchange, std::string scope) {
+  auto read = read_set(reader_, exchange.request().body, shared_.options.langcache_max_prompt);
+  if (auto* faults = std::get_if<Faults>(&read)) {
+    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid", std::move(*faults));
+    co_return status;
+  }
+  const auto request = std::make_shared<const SetRequest>(std::get<SetRequest>(std::move(read)));
+
+  // Encoded by an encoder, written by a writer: neither kind of thread waits for the other's work.
+  using Vector = std::shared_ptr<const Embedding>;
+  std::function<Result<Vector>()> encode = [cache = shared_.cache, request]() -> Result<Vector> {
+    const std::string_view text = request->prompt;
+    auto embedded = cache->embedder().embed(std::span(&text, 1));
+    if (!embedded) return embedded.error();
+    return Vector(std::make_shared<const Embedding>(std::move(embedded->front())));
+  };
+  auto encoded = co_await shared_.encoders.run(executor_, std::move(encode), net::after(shared_.options.lookup_timeout));
+  if (!encoded || !*encoded) {
+    Error error = encoded ? std::move(encoded->error()) : std::move(encoded.error());
+    const int status = co_await fail(exchange, std::move(error));
+    co_return status;
+  }
+  std::function<Result<EntryId>()> write = [cache = shared_.cache, request, scope = std::move(scope), vector = **encoded] {
+    StoreOptions options;
+    options.ttl = request->ttl;
+    options.embedding = vector;
+    return cache->store({.prompt = request->prompt, .scope = scope, .attributes = request->attributes}, request->response, options);
+  };
+  auto written = co_await shared_.writers.run(executor_, std::move(write), net::after(shared_.options.lookup_timeout));
+  if (!written || !*written) {
+    Error error = written ? std::move(written->error()) : std::move(written.error());
+    const int status = co_await fail(exchange, std::move(error));
+    co_return status;
+  }
+  net::Reply reply;
+  reply.status = 201;
+  reply.body = R"({"entryId":")" + **written + "\"}";
+  co_await exchange.respond(std::move(reply));
+  co_return 201;
+}
+
+Task<int> LangCacheRoute::erase_matching(net::Exchange& exchange, std::string scope) {
+  auto read = read_delete(reader_, exchange.request().body);
+  if (auto* faults = std::get_if<Faults>(&read)) {
+    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid", std::move(*faults));
+    co_return status;
+  }
+  std::function<Result<std::uint64_t>()> job = [cache = shared_.cache, scope = std::move(scope),
+                                                attributes = std::get<Attributes>(std::move(read))] {
+    return cache->erase(scope, attributes);
+  };
+  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran || !*ran) {
+    Error error = ran ? std::move(ran->error()) : std::move(ran.error());
+    const int status = co_await fail(exchange, std::move(error));
+    co_return status;
+  }
+  net::Reply reply;
+  reply.body = R"({"deletedEntriesCount":)" + std::to_string(**ran) + "}";
+  co_await exchange.respond(std::move(reply));
+  co_return 200;
+}
+
+Task<int> LangCacheRoute::erase_one(net::Exchange& exchange, std::string scope, std::string id) {
+  std::function<Result<bool>()> job = [cache = shared_.cache, scope = std::move(scope), id = std::move(id)]() -> Result<bool> {
+    // Another cache's entry does not exist here.
+    const auto entry = cache->get(id);
+    if (!entry) return entry.error();
+    if (!*entry || (*entry)->scope != scope) return false;
+    return cache->erase(id);
+  };
+  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran || !*ran) {
+    Error error = ran ? std::move(ran->error()) : std::move(ran.error());
+    const int status = co_await fail(exchange, std::move(error));
+    co_return status;
+  }
+  if (!**ran) {
+    const int status = co_await refuse(exchange, LangCacheError::entry_not_found, "this cache has no such entry", {});
+    co_return status;
+  }
+  const int status = co_await empty(exchange);
+  co_return status;
+}
+
+Task<int> LangCacheRoute::flush(net::Exchange& exchange, std::string scope) {
+  std::function<Result<std::uint64_t>()> job = [cache = shared_.cache, scope = std::move(scope)] { return cache->clear(scope); };
+  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran || !*ran) {
+    Error error = ran ? std::move(ran->error()) : std::move(ran.error());
+    const int status = co_await fail(exchange, std::move(error));
+    co_return status;
+  }
+  const int status = co_await empty(exchange);
+  co_return status;
+}
+
+Task<int> LangCacheRoute::refuse(net::Exchange& exchange, LangCacheError error, std::string detail, Faults faults) {
+  net::Reply reply = langcache_error(error, user_agent(exchange), detail, faults);
+  const int status = reply.status;
+  co_await exchange.respond(std::move(reply));
+  co_return status;
+}
+
+Task<int> LangCacheRoute::fail(net::Exchange& exchange, Error error) {
+  LangCacheError kind = LangCacheError::unexpected;
+  switch (error.code) {
+    case ErrorCode::invalid_argument: kind = LangCacheError::invalid_data; break;
+    case ErrorCode::resource_exhausted: kind = LangCacheError::out_of_memory; break;
+    case ErrorCode::unavailable:
+    case ErrorCode::permission_denied:
+    case ErrorCode::deadline_exceeded: kind = LangCacheError::database_unavailable; break;
+    default: break;
+  }
+  Faults faults;
+  // Blank in a way only the cache knows (white space of any script).
+  if (kind == LangCacheError::invalid_data) faults.push_back({"prompt", "blank", "must not be blank"});
+  const int status = co_await refuse(exchange, kind, error.message, std::move(faults));
+  co_return status;
+}
+
+Task<int> LangCacheRoute::empty(net::Exchange& exchange) {
+  net::Reply reply;
+  reply.status = 204;
+  reply.content_type = {};
+  co_await exchange.respond(std::move(reply));
+  co_return 204;
+}
+
+}  // namespace sosie::gateway

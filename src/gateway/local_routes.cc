@@ -1,0 +1,117 @@
+#include "gateway/local_routes.h"
+
+#include <algorithm>
+#include <iterator>
+#include <span>
+
+#include "gateway/embeddings.h"
+#include "gateway/openai_error.h"
+
+namespace sosie::gateway {
+namespace {
+
+using net::Task;
+
+// Texts of one job: so few that a lookup never waits long behind a large request.
+constexpr std::size_t kSlice = 16;
+constexpr net::Milliseconds kSliceTime{30'000};
+
+}  // namespace
+
+LocalRoutes::LocalRoutes(Shared& shared, JsonReader& reader, boost::asio::any_io_executor executor)
+    : shared_(shared), reader_(reader), executor_(std::move(executor)) {}
+
+Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
+  const Embedder& embedder = shared_.cache->embedder();
+  auto read = read_embeddings_request(reader_, exchange.request().body, embedder.dimension());
+  if (const auto* bad = std::get_if<BadRequest>(&read)) {
+    net::Reply reply = openai_error(400, bad->message, bad->param);
+    co_await exchange.respond(std::move(reply));
+    co_return 400;
+  }
+  const auto request = std::make_shared<const EmbeddingsRequest>(std::get<EmbeddingsRequest>(std::move(read)));
+  using Embeddings = std::vector<Embedding>;
+  Embeddings all;
+  for (std::size_t at = 0; at < request->inputs.size(); at += kSlice) {
+    std::function<Result<Embeddings>()> job = [cache = shared_.cache, request, at] {
+      const auto slice = std::span(request->inputs).subspan(at, std::min(kSlice, request->inputs.size() - at));
+      const std::vector<std::string_view> texts(slice.begin(), slice.end());
+      return cache->embedder().embed(texts);
+    };
+    auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(kSliceTime));
+    if (!ran || !*ran) {
+      net::Reply reply = openai_error(503, "The encoder is busy or failed. Try again later.", {}, "encoder_unavailable");
+      co_await exchange.respond(std::move(reply));
+      co_return 503;
+    }
+    Embeddings& slice = **ran;
+    const auto cut = std::find_if(slice.begin(), slice.end(), [](const Embedding& each) { return each.truncated; });
+    if (cut != slice.end()) {
+      const std::size_t index = at + static_cast<std::size_t>(cut - slice.begin());
+      net::Reply reply = openai_error(400,
+                                      "input " + std::to_string(index) + " is longer than the model's window of " +
+                                          std::to_string(embedder.max_tokens()) + " tokens; split it",
+                                      "input", "context_length_exceeded");
+      co_await exchange.respond(std::move(reply));
+      co_return 400;
+    }
+    std::move(slice.begin(), slice.end(), std::back_inserter(all));
+  }
+  net::Reply reply;
+  reply.body = render_embeddings(all, request->base64, shared_.options.embedding_model);
+  co_await exchange.respond(std::move(reply));
+  co_return 200;
+}
+
+Task<int> LocalRoutes::models(net::Exchange& exchange) {
+  net::Reply reply;
+  reply.body = R"({"object":"list","data":[{"id":)";
+  append_json_string(reply.body, shared_.options.embedding_model);
+  reply.body.append(R"(,"object":"model","created":0,"owned_by":"sosie"}]})");
+  co_await exchange.respond(std::move(reply));
+  co_return 200;
+}
+
+Task<int> LocalRoutes::healthy(net::Exchange& exchange) {
+  net::Reply reply;
+  reply.body = R"({"status":"ok"})";
+  co_await exchange.respond(std::move(reply));
+  co_return 200;
+}
+
+Task<int> LocalRoutes::ready(net::Exchange& exchange) {
+  std::string_view trouble;
+  if (shared_.draining.load()) {
+    trouble = "draining";
+  } else {
+    // A question in a scope of its own goes through encoder and store alike.
+    std::function<Result<Lookup>()> job = [cache = shared_.cache]() -> Result<Lookup> {
+      return cache->lookup({.prompt = "ready?", .scope = "readyz"});
+    };
+    auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+    if (!ran) {
+      trouble = ran.error().code == ErrorCode::resource_exhausted ? "overloaded" : "slow";
+    } else if (!*ran) {
+      trouble = to_string(ran->error().code);
+    }
+  }
+  net::Reply reply;
+  reply.status = trouble.empty() ? 200 : 503;
+  reply.body = R"({"status":")" + std::string(trouble.empty() ? "ready" : trouble) + "\"}";
+  const int status = reply.status;
+  co_await exchange.respond(std::move(reply));
+  co_return status;
+}
+
+Task<int> LocalRoutes::metrics(net::Exchange& exchange) {
+  Metrics::Gauges gauges;
+  if (const net::HttpServer* http = shared_.http.load()) gauges.connections = http->connections();
+  gauges.queued = shared_.encoders.queued() + shared_.writers.queued();
+  net::Reply reply;
+  reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  reply.body = shared_.metrics.render(shared_.cache->stats(), gauges);
+  co_await exchange.respond(std::move(reply));
+  co_return 200;
+}
+
+}  // namespace sosie::gateway

@@ -1,0 +1,34 @@
+// local_routes.h: what is answered without an upstream: embeddings, the model list, health.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "gateway/json.h"
+#include "gateway/shared.h"
+#include "net/http_server.h"
+
+namespace sosie::gateway {
+
+/// One an I/O thread. Each task answers the exchange and returns the status it answered with.
+class LocalRoutes {
+ public:
+  LocalRoutes(Shared& shared, JsonReader& reader, boost::asio::any_io_executor executor);
+
+  /// POST /v1/embeddings
+  net::Task<int> embeddings(net::Exchange& exchange);
+  /// GET /v1/models
+  net::Task<int> models(net::Exchange& exchange);
+  /// GET /healthz: the process answers.
+  net::Task<int> healthy(net::Exchange& exchange);
+  /// GET /readyz: store and encoder work, and no shutdown has begun.
+  net::Task<int> ready(net::Exchange& exchange);
+  /// GET /metrics
+  net::Task<int> metrics(net::Exchange& exchange);
+
+ private:
+  Shared& shared_;
+  JsonReader& reader_;
+  const boost::asio::any_io_executor executor_;
+};
+
+}  // namespace sosie::gateway

@@ -1,0 +1,107 @@
+#include "gateway/metrics.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace sosie::gateway {
+namespace {
+
+void append_number(std::string& out, double number) {
+  std::array<char, 40> digits;
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+}
+
+void append_header(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
+  out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+}
+
+void append_sample(std::string& out, std::string_view name, std::string_view labels, std::uint64_t value) {
+  out.append(name);
+  if (!labels.empty()) out.append("{").append(labels).append("}");
+  out.append(" ").append(std::to_string(value)).append("\n");
+}
+
+void append_metric(std::string& out, std::string_view name, std::string_view type, std::string_view help, std::uint64_t value) {
+  append_header(out, name, type, help);
+  append_sample(out, name, {}, value);
+}
+
+std::string label(std::string_view name, std::string_view value) {
+  return std::string(name) + "=\"" + std::string(value) + "\"";
+}
+
+template <class Counters, class Names>
+void append_family(std::string& out, std::string_view name, std::string_view help, std::string_view label_name,
+                   const Counters& counters, const Names& names) {
+  append_header(out, name, "counter", help);
+  for (std::size_t i = 0; i < names.size(); ++i) append_sample(out, name, label(label_name, names[i]), counters[i].load());
+}
+
+}  // namespace
+
+void Histogram::observe(std::chrono::nanoseconds time) noexcept {
+  const double seconds = std::chrono::duration<double>(time).count();
+  const auto bucket = static_cast<std::size_t>(std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
+  buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
+  count_.fetch_add(1, std::memory_order_relaxed);
+  sum_ns_.fetch_add(static_cast<std::uint64_t>(time.count()), std::memory_order_relaxed);
+}
+
+void Histogram::append(std::string& out, std::string_view name, std::string_view labels) const {
+  std::uint64_t below = 0;
+  const std::string bucket = std::string(name) + "_bucket";
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    below += buckets_[i].load(std::memory_order_relaxed);
+    std::string bound;
+    i < kBounds.size() ? append_number(bound, kBounds[i]) : static_cast<void>(bound = "+Inf");
+    append_sample(out, bucket, std::string(labels) + "," + label("le", bound), below);
+  }
+  out.append(name).append("_sum{").append(labels).append("} ");
+  append_number(out, static_cast<double>(sum_ns_.load(std::memory_order_relaxed)) * 1e-9);
+  // The buckets' own sum, so that the exposition is consistent while counting goes on.
+  out.append("\n").append(name).append("_count{").append(labels).append("} ").append(std::to_string(below)).append("\n");
+}
+
+void Metrics::request(Route route, int status, std::chrono::nanoseconds time) noexcept {
+  const auto row = static_cast<std::size_t>(route);
+  add(requests_[row][static_cast<std::size_t>(std::clamp(status - kFirstStatus, 0, kStatuses - 1))]);
+  times_[row].observe(time);
+}
+
+std::string Metrics::render(const CacheStats& stats, const Gauges& gauges) const {
+  std::string out;
+  append_header(out, "sosie_requests_total", "counter", "Requests answered, by route and status.");
+  for (std::size_t route = 0; route < kRouteNames.size(); ++route)
+    for (int i = 0; i < kStatuses; ++i)
+      if (const std::uint64_t count = requests_[route][static_cast<std::size_t>(i)].load(); count != 0)
+        append_sample(out, "sosie_requests_total",
+                      label("route", kRouteNames[route]) + "," + label("status", std::to_string(i + kFirstStatus)), count);
+  append_header(out, "sosie_request_duration_seconds", "histogram", "From the request read to the answer written.");
+  for (std::size_t route = 0; route < kRouteNames.size(); ++route)
+    if (!times_[route].empty()) times_[route].append(out, "sosie_request_duration_seconds", label("route", kRouteNames[route]));
+
+  constexpr std::array<std::string_view, 2> kLayers = {"exact", "semantic"};
+  append_family(out, "sosie_chat_hits_total", "Chat requests answered from the cache.", "layer", hits_, kLayers);
+  append_family(out, "sosie_chat_uncached_total", "Chat requests not answered from the cache.", "reason", uncached_, kUncachedNames);
+  append_metric(out, "sosie_chat_stored_total", "counter", "Answers stored.", stored_.load());
+  append_metric(out, "sosie_chat_not_kept_total", "counter", "Answers of the upstream that were incomplete or failed, and not stored.", not_kept_.load());
+  append_metric(out, "sosie_store_failures_total", "counter", "Answers that the store did not take.", store_failures_.load());
+  append_metric(out, "sosie_upstream_calls_total", "counter", "Calls to the upstream.", upstream_calls_.load());
+  append_family(out, "sosie_upstream_failures_total", "Calls to the upstream that brought no whole answer.", "kind",
+                upstream_failures_, kClientFailureNames);
+  append_metric(out, "sosie_in_flight", "gauge", "Requests being answered.", static_cast<std::uint64_t>(std::max<std::int64_t>(in_flight.load(), 0)));
+  append_metric(out, "sosie_connections", "gauge", "Client connections open.", gauges.connections);
+  append_metric(out, "sosie_queued", "gauge", "Lookups and stores waiting for a worker.", gauges.queued);
+
+  append_metric(out, "sosie_cache_entries", "gauge", "Entries in the cache.", stats.entries);
+  append_metric(out, "sosie_cache_bytes", "gauge", "Bytes of the entries, as bounded.", stats.bytes);
+  append_metric(out, "sosie_cache_scopes", "gauge", "Scopes that have entries.", stats.scopes);
+  append_metric(out, "sosie_cache_embeddings_total", "counter", "Texts embedded by the cache.", stats.embeddings);
+  append_metric(out, "sosie_cache_stored_total", "counter", "Entries stored, from all routes.", stats.stored);
+  append_metric(out, "sosie_cache_evicted_total", "counter", "Entries evicted for space.", stats.evicted);
+  append_metric(out, "sosie_cache_expired_total", "counter", "Entries removed after their time.", stats.expired);
+  append_metric(out, "sosie_cache_erased_total", "counter", "Entries erased on request.", stats.erased);
+  return out;
+}
+
+}  // namespace sosie::gateway

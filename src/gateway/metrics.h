@@ -1,0 +1,80 @@
+// metrics.h: counters of the gateway, and their Prometheus text.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "net/http_client.h"
+#include "sosie/cache.h"
+
+namespace sosie::gateway {
+
+enum class Route { chat, embeddings, models, langcache, forward, health, metrics, other };
+inline constexpr std::array<std::string_view, 8> kRouteNames = {"chat",    "embeddings", "models",  "langcache",
+                                                                "forward", "health",     "metrics", "other"};
+
+/// Why a chat request was not answered by the cache.
+enum class Uncached {
+  empty_scope, below_threshold, filtered, blank_prompt, not_exact,                    // misses
+  overloaded, lookup_timeout, lookup_error, unreadable_entry,                         // faults of the cache
+  no_cache, last_message_not_user,                                                    // never asked
+};
+inline constexpr std::array<std::string_view, 11> kUncachedNames = {
+    "empty_scope", "below_threshold", "filtered",         "blank_prompt", "not_exact",            "overloaded",
+    "lookup_timeout", "lookup_error", "unreadable_entry", "no_cache",     "last_message_not_user"};
+
+inline constexpr std::array<std::string_view, 6> kClientFailureNames = {"connect", "timeout", "cut", "malformed", "too_large", "cancelled"};
+
+/// Observations in fixed buckets, 50 us to 60 s.
+class Histogram {
+ public:
+  void observe(std::chrono::nanoseconds time) noexcept;
+  void append(std::string& out, std::string_view name, std::string_view labels) const;
+  bool empty() const noexcept { return count_.load(std::memory_order_relaxed) == 0; }
+
+ private:
+  static constexpr std::array<double, 14> kBounds = {50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 250e-3, 1, 5, 15, 60};
+  std::array<std::atomic<std::uint64_t>, kBounds.size() + 1> buckets_{};
+  std::atomic<std::uint64_t> count_{0};
+  std::atomic<std::uint64_t> sum_ns_{0};
+};
+
+/// Thread-safety: every method may be called from any thread. Labels come from closed sets only.
+class Metrics {
+ public:
+  using Counter = std::atomic<std::uint64_t>;
+
+  void request(Route route, int status, std::chrono::nanoseconds time) noexcept;
+  void hit(Layer layer) noexcept { add(hits_[static_cast<std::size_t>(layer)]); }
+  void uncached(Uncached why) noexcept { add(uncached_[static_cast<std::size_t>(why)]); }
+  void upstream_failure(net::ClientFailure kind) noexcept { add(upstream_failures_[static_cast<std::size_t>(kind)]); }
+  void upstream_call() noexcept { add(upstream_calls_); }
+  void stored() noexcept { add(stored_); }
+  void not_kept() noexcept { add(not_kept_); }
+  void store_failed() noexcept { add(store_failures_); }
+
+  struct Gauges {
+    std::size_t connections = 0, queued = 0;
+  };
+  /// The exposition, text format 0.0.4.
+  std::string render(const CacheStats& stats, const Gauges& gauges) const;
+
+  std::atomic<std::int64_t> in_flight{0};
+
+ private:
+  static void add(Counter& counter) noexcept { counter.fetch_add(1, std::memory_order_relaxed); }
+
+  static constexpr int kFirstStatus = 100, kStatuses = 500;
+  std::array<std::array<Counter, kStatuses>, kRouteNames.size()> requests_{};
+  std::array<Histogram, kRouteNames.size()> times_{};
+  std::array<Counter, 2> hits_{};
+  std::array<Counter, kUncachedNames.size()> uncached_{};
+  std::array<Counter, kClientFailureNames.size()> upstream_failures_{};
+  Counter upstream_calls_{0}, stored_{0}, not_kept_{0}, store_failures_{0};
+};
+
+}  // namespace sosie::gateway

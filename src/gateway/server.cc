@@ -1,0 +1,131 @@
+#include "gateway/server.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <thread>
+
+#include "base/log.h"
+#include "gateway/router.h"
+#include "gateway/shared.h"
+#include "net/http_server.h"
+#include "net/url.h"
+
+namespace sosie::gateway {
+namespace {
+
+Result<void> check(const ServerOptions& options) {
+  const auto at_least_1 = [](std::uint64_t value, std::string_view name) -> Result<void> {
+    if (value != 0) return {};
+    return Error{ErrorCode::invalid_argument, std::string(name) + " must be at least 1"};
+  };
+  for (const auto& checked :
+       {at_least_1(options.io_threads, "io_threads"), at_least_1(options.encoder_threads, "encoder_threads"),
+        at_least_1(options.max_queued, "max_queued"), at_least_1(options.max_header_bytes, "max_header_bytes"),
+        at_least_1(options.max_body_bytes, "max_body_bytes"), at_least_1(options.max_connections, "max_connections")})
+    if (!checked) return checked;
+  return {};
+}
+
+net::HttpServerOptions to_http_options(const ServerOptions& options) {
+  net::HttpServerOptions http;
+  http.address = options.address;
+  http.port = options.port;
+  http.io_threads = options.io_threads;
+  http.max_header_bytes = static_cast<std::uint32_t>(options.max_header_bytes);
+  http.max_body_bytes = options.max_body_bytes;
+  http.max_connections = options.max_connections;
+  http.header_timeout = options.header_timeout;
+  http.body_timeout = options.body_timeout;
+  http.idle_timeout = options.idle_timeout;
+  http.write_timeout = options.write_timeout;
+  return http;
+}
+
+net::HttpClientOptions to_client_options(const UpstreamOptions& options) {
+  net::HttpClientOptions client;
+  client.connect_timeout = options.connect_timeout;
+  client.first_byte_timeout = options.first_byte_timeout;
+  client.idle_timeout = options.idle_timeout;
+  client.total_timeout = options.total_timeout;
+  client.max_response_bytes = options.max_response_bytes;
+  return client;
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(std::shared_ptr<SemanticCache> cache, ServerOptions options) : shared(std::move(cache), std::move(options)) {}
+
+  void stop() {
+    shared.draining.store(true);
+    http->stop(shared.options.shutdown_grace);
+  }
+
+  Shared shared;
+  std::optional<net::BaseUrl> upstream;
+  std::unique_ptr<net::HttpServer> http;  // ends before what its handlers use
+};
+
+Result<Server> Server::start(std::shared_ptr<SemanticCache> cache, ServerOptions options) {
+  if (auto checked = check(options); !checked) return checked.error();
+  std::optional<net::BaseUrl> upstream;
+  if (options.upstream) {
+    auto url = net::parse_base_url(options.upstream->base_url);
+    if (!url) return url.error();
+    upstream = std::move(*url);
+  }
+  auto impl = std::make_unique<Impl>(std::move(cache), std::move(options));
+  impl->upstream = std::move(upstream);
+  auto factory = [impl = impl.get()](boost::asio::any_io_executor executor) -> std::unique_ptr<net::Handler> {
+    std::unique_ptr<net::HttpClient> client;
+    if (impl->upstream)
+      client = std::make_unique<net::HttpClient>(executor, *impl->upstream, to_client_options(*impl->shared.options.upstream));
+    return std::make_unique<Router>(impl->shared, std::move(client), executor);
+  };
+  auto http = net::HttpServer::start(to_http_options(impl->shared.options), std::move(factory));
+  if (!http) return http.error();
+  impl->http = std::move(*http);
+  impl->shared.http.store(impl->http.get());
+  return Server(std::move(impl));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::Server(Server&&) noexcept = default;
+Server& Server::operator=(Server&&) noexcept = default;
+
+Server::~Server() {
+  if (impl_) impl_->stop();
+}
+
+std::uint16_t Server::port() const noexcept { return impl_->http->port(); }
+
+std::string Server::url() const {
+  const std::string& address = impl_->shared.options.address;
+  const bool v6 = address.find(':') != std::string::npos;
+  return "http://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port());
+}
+
+void Server::run_until_signal() {
+  boost::asio::io_context context{1};
+  boost::asio::signal_set signals(context, SIGINT, SIGTERM);
+  std::thread stopping;
+  signals.async_wait([&](const boost::system::error_code& failure, int) {
+    if (failure) return;
+    base::log_info("stopping: requests in flight may finish; a second signal ends them");
+    stopping = std::thread([&] {
+      stop();
+      boost::asio::post(context, [&] { signals.cancel(); });
+    });
+    signals.async_wait([&](const boost::system::error_code& aborted, int) {
+      if (!aborted) impl_->http->hurry();
+    });
+  });
+  context.run();
+  if (stopping.joinable()) stopping.join();
+}
+
+void Server::stop() { impl_->stop(); }
+
+}  // namespace sosie::gateway

@@ -1,0 +1,36 @@
+// shared.h: what the routes of every I/O thread have in common.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "gateway/metrics.h"
+#include "gateway/server.h"
+#include "net/http_server.h"
+#include "net/worker_pool.h"
+#include "sosie/cache.h"
+
+namespace sosie::gateway {
+
+/// Thread-safety: safe. Outlives the routes.
+struct Shared {
+  Shared(std::shared_ptr<SemanticCache> the_cache, ServerOptions the_options)
+      : options(std::move(the_options)),
+        cache(std::move(the_cache)),
+        encoders(options.encoder_threads, options.max_queued),
+        writers(kWriters, options.max_queued) {}
+
+  // Writers wait for the disk together; none computes unless a store comes without its embedding.
+  static constexpr std::size_t kWriters = 4;
+
+  const ServerOptions options;
+  const std::shared_ptr<SemanticCache> cache;
+  Metrics metrics;
+  std::atomic<bool> draining{false};
+  std::atomic<const net::HttpServer*> http{nullptr};  // for its connection count, once it is known
+  net::WorkerPool encoders, writers;  // last: their jobs use what is above
+};
+
+}  // namespace sosie::gateway
