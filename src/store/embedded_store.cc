@@ -25,7 +25,6 @@
 namespace sosie::store {
 namespace {
 
-constexpr std::uint64_t kTextCacheBytes = std::uint64_t{64} << 20;
 // One commit takes at most so much, to bound how long its first writer waits.
 constexpr std::size_t kMostWritesPerCommit = 256;
 constexpr std::uint64_t kMostBytesPerCommit = std::uint64_t{16} << 20;
@@ -87,7 +86,7 @@ std::uint64_t bytes_of(const Entry& entry, const NewEntry& keys) {
 class EmbeddedStore final : public Store {
  public:
   explicit EmbeddedStore(const EmbeddedStoreOptions& options)
-      : max_bytes_(options.max_bytes), texts_(options.folder.empty() ? UINT64_MAX : kTextCacheBytes) {}
+      : max_bytes_(options.max_bytes), texts_(options.folder.empty() ? UINT64_MAX : options.text_cache_bytes) {}
 
   ~EmbeddedStore() override {
     if (table_ == nullptr) return;
@@ -153,15 +152,19 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
   const std::filesystem::path file = folder / "sosie.db";
   // Asked first: SQLite would open the file for reading, and leave a log there that nobody can write.
   if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT) return folder_error(errno, "write", file);
+  const auto named = [&](Error error) {
+    error.message = file.string() + ": " + error.message;
+    return error;
+  };
   auto table = EntryTable::open(file, durability);
-  if (!table) return std::move(table).error();
+  if (!table) return named(std::move(table).error());
   table_ = std::make_unique<EntryTable>(*std::move(table));
   auto loaded = table_->load([this](StoredEntry entry, std::span<const float> vector) -> Result<void> {
     const auto id = parse_id(entry.id);
     const auto dimension = residents_.dimension(entry.partition);
     if (!id || residents_.record(*id) != nullptr || (dimension && *dimension != vector.size()) || !all_finite(vector)) {
-      return Error{ErrorCode::data_corruption, "the store's file holds an entry that contradicts the others: restore it, or "
-                                               "move it away to start anew"};
+      return Error{ErrorCode::data_corruption,
+                   "an entry contradicts the others: restore the file, or move it away to start anew"};
     }
     next_row_ = entry.row + 1;
     residents_.add(residents_.make(std::move(entry)), vector);
@@ -169,7 +172,7 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
   });
   if (!loaded) {
     table_.reset();
-    return loaded;
+    return named(std::move(loaded).error());
   }
   // The new files' names must survive a power cut as well.
   if (const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); descriptor >= 0) {
@@ -381,7 +384,11 @@ Result<std::shared_ptr<const Entry>> EmbeddedStore::text(const Snapshot& found) 
   }
   if (reader_ == nullptr) return std::shared_ptr<const Entry>();
   auto texts = reader_->read(found.row);
-  if (!texts) return std::move(texts).error();
+  if (!texts) {
+    Error error = std::move(texts).error();
+    if (error.code == ErrorCode::data_corruption) error.message += "; entry " + format_id(found.id);
+    return error;
+  }
   if (!*texts) return std::shared_ptr<const Entry>();
   auto entry = std::make_shared<const Entry>(Entry{
       .id = format_id(found.id),

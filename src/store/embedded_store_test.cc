@@ -30,8 +30,11 @@ class TemporaryFolder {
 
 class OnDisk final : public Subject {
  public:
-  OnDisk(Durability durability, std::uint64_t max_bytes)
-      : options_{.folder = folder_.path() / "made" / "here", .durability = durability, .max_bytes = max_bytes} {
+  OnDisk(Durability durability, std::uint64_t max_bytes, std::uint64_t text_cache_bytes = 1 << 20)
+      : options_{.folder = folder_.path() / "made" / "here",
+                 .durability = durability,
+                 .max_bytes = max_bytes,
+                 .text_cache_bytes = text_cache_bytes} {
     reopen();
   }
   Store& store() override { return *store_; }
@@ -67,6 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Maker{"disk_power_loss", [](std::uint64_t bound) { return std::make_unique<OnDisk>(Durability::power_loss, bound); }},
         Maker{"disk_process_crash", [](std::uint64_t bound) { return std::make_unique<OnDisk>(Durability::process_crash, bound); }},
+        Maker{"disk_without_text_cache",
+              [](std::uint64_t bound) { return std::make_unique<OnDisk>(Durability::process_crash, bound, 0); }},
         Maker{"memory", [](std::uint64_t bound) { return std::make_unique<InMemory>(bound); }}),
     [](const auto& tested) { return tested.param.name; });
 
@@ -107,26 +112,6 @@ TEST(EmbeddedStore, ALoweredBoundHoldsFromTheNextOpening) {
   EXPECT_LE(store->stats().bytes, 5000u);
   EXPECT_GT(store->stats().entries, 10u);
   EXPECT_TRUE((*store->get(numbered(7).entry.id, at(1000))).has_value()) << "hits must survive closing";
-}
-
-TEST(EmbeddedStore, TextsThatLeftMemoryAreReadFromTheFile) {
-  TemporaryFolder folder;
-  auto store = open(folder.path());
-  // 100 MB of responses: more than the texts that are kept in memory.
-  constexpr int kEntries = 100;
-  const auto entry = [](int i) {
-    NewEntry made = numbered(i, 1'000'000);
-    made.entry.attributes = {{"i", std::to_string(i)}};
-    made.entry.expires = at(1'000'000 + i);
-    return made;
-  };
-  for (int i = 0; i < kEntries; ++i) ASSERT_TRUE(store->put(entry(i)));
-  for (int i = 0; i < kEntries; ++i) {
-    const auto found = store->exact(entry(i).exact_key, {.now = at(1000)});
-    ASSERT_TRUE(found);
-    ASSERT_EQ(found->size(), 1u);
-    conformance::expect_equal(*found->front(), entry(i).entry);
-  }
 }
 
 TEST(EmbeddedStore, OneProcessAtATime) {

@@ -50,7 +50,7 @@ constexpr const char* kCreate = R"(
 
 Error corrupt(const char* what) {
   return {ErrorCode::data_corruption,
-          std::string("the store's file holds a bad ") + what + ": restore it, or move it away to start anew"};
+          std::string("an entry holds a bad ") + what + ": restore the file, or move it away to start anew"};
 }
 
 // Any SQL error on our own, checked schema means that the file is not what it says.
@@ -94,7 +94,7 @@ Result<EntryTable> EntryTable::open(const std::filesystem::path& file, Durabilit
   auto connection = Connection::open(file);
   if (!connection) return std::move(connection).error();
   EntryTable table(*std::move(connection));
-  if (auto checked = table.check(file); !checked) return std::move(checked).error();
+  if (auto checked = table.check(); !checked) return std::move(checked).error();
   const char* synchronous =
       durability == Durability::power_loss ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
   if (auto set = table.connection_->run(synchronous); !set) return std::move(set).error();
@@ -102,7 +102,7 @@ Result<EntryTable> EntryTable::open(const std::filesystem::path& file, Durabilit
   return table;
 }
 
-Result<void> EntryTable::check(const std::filesystem::path& file) {
+Result<void> EntryTable::check() {
   auto application = connection_->number("PRAGMA application_id");
   if (!application) return std::move(application).error();
   auto version = connection_->number("PRAGMA user_version");
@@ -112,14 +112,14 @@ Result<void> EntryTable::check(const std::filesystem::path& file) {
 
   const bool fresh = *application == 0 && *version == 0 && *tables == 0;
   if (!fresh && *application != kApplicationId) {
-    return Error{ErrorCode::data_corruption, file.string() + " is another program's database: choose another data folder"};
+    return Error{ErrorCode::data_corruption, "is another program's database: choose another data folder"};
   }
   if (*version > kFormatVersion) {
-    return Error{ErrorCode::unsupported, file.string() + " has format " + std::to_string(*version) + ", this sosie reads " +
+    return Error{ErrorCode::unsupported, "has format " + std::to_string(*version) + ", this sosie reads " +
                                              std::to_string(kFormatVersion) + ": use the newer sosie that wrote it"};
   }
   if (connection_->read_only()) {
-    return Error{ErrorCode::permission_denied, file.string() + " cannot be written: check its owner and mode"};
+    return Error{ErrorCode::permission_denied, "cannot be written: check its owner and mode"};
   }
   // Erased texts are overwritten; pages of 8 KiB hold most entries whole.
   if (auto set = connection_->run("PRAGMA page_size=8192; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864"); !set) {
@@ -129,7 +129,7 @@ Result<void> EntryTable::check(const std::filesystem::path& file) {
   if (!mode) return std::move(mode).error();
   if (*mode != "wal") {
     return Error{ErrorCode::unsupported,
-                 "the file system of " + file.string() + " cannot hold a write-ahead log: choose a local data folder"};
+                 "this file system cannot hold a write-ahead log: choose a local data folder"};
   }
   if (fresh) return create();
   return {};

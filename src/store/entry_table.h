@@ -53,7 +53,7 @@ class EntryTable {
   Result<void> commit();
   void rollback() noexcept;  ///< Does nothing outside a transaction.
 
-  /// The three below belong inside a transaction.
+  /// Those below belong inside a transaction.
   Result<void> insert(std::int64_t row, const Entry& entry, const NewEntry& keys);
   Result<void> remove(std::int64_t row, bool has_attributes, bool has_usage);
   Result<void> remove_all();
@@ -63,7 +63,7 @@ class EntryTable {
   struct Statements;
   explicit EntryTable(Connection connection) : connection_(std::make_unique<Connection>(std::move(connection))) {}
   Result<void> create();
-  Result<void> check(const std::filesystem::path& file);
+  Result<void> check();
   Result<void> prepare();
 
   std::unique_ptr<Connection> connection_;  // Before the statements: they must go first.
