@@ -51,7 +51,7 @@ void greet(const gateway::Server& server, const Arguments& arguments, const embe
   const std::string url = server.url();
   std::printf("listening on %s\n", url.c_str());
   std::printf("data in      %s\n", arguments.cache.data.empty() ? "memory only" : std::filesystem::absolute(arguments.cache.data).lexically_normal().c_str());
-  std::printf("encoder      %s, %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name());
+  std::printf("encoder      %s, %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name().c_str());
   if (arguments.server.upstream) {
     std::printf("upstream     %s\n", arguments.server.upstream->base_url.c_str());
   } else {
