@@ -66,7 +66,7 @@ def test_window(reference):
 def test_what_ids_forget_is_in_unseen():
     """Two texts with the same ids either differ harmlessly or differ in `unseen`."""
     pairs = [
-        ("buy 🐶", "buy 🐱"), ("a ≠ b", "a = b"), ("कि क", "क कि"), ("か", "が"), ("[UNK] 🐶", "🐶 [UNK]"), ("x \ue000 y", "x y"),
+        ("buy 🐶", "buy 🐱"), ("a ≠ b", "a = b"), ("कु क", "क कु"), ("か", "が"), ("[UNK] 🐶", "🐶 [UNK]"), ("x \ue000 y", "x y"),
         ("pay \u202eme", "pay me"), ("hi \U000e0041", "hi"), ("don\u0336t", "dont"), ("كَتَبَ", "كُتِبَ"), ("a" * 101, "b" * 101),
         ("กี่", "กิ่"), ("word " * 400 + "yes", "word " * 400 + "no"), ("\u0338= a", "= a"),
     ]  # fmt: skip
