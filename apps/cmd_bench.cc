@@ -97,11 +97,13 @@ int bench_search(const Arguments& arguments) {
     return v;
   };
   index::FlatIndex flat(arguments.dimension);
-  for (std::size_t i = 0; i < arguments.entries; ++i) flat.add(i, unit());
+  for (std::size_t i = 0; i < arguments.entries; ++i) flat.add({.low = i}, unit());
   std::vector<std::vector<float>> queries;
   for (int i = 0; i < 32; ++i) queries.push_back(unit());
   std::size_t next = 0;
-  const auto times = time_ms(arguments.repeats, [&] { (void)flat.search(queries[next++ % queries.size()], 1, Similarity{-1}); });
+  const auto times = time_ms(arguments.repeats, [&] {
+    (void)flat.search(queries[next++ % queries.size()], {}, [](std::size_t) { return index::Verdict::accepted; });
+  });
   return report({{"bench", "search"}, {"entries", arguments.entries}, {"dimension", arguments.dimension}, {"kernel", flat.kernel_name()}},
                 times, arguments.json);
 }

@@ -40,7 +40,7 @@ void look_at_cpu(Findings& findings) {
 #else
   findings.note("cpu", "not x86-64: the portable kernels are used");
 #endif
-  findings.good("search", "kernel " + std::string(index::kernels().name));
+  findings.good("search", "kernel " + std::string(index::to_string(index::kernels().isa)));
 }
 
 void look_at_encoder(const Arguments& arguments, Findings& findings) {
