@@ -163,12 +163,17 @@ TEST(EmbeddedStore, BadValuesAreFoundWhenOpening) {
        {"UPDATE entries SET id=x'00' WHERE row=3", "UPDATE entries SET id=(SELECT id FROM entries WHERE row=1) WHERE row=3",
         "UPDATE entries SET vector=x'0000' WHERE row=3", "UPDATE entries SET vector=x'' WHERE row=3",
         "UPDATE entries SET vector=x'0000803f' WHERE row=3", "UPDATE entries SET vector=CAST(x'0000c07f' || substr(vector,5) AS BLOB) WHERE row=3",
-        "UPDATE entries SET scope=x'00' WHERE row=3", "UPDATE entries SET exact_key=x'01' WHERE row=3", "UPDATE entries SET partition=x'01' WHERE row=3"}) {
+        "UPDATE entries SET scope=x'00' WHERE row=3", "UPDATE entries SET expires_ms=9 WHERE row=3",
+        "DELETE FROM attributes WHERE row=3", "UPDATE entries SET exact_key=x'01' WHERE row=3", "UPDATE entries SET partition=x'01' WHERE row=3"}) {
     SCOPED_TRACE(damage);
     TemporaryFolder folder;
     {
       auto store = open(folder.path());
-      for (int i = 0; i < 5; ++i) ASSERT_TRUE(store->put(numbered(i)));
+      for (int i = 0; i < 5; ++i) {
+        NewEntry made = numbered(i);
+        made.entry.attributes = {{"i", std::to_string(i)}};
+        ASSERT_TRUE(store->put(made));
+      }
     }
     run_sql(folder.path() / "sosie.db", damage);
     EXPECT_EQ(open_error(folder.path()), ErrorCode::data_corruption);

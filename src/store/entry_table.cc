@@ -1,10 +1,8 @@
 #include "store/entry_table.h"
 
-#include <sqlite3.h>
-
 #include <bit>
-#include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -20,7 +18,7 @@ constexpr std::int64_t kFormatVersion = 1;
 
 // The vector stands before the texts, so that loading never walks a long text's overflow pages. Hits and sliding expiry
 // change often and stand in a narrow table of their own. Rows are numbered in the order of writing: inserts append.
-// The two checksums are over id, scope, keys and vector, and over prompt and response: a bad sector must not answer.
+// The two checksums are over what is read at opening, and over prompt and response: a bad sector must not answer.
 constexpr const char* kCreate = R"(
   CREATE TABLE entries(
     row            INTEGER PRIMARY KEY,
@@ -30,7 +28,7 @@ constexpr const char* kCreate = R"(
     partition      BLOB NOT NULL,
     created_ms     INTEGER NOT NULL,
     expires_ms     INTEGER,
-    sliding_ttl_ms INTEGER,
+    sliding_ttl_ms INTEGER NOT NULL,
     cost           REAL NOT NULL,
     keys_check     INTEGER NOT NULL,
     texts_check    INTEGER NOT NULL,
@@ -73,9 +71,12 @@ std::string_view as_bytes(const base::Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
+// Over everything but the texts, which are not read when a store opens.
 std::int64_t keys_check(std::string_view id, std::string_view scope, const base::Digest& exact_key, const base::Digest& partition,
-                        std::string_view vector) {
-  return checksum(vector, checksum(as_bytes(partition), checksum(as_bytes(exact_key), checksum(scope, checksum(id)))));
+                        std::string_view vector, const Attributes& attributes, std::initializer_list<std::int64_t> numbers) {
+  std::int64_t sum = checksum(vector, checksum(as_bytes(partition), checksum(as_bytes(exact_key), checksum(scope, checksum(id)))));
+  for (const auto& [name, value] : attributes) sum = checksum(value, checksum(name, sum));
+  return checksum({reinterpret_cast<const char*>(numbers.begin()), numbers.size() * sizeof(std::int64_t)}, sum);
 }
 
 bool to_digest(std::string_view bytes, base::Digest& digest) {
@@ -91,7 +92,7 @@ struct EntryTable::Statements {
 };
 
 Result<EntryTable> EntryTable::open(const std::filesystem::path& file, Durability durability) {
-  auto connection = Connection::open(file);
+  auto connection = Connection::open(file, Connection::Absent::create);
   if (!connection) return std::move(connection).error();
   EntryTable table(*std::move(connection));
   if (auto checked = table.check(); !checked) return std::move(checked).error();
@@ -201,7 +202,6 @@ Result<void> EntryTable::load(const Take& take) {
     entry.prompt_bytes = static_cast<std::uint64_t>(entries->number(11));
     entry.response_bytes = static_cast<std::uint64_t>(entries->number(12));
     const std::string_view floats = entries->bytes(10);
-    if (entries->number(9) != keys_check(entry.id, entry.scope, entry.exact_key, entry.partition, floats)) return corrupt("checksum");
     if (floats.empty() || floats.size() % sizeof(float) != 0) return corrupt("vector");
     vector.resize(floats.size() / sizeof(float));
     std::memcpy(vector.data(), floats.data(), floats.size());
@@ -211,6 +211,9 @@ Result<void> EntryTable::load(const Take& take) {
       if (attributes->number(0) == entry.row) entry.attributes.emplace(attributes->bytes(1), attributes->bytes(2));
       if (more_attributes = attributes->step(); !more_attributes) return std::move(more_attributes).error();
     }
+    const std::int64_t check = keys_check(entry.id, entry.scope, entry.exact_key, entry.partition, floats, entry.attributes,
+                                          {entry.created_ms, entry.expires_ms, entry.sliding_ttl_ms});
+    if (entries->number(9) != check) return corrupt("checksum");
     while (*more_usage && usage->number(0) <= entry.row) {
       if (usage->number(0) == entry.row) {
         entry.has_usage = true;
@@ -231,13 +234,15 @@ void EntryTable::rollback() noexcept {
 }
 
 Result<void> EntryTable::insert(std::int64_t row, const Entry& entry, const NewEntry& keys) {
-  Statement& insert = statements_->insert;
-  insert.bind(1, row).bind(2, entry.id).bind(3, entry.scope).bind(4, keys.exact_key).bind(5, keys.partition);
-  insert.bind(6, milliseconds(entry.created));
-  bind_time(insert, 7, entry.expires ? milliseconds(*entry.expires) : kNever);
-  bind_time(insert, 8, keys.sliding_ttl ? keys.sliding_ttl->count() : kNever);
+  const std::int64_t created = milliseconds(entry.created), expires = entry.expires ? milliseconds(*entry.expires) : kNever;
+  const std::int64_t sliding = keys.sliding_ttl ? keys.sliding_ttl->count() : 0;
   const std::string_view vector(reinterpret_cast<const char*>(keys.vector.data()), keys.vector.size() * sizeof(float));
-  insert.bind(9, keys.cost).bind(10, keys_check(entry.id, entry.scope, keys.exact_key, keys.partition, vector));
+  Statement& insert = statements_->insert;
+  insert.bind(1, row).bind(2, entry.id).bind(3, entry.scope).bind(4, keys.exact_key).bind(5, keys.partition).bind(6, created);
+  bind_time(insert, 7, expires);
+  insert.bind(8, sliding).bind(9, keys.cost);
+  insert.bind(10, keys_check(entry.id, entry.scope, keys.exact_key, keys.partition, vector, entry.attributes,
+                             {created, expires, sliding}));
   insert.bind(11, checksum(entry.response, checksum(entry.prompt)));
   insert.bind(12, vector).bind(13, entry.prompt).bind(14, entry.response);
   if (auto inserted = insert.run(); !inserted) return inserted;

@@ -76,10 +76,10 @@ Error sqlite_error(int code, int system_errno, std::string_view detail) {
 
 void Connection::Close::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
 
-Result<Connection> Connection::open(const std::filesystem::path& file) {
+Result<Connection> Connection::open(const std::filesystem::path& file, Absent absent) {
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(file.c_str(), &handle,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(file.c_str(), &handle, absent == Absent::create ? flags | SQLITE_OPEN_CREATE : flags, nullptr);
   if (handle == nullptr) return Error{ErrorCode::resource_exhausted, "out of memory"};
   Connection connection(handle);
   if (code != SQLITE_OK) return connection.last_error();

@@ -20,8 +20,10 @@ class Statement;
 /// One connection. Thread-safety: one thread at a time.
 class Connection {
  public:
-  /// Opens, and creates if absent, the file. Waits up to five seconds for a lock that another program holds.
-  static Result<Connection> open(const std::filesystem::path& file);
+  enum class Absent { create, fail };
+
+  /// Opens the file. Waits up to five seconds for a lock that another program holds.
+  static Result<Connection> open(const std::filesystem::path& file, Absent absent);
 
   /// Runs statements that yield nothing of interest.
   Result<void> run(const char* sql);

@@ -23,7 +23,7 @@ TEST(Sqlite, CodesBecomeTheErrorsACallerCanActOn) {
 }
 
 TEST(Sqlite, BytesGoInAndOutUnchanged) {
-  auto connection = Connection::open(":memory:");
+  auto connection = Connection::open(":memory:", Connection::Absent::create);
   ASSERT_TRUE(connection);
   ASSERT_TRUE(connection->run("CREATE TABLE t(b BLOB NOT NULL, n INTEGER) STRICT"));
   auto insert = connection->prepare("INSERT INTO t VALUES(?1,?2)");
@@ -42,7 +42,7 @@ TEST(Sqlite, BytesGoInAndOutUnchanged) {
 }
 
 TEST(Sqlite, AFailedStatementCanBeUsedAgain) {
-  auto connection = Connection::open(":memory:");
+  auto connection = Connection::open(":memory:", Connection::Absent::create);
   ASSERT_TRUE(connection->run("CREATE TABLE t(b BLOB NOT NULL) STRICT"));
   auto insert = connection->prepare("INSERT INTO t VALUES(?1)");
   EXPECT_FALSE(insert->bind_null(1).run());

@@ -28,7 +28,7 @@ Result<std::unique_ptr<TextReader::Session>> TextReader::borrow() {
       return session;
     }
   }
-  auto connection = Connection::open(file_);
+  auto connection = Connection::open(file_, Connection::Absent::fail);
   if (!connection) return std::move(connection).error();
   auto select = connection->prepare("SELECT texts_check,prompt,response FROM entries WHERE row=?1");
   if (!select) return std::move(select).error();
