@@ -51,7 +51,7 @@ double percentile(std::vector<double>& values, double p) {
 
 class Replay {
  public:
-  Replay(SemanticCache& cache, const Arguments& arguments) : cache_(cache), arguments_(arguments) {}
+  explicit Replay(SemanticCache& cache) : cache_(cache) {}
 
   /// A pair's first side is stored before any second side is asked; a stream is asked in order, and stored where it misses.
   Result<Report> run(const std::vector<ReplayRow>& rows) {
@@ -159,7 +159,6 @@ class Replay {
   }
 
   SemanticCache& cache_;
-  const Arguments& arguments_;
   Report report_;
   std::unordered_map<std::string, std::string> cluster_of_;
   std::unordered_map<std::string, bool> clusters_seen_;
@@ -177,8 +176,10 @@ Latency summarise(std::vector<Micros>& micros) {
 std::vector<Judged> worst_pairs(std::vector<Judged> hits, std::size_t count) {
   const bool labelled = std::any_of(hits.begin(), hits.end(), [](const Judged& hit) { return hit.right.has_value(); });
   if (labelled) std::erase_if(hits, [](const Judged& hit) { return hit.right.value_or(true); });
-  std::stable_sort(hits.begin(), hits.end(),
-                   [&](const Judged& a, const Judged& b) { return labelled ? a.similarity > b.similarity : a.similarity < b.similarity; });
+  std::sort(hits.begin(), hits.end(), [&](const Judged& a, const Judged& b) {
+    const bool before = labelled ? a.similarity > b.similarity : a.similarity < b.similarity;
+    return a.similarity == b.similarity ? a.asked < b.asked : before;
+  });
   if (hits.size() > count) hits.resize(count);
   return hits;
 }
@@ -252,7 +253,7 @@ int run_replay(const Arguments& arguments) {
   if (rows.empty()) return fail({ErrorCode::invalid_argument, arguments.file + " has no question that could be read (see replay --help)"});
   auto cache = SemanticCache::open(arguments.cache);
   if (!cache) return fail(cache.error());
-  auto report = Replay(*cache, arguments).run(rows);
+  auto report = Replay(*cache).run(rows);
   if (!report) return fail(report.error());
   report->unreadable = unreadable;
   if (arguments.json) {

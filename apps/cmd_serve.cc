@@ -17,6 +17,7 @@ struct Arguments {
   gateway::ServerOptions server;
   std::string listen = "127.0.0.1:8080";
   std::string upstream;
+  std::optional<std::chrono::milliseconds> upstream_timeout;
 };
 
 std::string environment(const char* name) {
@@ -69,6 +70,10 @@ void greet(const gateway::Server& server, const Arguments& arguments, const embe
 int run_serve(Arguments& arguments) {
   if (auto parsed = parse_listen(arguments.listen, arguments.server); !parsed) return fail(parsed.error());
   find_upstream(arguments.upstream, arguments.server);
+  if (arguments.server.upstream && arguments.upstream_timeout) {
+    arguments.server.upstream->first_byte_timeout = *arguments.upstream_timeout;
+    arguments.server.upstream->idle_timeout = *arguments.upstream_timeout;
+  }
   auto encoder = embed::LocalEncoder::open(arguments.cache.encoder);
   if (!encoder) return fail(encoder.error());
   arguments.cache.embedder = *encoder;
@@ -92,6 +97,8 @@ void add_serve(CLI::App& app, Run& run) {
   command->add_option("--upstream", arguments.upstream,
                       "OpenAI-compatible API that answers misses, e.g. https://api.openai.com/v1 (default: $OPENAI_BASE_URL). "
                       "$OPENAI_API_KEY, where set, is sent to it; else the caller's key is passed on");
+  add_duration(*command, "--upstream-timeout", arguments.upstream_timeout,
+               "Longest silence of the upstream: to the answer's headers, and between its pieces (default: 120s, 60s)");
   command->add_option("--encoder-threads", arguments.server.encoder_threads, "Lookups by meaning at a time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

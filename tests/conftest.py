@@ -39,3 +39,38 @@ def sosie(sosie_bin):
         return done
 
     return run
+
+
+class Server:
+    """`sosie serve` on a free port of loopback. Leaving the context sends SIGTERM and wants a clean end."""
+
+    def __init__(self, binary, arguments, env):
+        self.process = subprocess.Popen(
+            [binary, "serve", "--listen", "127.0.0.1:0", *map(str, arguments)], stdout=subprocess.PIPE, env=env
+        )
+        self.greeting = self.process.stdout.readline().decode()
+        assert self.greeting.startswith("listening on http://"), self.greeting
+        self.url = self.greeting.split()[-1]
+        while line := self.process.stdout.readline().decode().strip("\n"):  # address and data, a blank line, then the things to try
+            self.greeting += line + "\n"
+        while line := self.process.stdout.readline().decode().strip("\n"):
+            self.greeting += line + "\n"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.stdout.close()
+        assert self.process.wait(timeout=30) == 0
+
+
+@pytest.fixture
+def serve(sosie_bin):
+    """serve("--data", folder, …) -> Server, without the upstream that the environment may name."""
+
+    def start(*arguments, env=None):
+        quiet = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+        return Server(sosie_bin, arguments, {**quiet, **(env or {})})
+
+    return start

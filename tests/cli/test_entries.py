@@ -61,9 +61,9 @@ def test_mistakes_are_named_and_cost_nothing(sosie, tmp_path):
     assert sosie("get", QUESTION, "--data", data).stdout == b"answer\n"
 
 
-def test_a_folder_in_use_is_named(sosie, sosie_bin, tmp_path):
+def test_a_folder_in_use_is_named(sosie, serve, tmp_path):
     data = tmp_path / "data"
-    with Server(sosie_bin, data):
+    with serve("--data", data):
         done = sosie("get", QUESTION, "--data", data, code=2)
         assert str(data).encode() in done.stderr
 
@@ -80,22 +80,3 @@ def test_doctor_says_what_is_missing(sosie, tmp_path):
     assert b"missing" not in healthy and b"encoder" in healthy
     broken = sosie("doctor", "--data", tmp_path / "data", "--model", tmp_path / "nowhere", code=2).stdout
     assert b"missing" in broken and b"nowhere" in broken
-
-
-class Server:
-    """`sosie serve` on a free port, ended by SIGTERM."""
-
-    def __init__(self, binary, data):
-        import subprocess
-
-        self.process = subprocess.Popen([binary, "serve", "--listen", "127.0.0.1:0", "--data", data], stdout=subprocess.PIPE)
-
-    def __enter__(self):
-        line = self.process.stdout.readline().decode()
-        assert line.startswith("listening on http://"), line
-        self.url = line.split()[-1]
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        assert self.process.wait(timeout=30) == 0
