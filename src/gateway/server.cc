@@ -108,6 +108,13 @@ std::string Server::url() const {
 }
 
 void Server::run_until_signal() {
+  wait_for_signal(*impl_);
+  // A late signal must not cut short what comes after: the store is about to be closed.
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGTERM, SIG_IGN);
+}
+
+void Server::wait_for_signal(Impl& impl) {
   boost::asio::io_context context{1};
   boost::asio::signal_set signals(context, SIGINT, SIGTERM);
   std::thread stopping;
@@ -115,11 +122,11 @@ void Server::run_until_signal() {
     if (failure) return;
     base::log_info("stopping: requests in flight may finish; a second signal ends them");
     stopping = std::thread([&] {
-      stop();
+      impl.stop();
       boost::asio::post(context, [&] { signals.cancel(); });
     });
     signals.async_wait([&](const boost::system::error_code& aborted, int) {
-      if (!aborted) impl_->http->hurry();
+      if (!aborted) impl.http->hurry();
     });
   });
   context.run();

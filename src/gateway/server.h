@@ -66,7 +66,8 @@ class Server {
   /// "http://127.0.0.1:8080"
   std::string url() const;
 
-  /// Blocks until SIGINT or SIGTERM, then stops; a second signal ends the grace period.
+  /// Blocks until SIGINT or SIGTERM, then stops; a second signal ends the grace period. For the process's last act: both
+  /// signals are ignored afterwards.
   void run_until_signal();
 
   /// Stops accepting, lets requests in flight finish within `shutdown_grace`, then cancels them. Blocks. Idempotent.
@@ -75,6 +76,7 @@ class Server {
  private:
   struct Impl;
   explicit Server(std::unique_ptr<Impl> impl);
+  static void wait_for_signal(Impl& impl);
   std::unique_ptr<Impl> impl_;
 };
 

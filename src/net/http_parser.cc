@@ -28,7 +28,11 @@ class Reader : public http::basic_parser<is_request> {
   Fed feed(std::string_view bytes) {
     error_code failure;
     const std::size_t consumed = this->put(boost::asio::const_buffer(bytes.data(), bytes.size()), failure);
-    return {consumed, state(failure)};
+    Fed fed{consumed, state(failure)};
+    // Beast speaks of the body only with its first byte; a length that is too long is known before.
+    if (fed.state == Parse::need_more && this->is_header_done() && this->content_length().value_or(0) > max_body_bytes_)
+      fed.state = Parse::body_too_large;
+    return fed;
   }
 
   Parse state(const error_code& failure) const {

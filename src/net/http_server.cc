@@ -165,15 +165,13 @@ class HttpServer::Impl {
       std::unique_lock lock(mutex);
       closed.wait_until(lock, deadline, [this] { return hurried || open.load() == 0; });
     }
+    for (auto& loop : loops) asio::post(loop->context, [&loop = *loop] { loop.handler->cancel(); });
+    wait_closed(kLastWordTime);
     for (auto& loop : loops)
       asio::post(loop->context, [&loop = *loop] {
-        loop.handler->cancel();
         for (const auto& session : loop.sessions) session->cancel();
       });
-    {
-      std::unique_lock lock(mutex);
-      closed.wait_for(lock, kCancelTime, [this] { return open.load() == 0; });
-    }
+    wait_closed(kCancelTime);
     for (auto& loop : loops) {
       asio::post(loop->context, [&loop = *loop] { loop.ticker.cancel(); });
       loop->work.reset();
@@ -187,6 +185,12 @@ class HttpServer::Impl {
     }
   }
 
+  void wait_closed(Milliseconds at_most) {
+    std::unique_lock lock(mutex);
+    closed.wait_for(lock, at_most, [this] { return open.load() == 0; });
+  }
+
+  static constexpr Milliseconds kLastWordTime{1'000};  // for the answers that say so
   static constexpr Milliseconds kCancelTime{5'000};
 
   const HttpServerOptions options;

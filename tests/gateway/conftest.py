@@ -1,0 +1,111 @@
+"""A gateway in front of a stub upstream: the real binary, on a port of its own."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+
+import pytest
+from stub_upstream import StubUpstream
+
+
+class Gateway:
+    def __init__(self, binary, data, upstream, env, arguments):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
+        command = [binary, "serve", "--listen", "127.0.0.1:0", "--data", data]
+        if upstream:
+            command += ["--upstream", upstream]
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [*map(str, command), *arguments], stdout=subprocess.PIPE, stderr=self.log, text=True, env={**clean, **env}
+        )
+        line = self.process.stdout.readline()
+        found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", line)
+        assert found, (line, self.errors())
+        self.port = int(found[1])
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def errors(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def request(self, method, path, body=None, headers=None, timeout=30):
+        """(status, headers with lower-case names, body bytes); a dict is sent as JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+        connection.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        result = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        connection.close()
+        return result
+
+    def ask(self, text, headers=None, **fields):
+        """A chat request with one user message."""
+        body = {"model": "stub-model", "messages": [{"role": "user", "content": text}], **fields}
+        return self.request("POST", "/v1/chat/completions", body, headers)
+
+    def metric(self, name):
+        text = self.request("GET", "/metrics")[2].decode()
+        for line in text.splitlines():
+            if line.startswith(name + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return None
+
+    def stop(self, sign=signal.SIGTERM, timeout=40):
+        if self.process.poll() is None:
+            self.process.send_signal(sign)
+        code = self.process.wait(timeout)
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def upstream():
+    stub = StubUpstream()
+    yield stub
+    stub.close()
+
+
+@pytest.fixture
+def start_gateway(sosie_bin, tmp_path):
+    """start_gateway(upstream_url, *arguments, env={}, data=…) -> Gateway, stopped at the end, and then whole."""
+    with contextlib.ExitStack() as stack:
+
+        def start(upstream=None, *arguments, env=None, data=None):
+            gateway = Gateway(sosie_bin, data or tmp_path / "data", upstream, env or {}, arguments)
+            stack.callback(end, gateway)
+            return gateway
+
+        def end(gateway):
+            lived = gateway.process.poll() is None
+            code = gateway.stop()
+            assert code == 0, (lived, code, gateway.errors())
+
+        yield start
+
+
+@pytest.fixture
+def gateway(start_gateway, upstream):
+    return start_gateway(upstream.url)
+
+
+@pytest.fixture(scope="session")
+def old_langcache_python():
+    """An interpreter with the last langcache client of the old error URIs."""
+    import sys
+
+    folder = pathlib.Path(os.environ.get("SOSIE_TEST_CACHE", pathlib.Path(__file__).resolve().parents[2] / "build")) / "venv-langcache-0.11"
+    python = folder / "bin/python"
+    if not (folder / "complete").exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "langcache==0.11.1"], check=True)
+        (folder / "complete").touch()
+    return python

@@ -1,0 +1,162 @@
+"""Hostile and mistaken requests: a clear refusal, and the process lives."""
+
+import json
+import socket
+import time
+
+import pytest
+
+
+@pytest.fixture
+def alive(gateway):
+    yield gateway
+    assert gateway.request("GET", "/healthz")[0] == 200
+    assert gateway.ask("Are you there?")[0] == 200
+
+
+def raw(gateway, data, timeout=20):
+    """Everything the server says until it closes, or until an answer is complete."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout) as connection:
+        try:
+            connection.sendall(data)
+        except OSError:
+            pass
+        said = b""
+        try:
+            while piece := connection.recv(65536):
+                said += piece
+                if b"\r\n\r\n" in said and b"Content-Length" in said:
+                    head, body = said.split(b"\r\n\r\n", 1)
+                    length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+                    if len(body) >= length:
+                        break
+        except OSError:
+            pass
+        return said
+
+
+USER = '[{"role":"user","content":"x"}]'
+
+BAD_BODIES = {
+    "empty": b"",
+    "malformed": b'{"model":"m","messages":[',
+    "not an object": b"[]",
+    "messages a string": b'{"model":"m","messages":"x"}',
+    "messages empty": b'{"model":"m","messages":[]}',
+    "message not an object": b'{"model":"m","messages":["x"]}',
+    "role missing": b'{"model":"m","messages":[{"content":"x"}]}',
+    "content a number": b'{"model":"m","messages":[{"role":"user","content":5}]}',
+    "content part without type": b'{"model":"m","messages":[{"role":"user","content":[{"text":"x"}]}]}',
+    "text a number": b'{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":1}]}]}',
+    "model missing": f'{{"messages":{USER}}}'.encode(),
+    "model a number": f'{{"model":1,"messages":{USER}}}'.encode(),
+    "stream a word": f'{{"model":"m","stream":"yes","messages":{USER}}}'.encode(),
+    "stream options a word": f'{{"model":"m","stream_options":"x","messages":{USER}}}'.encode(),
+    "repeated key": f'{{"model":"m","model":"n","messages":{USER}}}'.encode(),
+    "repeated content": b'{"model":"m","messages":[{"role":"user","content":"a","content":"b"}]}',
+    "invalid UTF-8": b'{"model":"m","messages":[{"role":"user","content":"\xff\xfe"}]}',
+    "lone surrogate": b'{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}',
+    "deep": b'{"model":"m","messages":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+    "deep objects": b'{"model":"m","x":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b',"messages":[{"role":"user","content":"x"}]}',
+    "trailing": f'{{"model":"m","messages":{USER}}} x'.encode(),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+def test_bad_chat_bodies(alive, upstream, name):
+    status, _, body = alive.request("POST", "/v1/chat/completions", BAD_BODIES[name])
+    error = json.loads(body)["error"]
+    assert status == 400 and error["type"] == "invalid_request_error" and set(error) == {"message", "type", "param", "code"}
+    assert upstream.calls == []
+
+
+def test_a_huge_body_is_refused_without_being_read(alive, upstream):
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n"
+    begin = time.monotonic()
+    said = raw(alive, head)
+    assert said.startswith(b"HTTP/1.1 413") and time.monotonic() - begin < 5
+    said = raw(alive, head + b"x" * 1_000_000)
+    assert said.startswith(b"HTTP/1.1 413")
+    assert json.loads(said.split(b"\r\n\r\n", 1)[1])["error"]["type"] == "invalid_request_error"
+
+
+def test_a_huge_chunked_body_is_refused(alive):
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert raw(alive, head + (b"100000\r\n" + b"x" * 0x100000 + b"\r\n") * 10).startswith(b"HTTP/1.1 413")
+    assert raw(alive, head + b"fffffffffffffff\r\n").startswith(b"HTTP/1.1 413")
+
+
+def test_a_client_that_wants_to_be_asked_first(alive):
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
+    with socket.create_connection(("127.0.0.1", alive.port), timeout=10) as connection:
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "data,status",
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET / HTTP/9.9\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\nHost x\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", b"431"),
+        (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", b"400"),
+        (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST /v1/chat/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400"),
+    ],
+)
+def test_bad_http(alive, data, status):
+    said = raw(alive, data)
+    assert said.split(b" ")[1] == status, said[:200]
+
+
+def test_pipelined_requests_are_answered_in_order(alive):
+    one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    two = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", alive.port), timeout=10) as connection:
+        connection.sendall(one * 3 + two)
+        said = b""
+        while piece := connection.recv(65536):
+            said += piece
+    assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"200", b"404"]
+
+
+def test_a_request_in_single_bytes(alive):
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "ä"}]}).encode()
+    data = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
+    with socket.create_connection(("127.0.0.1", alive.port), timeout=20) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in data:
+            connection.sendall(bytes([byte]))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_of_http_1_0_gets_a_stream_without_chunks(alive):
+    body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "hello you"}]}).encode()
+    with socket.create_connection(("127.0.0.1", alive.port), timeout=20) as connection:
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        said = b""
+        while piece := connection.recv(65536):
+            said += piece
+    head, events = said.split(b"\r\n\r\n", 1)
+    assert b"chunked" not in head and events.startswith(b"data: {") and events.endswith(b"data: [DONE]\n\n")
+
+
+def test_methods_and_paths(alive):
+    status, headers, body = alive.request("GET", "/v1/chat/completions")
+    assert status == 405 and headers["allow"] == "POST" and "error" in json.loads(body)
+    assert alive.request("POST", "/healthz")[0] == 405
+    assert alive.request("GET", "/nothing")[0] == 404
+    status, headers, body = alive.request("HEAD", "/healthz")
+    assert status == 200 and body == b"" and int(headers["content-length"]) > 0
+
+
+def test_more_connections_than_are_served_at_once(alive):
+    connections = [socket.create_connection(("127.0.0.1", alive.port)) for _ in range(500)]
+    assert alive.request("GET", "/healthz")[0] == 200
+    for connection in connections:
+        connection.close()

@@ -1,0 +1,74 @@
+"""The LangCache routes, driven by two generations of the real client and by hand."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+SESSION = pathlib.Path(__file__).with_name("langcache_session.py")
+
+
+def run_session(python, gateway):
+    done = subprocess.run([python, SESSION, gateway.url], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "all is well" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_client_of_today(start_gateway):
+    run_session(sys.executable, start_gateway())
+
+
+def test_the_client_of_old(start_gateway, old_langcache_python):
+    run_session(old_langcache_python, start_gateway())
+
+
+def test_statuses_and_errors_by_hand(start_gateway):
+    gateway = start_gateway()
+    at = "/v1/caches/docs"
+    status, headers, body = gateway.request("POST", at + "/entries", b"{nope")
+    error = json.loads(body)
+    assert status == 400 and headers["content-type"] == "application/json" and error["type"] == "/errors/invalid-data"
+    assert {"title", "type", "status"} <= set(error) and error["fields"][0]["field"] == "body"
+
+    bad = {"prompt": 5, "ttlMillis": 31556952001, "attributes": {"a": ""}}
+    error = json.loads(gateway.request("POST", at + "/entries", bad)[2])
+    assert {f["field"] for f in error["fields"]} == {"prompt", "response", "ttlMillis", "attributes.a"}
+    bad = {"prompt": "x", "searchStrategies": ["fuzzy"], "similarityThreshold": "high", "maxResults": 0}
+    error = json.loads(gateway.request("POST", at + "/entries/search", bad)[2])
+    assert {f["field"] for f in error["fields"]} == {"searchStrategies", "similarityThreshold", "maxResults"}
+
+    missing = at + "/entries/" + "0" * 32
+    for agent, uri in [
+        ("speakeasy-sdk/python 0.11.1 2.0 1.0 langcache", "/errors/cache/entry/not-found"),
+        ("speakeasy-sdk/python 0.12.0 2.0 1.0 langcache", "/errors/resource-not-found"),
+        ("speakeasy-sdk/typescript 0.11.1 2.760.2 1.0 @redis-ai/langcache", "/errors/cache/entry/not-found"),
+    ]:
+        status, _, body = gateway.request("DELETE", missing, headers={"User-Agent": agent})
+        assert (status, json.loads(body)["type"]) == (404, uri)
+
+    status, headers, body = gateway.request("POST", at + "/flush")
+    assert status == 204 and body == b"" and "content-length" not in headers
+    assert gateway.request("POST", at + "/entries", {"prompt": "a", "response": "b"})[0] == 201
+    assert gateway.request("GET", at + "/entries")[0] == 405
+    assert gateway.request("POST", at + "/nothing")[0] == 404
+
+
+def test_several_results_best_first(start_gateway):
+    gateway = start_gateway()
+    for prompt in ("How do I reset my password?", "How can I reset my password?", "Where is my parcel?"):
+        gateway.request("POST", "/v1/caches/c/entries", {"prompt": prompt, "response": "r"})
+    body = {"prompt": "How do I reset my password?", "maxResults": 5, "searchStrategies": ["exact", "semantic"]}
+    data = json.loads(gateway.request("POST", "/v1/caches/c/entries/search", body)[2])["data"]
+    assert [d["searchStrategy"] for d in data] == ["exact", "semantic"] and data[0]["similarity"] == 1 > data[1]["similarity"]
+
+
+def test_an_entry_leaves_when_its_time_is_over(start_gateway):
+    import time
+
+    gateway = start_gateway()
+    gateway.request("POST", "/v1/caches/c/entries", {"prompt": "short", "response": "r", "ttlMillis": 1500})
+    search = lambda: json.loads(gateway.request("POST", "/v1/caches/c/entries/search", {"prompt": "short"})[2])["data"]
+    assert len(search()) == 1
+    time.sleep(1.6)
+    assert search() == []

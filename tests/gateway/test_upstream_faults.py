@@ -1,0 +1,98 @@
+"""An upstream that refuses, hangs, lies or breaks off: the client gets a clear answer, and the cache nothing."""
+
+import json
+import socket
+import time
+
+import openai
+import pytest
+
+QUESTION = "How do I reset my password?"
+
+
+def is_error(body):
+    return set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
+
+
+def nothing_was_stored(gateway, upstream):
+    calls = len(upstream.calls)
+    upstream.mode = "ok"
+    status, headers, _ = gateway.ask(QUESTION)
+    assert (status, headers["x-sosie-cache"]) == (200, "miss") and len(upstream.calls) == calls + 1
+
+
+def test_refused(start_gateway):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    gateway = start_gateway(f"http://127.0.0.1:{port}/v1")
+    status, headers, body = gateway.ask(QUESTION)
+    assert status == 502 and is_error(body) and headers["x-sosie-cache"] == "miss"
+    assert gateway.metric('sosie_upstream_failures_total{kind="connect"}') == 1
+
+
+@pytest.mark.parametrize("mode,status", [("drop", 502), ("garbage", 502), ("half", 502), ("half_json", 200), ("error_in_200", 200), ("500", 500), ("429", 429), ("length", 200), ("content_filter", 200)])
+def test_faulty_plain_answers_are_never_stored(gateway, upstream, mode, status):
+    upstream.mode = mode
+    got, headers, body = gateway.ask(QUESTION)
+    assert got == status
+    if status >= 400:
+        assert is_error(body)
+    if mode == "429":
+        assert headers["retry-after"] == "7" and b"slow down" in body
+    assert "stored" not in headers["cache-status"]
+    nothing_was_stored(gateway, upstream)
+
+
+@pytest.mark.parametrize("mode", ["cut", "cut_clean"])
+def test_a_cut_stream_ends_in_an_error_and_is_not_stored(gateway, upstream, mode):
+    upstream.mode, upstream.text = mode, "one two three four five six"
+    status, headers, body = gateway.ask(QUESTION, stream=True)
+    events = [line[6:] for line in body.decode().split("\n") if line.startswith("data: ")]
+    assert status == 200 and "[DONE]" not in events
+    assert "error" in json.loads(events[-1]) and all(json.loads(e) for e in events)
+    assert any("one" in e for e in events)
+    nothing_was_stored(gateway, upstream)
+
+
+def test_the_official_client_raises_on_a_cut_stream(gateway, upstream):
+    upstream.mode, upstream.text = "cut", "one two three four"
+    client = openai.OpenAI(base_url=gateway.url + "/v1", api_key="k", max_retries=0)
+    with pytest.raises(openai.APIError):
+        list(client.chat.completions.create(model="stub-model", messages=[{"role": "user", "content": QUESTION}], stream=True))
+
+
+@pytest.mark.parametrize("mode", ["bad_sse", "no_finish"])
+def test_odd_streams_are_forwarded_and_not_stored(gateway, upstream, mode):
+    upstream.mode = mode
+    status, _, body = gateway.ask(QUESTION, stream=True)
+    assert status == 200 and body.endswith(b"data: [DONE]\n\n")
+    nothing_was_stored(gateway, upstream)
+
+
+def test_a_hanging_upstream_is_given_up(start_gateway, upstream):
+    gateway = start_gateway(upstream.url, "--upstream-timeout", "1s")
+    upstream.mode = "hang"
+    begin = time.monotonic()
+    status, _, body = gateway.ask(QUESTION)
+    assert status == 504 and is_error(body) and time.monotonic() - begin < 5
+    nothing_was_stored(gateway, upstream)
+
+
+def test_a_stalling_stream_is_given_up(start_gateway, upstream):
+    gateway = start_gateway(upstream.url, "--upstream-timeout", "1s")
+    upstream.mode, upstream.text = "stall", "one two three"
+    status, _, body = gateway.ask(QUESTION, stream=True)
+    assert status == 200 and b"upstream_timeout" in body and b"[DONE]" not in body
+    nothing_was_stored(gateway, upstream)
+
+
+def test_a_client_that_leaves_ends_the_upstream_call(gateway, upstream):
+    upstream.mode, upstream.text = "paced", " ".join(["word"] * 40)
+    body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}).encode()
+    with socket.create_connection(("127.0.0.1", gateway.port)) as leaving:
+        leaving.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        assert leaving.recv(100)
+    deadline = time.monotonic() + 5
+    while gateway.metric("sosie_in_flight") > 1 and time.monotonic() < deadline:  # 1: the asking itself
+        time.sleep(0.1)
+    assert gateway.metric("sosie_in_flight") == 1 and gateway.metric("sosie_cache_entries") == 0
