@@ -1,4 +1,5 @@
 // serve: the gateway, with everything that needs no configuration.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -68,6 +69,7 @@ void greet(const gateway::Server& server, const Arguments& arguments, const embe
 }
 
 int run_serve(Arguments& arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // A peer, or whoever read the greeting, may hang up at any time.
   if (auto parsed = parse_listen(arguments.listen, arguments.server); !parsed) return fail(parsed.error());
   find_upstream(arguments.upstream, arguments.server);
   if (arguments.server.upstream && arguments.upstream_timeout) {
@@ -84,7 +86,6 @@ int run_serve(Arguments& arguments) {
   if (!server) return fail(server.error());
   greet(*server, arguments, **encoder);
   server->run_until_signal();
-  std::printf("stopped\n");
   return kOk;
 }
 
