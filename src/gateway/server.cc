@@ -3,7 +3,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <functional>
 #include <thread>
 
 #include "base/log.h"
@@ -14,6 +16,8 @@
 
 namespace sosie::gateway {
 namespace {
+
+constexpr std::chrono::seconds kSweepInterval{60};
 
 Result<void> check(const ServerOptions& options) {
   const auto at_least_1 = [](std::uint64_t value, std::string_view name) -> Result<void> {
@@ -114,12 +118,24 @@ void Server::run_until_signal() {
   std::signal(SIGTERM, SIG_IGN);
 }
 
+// The waiting thread has nothing else to do: it also sweeps, which writes down hits and gives back what expired entries hold.
 void Server::wait_for_signal(Impl& impl) {
   boost::asio::io_context context{1};
-  boost::asio::signal_set signals(context, SIGINT, SIGTERM);
+  boost::asio::steady_timer sweep_timer(context);
   std::thread stopping;
+  std::function<void()> sweep_later = [&] {
+    sweep_timer.expires_after(kSweepInterval);
+    sweep_timer.async_wait([&](const boost::system::error_code& cancelled) {
+      if (cancelled || stopping.joinable()) return;
+      if (auto swept = impl.shared.cache->sweep(); !swept) base::log_warning("sweep: " + swept.error().message);
+      sweep_later();
+    });
+  };
+  sweep_later();
+  boost::asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& failure, int) {
     if (failure) return;
+    sweep_timer.cancel();
     base::log_info("stopping: requests in flight may finish; a second signal ends them");
     stopping = std::thread([&] {
       impl.stop();

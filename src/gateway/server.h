@@ -66,8 +66,8 @@ class Server {
   /// "http://127.0.0.1:8080"
   std::string url() const;
 
-  /// Blocks until SIGINT or SIGTERM, then stops; a second signal ends the grace period. For the process's last act: both
-  /// signals are ignored afterwards.
+  /// Blocks until SIGINT or SIGTERM, sweeping the cache once a minute, then stops; a second signal ends the grace period.
+  /// For the process's last act: both signals are ignored afterwards.
   void run_until_signal();
 
   /// Stops accepting, lets requests in flight finish within `shutdown_grace`, then cancels them. Blocks. Idempotent.
