@@ -35,7 +35,7 @@ std::string_view to_string(Isa isa) noexcept {
 }
 
 std::size_t attention_scratch(const AttentionShape& shape) noexcept {
-  return (shape.width + kAttentionRows) * padded_rows(shape.rows);
+  return (2 * shape.width + kAttentionRows) * padded_rows(shape.rows);
 }
 
 const Kernels& kernels() noexcept {

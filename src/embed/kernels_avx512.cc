@@ -161,7 +161,7 @@ SOSIE_AVX512 void relu(float* x, std::size_t n) {
 
 // One head of attention over R query rows at a time.
 struct Head {
-  const float *q, *v, *keys;
+  const float *q, *keys, *values;  // [rows][stride]; [width][padded]; [rows][width].
   std::size_t stride, rows, padded, width, hidden;
   float scale;
   float *scores, *out;
@@ -220,7 +220,7 @@ SOSIE_AVX512 inline void attend_rows(const Head& h, std::size_t first) {
     V left[R], right[R];
     for (int r = 0; r < R; ++r) left[r] = right[r] = _mm512_setzero_ps();
     for (std::size_t j = 0; j < h.rows; ++j) {
-      const V a = _mm512_maskz_loadu_ps(ma, h.v + j * h.stride + c), b = _mm512_maskz_loadu_ps(mb, h.v + j * h.stride + c + 16);
+      const V a = _mm512_maskz_loadu_ps(ma, h.values + j * h.width + c), b = _mm512_maskz_loadu_ps(mb, h.values + j * h.width + c + 16);
       for (int r = 0; r < R; ++r) {
         const V p = splat(h.scores[r * h.padded + j]);
         left[r] = _mm512_fmadd_ps(p, a, left[r]);
@@ -235,18 +235,60 @@ SOSIE_AVX512 inline void attend_rows(const Head& h, std::size_t first) {
   }
 }
 
+// Rows `first` to `first` + 15 of 16 columns, transposed: column c goes to out + c * out_stride. Rows beyond `rows` are 0.
+SOSIE_AVX512 inline void transpose16(const float* in, std::size_t stride, std::size_t rows, float* out, std::size_t out_stride) {
+  V a[16], b[16];
+  for (std::size_t i = 0; i < 16; ++i) a[i] = i < rows ? _mm512_loadu_ps(in + i * stride) : _mm512_setzero_ps();
+  for (int i = 0; i < 16; i += 2) {  // Pairs of rows, interleaved.
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {  // Fours: a[i + c] holds columns c, c + 4, c + 8, c + 12 of rows i to i + 3.
+    const __m512d p = _mm512_castps_pd(b[i]), q = _mm512_castps_pd(b[i + 1]), r = _mm512_castps_pd(b[i + 2]), t = _mm512_castps_pd(b[i + 3]);
+    a[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(p, r));
+    a[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(p, r));
+    a[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(q, t));
+    a[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(q, t));
+  }
+  for (std::size_t c = 0; c < 4; ++c) {  // Quarters of four vectors, gathered by column.
+    const V low = _mm512_shuffle_f32x4(a[c], a[c + 4], 0x88), high = _mm512_shuffle_f32x4(a[c + 8], a[c + 12], 0x88);
+    const V low_odd = _mm512_shuffle_f32x4(a[c], a[c + 4], 0xDD), high_odd = _mm512_shuffle_f32x4(a[c + 8], a[c + 12], 0xDD);
+    _mm512_storeu_ps(out + c * out_stride, _mm512_shuffle_f32x4(low, high, 0x88));
+    _mm512_storeu_ps(out + (c + 8) * out_stride, _mm512_shuffle_f32x4(low, high, 0xDD));
+    _mm512_storeu_ps(out + (c + 4) * out_stride, _mm512_shuffle_f32x4(low_odd, high_odd, 0x88));
+    _mm512_storeu_ps(out + (c + 12) * out_stride, _mm512_shuffle_f32x4(low_odd, high_odd, 0xDD));
+  }
+}
+
+// Copies a head's keys, transposed, so that a vector holds 16 rows' products, and its values: rows that lie one page
+// apart would share a few sets of the first-level cache.
+SOSIE_AVX512 inline void gather(const float* keys, const float* values, const Head& h, float* keys_out, float* values_out) {
+  for (std::size_t j = 0; j < h.padded; j += 16) {
+    const std::size_t rows = h.rows - j < 16 ? h.rows - j : 16;
+    std::size_t k = 0;
+    for (; k + 16 <= h.width; k += 16) transpose16(keys + j * h.stride + k, h.stride, rows, keys_out + k * h.padded + j, h.padded);
+    for (; k < h.width; ++k) {
+      for (std::size_t i = 0; i < 16; ++i) keys_out[k * h.padded + j + i] = i < rows ? keys[(j + i) * h.stride + k] : 0.0F;
+    }
+  }
+  for (std::size_t j = 0; j < h.rows; ++j) {
+    for (std::size_t k = 0; k < h.width; k += 16) {
+      const __mmask16 m = lanes(k, h.width);
+      _mm512_mask_storeu_ps(values_out + j * h.width + k, m, _mm512_maskz_loadu_ps(m, values + j * h.stride + k));
+    }
+  }
+}
+
 SOSIE_AVX512 void attention(const float* qkv, const AttentionShape& shape, float* scratch, float* out) {
   const std::size_t hidden = shape.heads * shape.width, padded = padded_rows(shape.rows);
-  float* keys = scratch;  // [width][padded]: transposed, so that a vector holds 16 rows' products.
+  float* keys = scratch;
+  float* values = keys + shape.width * padded;
   for (std::size_t head = 0; head < shape.heads; ++head) {
     const float* q = qkv + head * shape.width;
-    const Head h{.q = q, .v = q + 2 * hidden, .keys = keys, .stride = 3 * hidden, .rows = shape.rows, .padded = padded, .width = shape.width,
-                 .hidden = hidden, .scale = 1.0F / std::sqrt(static_cast<float>(shape.width)), .scores = scratch + shape.width * padded,
+    const Head h{.q = q, .keys = keys, .values = values, .stride = 3 * hidden, .rows = shape.rows, .padded = padded, .width = shape.width,
+                 .hidden = hidden, .scale = 1.0F / std::sqrt(static_cast<float>(shape.width)), .scores = values + shape.width * padded,
                  .out = out + head * shape.width};
-    for (std::size_t j = 0; j < padded; ++j) {
-      const float* key = q + hidden + j * h.stride;
-      for (std::size_t k = 0; k < shape.width; ++k) keys[k * padded + j] = j < shape.rows ? key[k] : 0.0F;
-    }
+    gather(q + hidden, q + 2 * hidden, h, keys, values);
     std::size_t i = 0;
     for (; i + 8 <= shape.rows; i += 8) attend_rows<8>(h, i);
     if (shape.rows - i >= 4) attend_rows<4>(h, i), i += 4;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <oneapi/dnnl/dnnl_version.h>
 #include <string>
 #include <utility>
 

@@ -106,6 +106,7 @@ bool is_blank(std::string_view text) noexcept {
   for (std::size_t at = 0; at < text.size();) {
     const Decoded next = decode_at(text, at);
     at += next.bytes;
+    if (next.point >= 0xFE00 && next.point <= 0xFE0F) continue;  // Variation selectors.
     switch (utf8proc_category(static_cast<utf8proc_int32_t>(next.point))) {
       case UTF8PROC_CATEGORY_CC:
       case UTF8PROC_CATEGORY_CF:

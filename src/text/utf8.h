@@ -31,7 +31,8 @@ void append_utf8(char32_t point, std::string& out);
 /// Full Unicode case folding ("Straße" and "STRASSE" fold alike), no normalisation. Invalid bytes become U+FFFD.
 std::string case_fold(std::string_view text);
 
-/// Whether nothing of the text can be seen or matched: only white space, control and format characters, or nothing.
+/// Whether nothing of the text can be seen or matched: only white space, control and format characters, variation
+/// selectors, or nothing.
 bool is_blank(std::string_view text) noexcept;
 
 }  // namespace sosie::text

@@ -61,7 +61,7 @@ TEST(Utf8, FoldsCaseInFull) {
 }
 
 TEST(Utf8, BlankIsWhatNobodySees) {
-  for (const auto& blank : {""s, " \t\r\n"s, "\u00a0\u3000\u2028"s, "\u200b\u200d\ufeff\u2060"s, "\0\x01"s, "\u00ad"s}) EXPECT_TRUE(is_blank(blank));
+  for (const auto& blank : {""s, " \t\r\n"s, "\u00a0\u3000\u2028"s, "\u200b\u200d\ufeff\u2060"s, "\0\x01"s, "\u00ad"s, "\ufe0f"s}) EXPECT_TRUE(is_blank(blank));
   for (const auto& seen : {"a"s, " . "s, "\u0301"s, "\ue000"s, "\xFF"s, "\U0001F436"s}) EXPECT_FALSE(is_blank(seen));
 }
 
