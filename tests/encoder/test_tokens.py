@@ -41,6 +41,36 @@ def test_every_code_point(reference):
         compare(reference, texts[first : first + 100_000])
 
 
+VARIANTS = {
+    "cased": dict(lowercase=False, strip_accents=False),
+    "cased without accents": dict(lowercase=False, strip_accents=True),
+    "uncased with accents": dict(lowercase=True, strip_accents=False),
+    "Chinese unsplit": dict(handle_chinese_chars=False),
+    "uncleaned": dict(clean_text=False),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_other_normalizers(variant, tmp_path, monkeypatch):
+    folder = probe.model_folder()
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["normalizer"] |= VARIANTS[variant]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    other = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    other.no_padding()
+    other.no_truncation()
+    monkeypatch.setenv("SOSIE_MODEL_DIR", str(tmp_path))
+    compare(other, list(corpus.hostile())[::3])
+
+
+def test_vocabulary_without_tokenizer_json(reference, tmp_path, monkeypatch):
+    for name in ("config.json", "vocab.txt", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((probe.model_folder() / name).read_bytes())
+    monkeypatch.setenv("SOSIE_MODEL_DIR", str(tmp_path))
+    compare(reference, list(corpus.hostile())[::3])
+
+
 def test_cli_agrees(reference, sosie):
     lines = ["How do I reset my password?", "Grüße, 你好 👩‍🚀", "[SEP] [CLS]", "e\u0301"]
     done = sosie("embed", "--json", stdin="\n".join(lines).encode() + b"\n")
