@@ -84,8 +84,7 @@ int run_serve(Arguments& arguments) {
   if (!cache) return fail(cache.error());
   auto server = gateway::Server::start(std::make_shared<SemanticCache>(std::move(*cache)), arguments.server);
   if (!server) return fail(server.error());
-  greet(*server, arguments, **encoder);
-  server->run_until_signal();
+  server->run_until_signal([&] { greet(*server, arguments, **encoder); });
   return kOk;
 }
 

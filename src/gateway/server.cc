@@ -111,15 +111,15 @@ std::string Server::url() const {
   return "http://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port());
 }
 
-void Server::run_until_signal() {
-  wait_for_signal(*impl_);
+void Server::run_until_signal(const std::function<void()>& ready) {
+  wait_for_signal(*impl_, ready);
   // A late signal must not cut short what comes after: the store is about to be closed.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
 }
 
 // The waiting thread has nothing else to do: it also sweeps, which writes down hits and gives back what expired entries hold.
-void Server::wait_for_signal(Impl& impl) {
+void Server::wait_for_signal(Impl& impl, const std::function<void()>& ready) {
   boost::asio::io_context context{1};
   boost::asio::steady_timer sweep_timer(context);
   std::thread stopping;
@@ -145,6 +145,7 @@ void Server::wait_for_signal(Impl& impl) {
       if (!aborted) impl.http->hurry();
     });
   });
+  if (ready) ready();
   context.run();
   if (stopping.joinable()) stopping.join();
 }

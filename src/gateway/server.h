@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -68,7 +69,7 @@ class Server {
 
   /// Blocks until SIGINT or SIGTERM, sweeping the cache once a minute, then stops; a second signal ends the grace period.
   /// For the process's last act: both signals are ignored afterwards.
-  void run_until_signal();
+  void run_until_signal(const std::function<void()>& ready = {});
 
   /// Stops accepting, lets requests in flight finish within `shutdown_grace`, then cancels them. Blocks. Idempotent.
   void stop();
@@ -76,7 +77,7 @@ class Server {
  private:
   struct Impl;
   explicit Server(std::unique_ptr<Impl> impl);
-  static void wait_for_signal(Impl& impl);
+  static void wait_for_signal(Impl& impl, const std::function<void()>& ready);
   std::unique_ptr<Impl> impl_;
 };
 
