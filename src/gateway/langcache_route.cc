@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/digest.h"
-#include "base/log.h"
 
 namespace sosie::gateway {
 namespace {
@@ -109,7 +108,7 @@ Task<int> LangCacheRoute::search(net::Exchange& exchange, std::string scope) {
   auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran || !*ran) {
     Error error = ran ? std::move(ran->error()) : std::move(ran.error());
-    const int status = co_await fail(exchange, std::move(error));
+    const int status = co_await fail(exchange, std::move(error), !ran);
     co_return status;
   }
   net::Reply reply;
@@ -137,7 +136,7 @@ Task<int> LangCacheRoute::set(net::Exchange& exchange, std::string scope) {
   auto encoded = co_await shared_.encoders.run(executor_, std::move(encode), net::after(shared_.options.lookup_timeout));
   if (!encoded || !*encoded) {
     Error error = encoded ? std::move(encoded->error()) : std::move(encoded.error());
-    const int status = co_await fail(exchange, std::move(error));
+    const int status = co_await fail(exchange, std::move(error), !encoded);
     co_return status;
   }
   std::function<Result<EntryId>()> write = [cache = shared_.cache, request, scope = std::move(scope), vector = **encoded] {
@@ -149,7 +148,7 @@ Task<int> LangCacheRoute::set(net::Exchange& exchange, std::string scope) {
   auto written = co_await shared_.writers.run(executor_, std::move(write), net::after(shared_.options.lookup_timeout));
   if (!written || !*written) {
     Error error = written ? std::move(written->error()) : std::move(written.error());
-    const int status = co_await fail(exchange, std::move(error));
+    const int status = co_await fail(exchange, std::move(error), !written);
     co_return status;
   }
   net::Reply reply;
@@ -172,7 +171,7 @@ Task<int> LangCacheRoute::erase_matching(net::Exchange& exchange, std::string sc
   auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran || !*ran) {
     Error error = ran ? std::move(ran->error()) : std::move(ran.error());
-    const int status = co_await fail(exchange, std::move(error));
+    const int status = co_await fail(exchange, std::move(error), !ran);
     co_return status;
   }
   net::Reply reply;
@@ -192,7 +191,7 @@ Task<int> LangCacheRoute::erase_one(net::Exchange& exchange, std::string scope, 
   auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran || !*ran) {
     Error error = ran ? std::move(ran->error()) : std::move(ran.error());
-    const int status = co_await fail(exchange, std::move(error));
+    const int status = co_await fail(exchange, std::move(error), !ran);
     co_return status;
   }
   if (!**ran) {
@@ -208,7 +207,7 @@ Task<int> LangCacheRoute::flush(net::Exchange& exchange, std::string scope) {
   auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran || !*ran) {
     Error error = ran ? std::move(ran->error()) : std::move(ran.error());
-    const int status = co_await fail(exchange, std::move(error));
+    const int status = co_await fail(exchange, std::move(error), !ran);
     co_return status;
   }
   const int status = co_await empty(exchange);
@@ -222,11 +221,11 @@ Task<int> LangCacheRoute::refuse(net::Exchange& exchange, LangCacheError error, 
   co_return status;
 }
 
-Task<int> LangCacheRoute::fail(net::Exchange& exchange, Error error) {
+Task<int> LangCacheRoute::fail(net::Exchange& exchange, Error error, bool busy) {
   LangCacheError kind = LangCacheError::unexpected;
   switch (error.code) {
     case ErrorCode::invalid_argument: kind = LangCacheError::invalid_data; break;
-    case ErrorCode::resource_exhausted: kind = LangCacheError::out_of_memory; break;
+    case ErrorCode::resource_exhausted: kind = busy ? LangCacheError::too_many_requests : LangCacheError::out_of_memory; break;
     case ErrorCode::unavailable:
     case ErrorCode::permission_denied:
     case ErrorCode::deadline_exceeded: kind = LangCacheError::database_unavailable; break;

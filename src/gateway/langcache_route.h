@@ -30,7 +30,8 @@ class LangCacheRoute {
   net::Task<int> flush(net::Exchange& exchange, std::string scope);
 
   net::Task<int> refuse(net::Exchange& exchange, LangCacheError error, std::string detail, Faults faults);
-  net::Task<int> fail(net::Exchange& exchange, Error error);
+  /// `busy`: no worker took the work, or not in time; else the cache said so.
+  net::Task<int> fail(net::Exchange& exchange, Error error, bool busy);
   net::Task<int> empty(net::Exchange& exchange);
 
   Shared& shared_;

@@ -34,7 +34,9 @@ TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "weather",
 class StubUpstream:
     """`mode` says how the next calls are answered; `calls` keeps what was asked."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        """`tls`: an ssl.SSLContext, for https."""
+        self.tls = tls
         self.mode = "ok"
         self.text = "An answer."
         self.calls = []
@@ -45,7 +47,7 @@ class StubUpstream:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/v1"
 
     def close(self):
         self.release.set()
@@ -62,6 +64,8 @@ class StubUpstream:
     def _serve(self, connection):
         buffer = b""
         try:
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
             while True:
                 while b"\r\n\r\n" not in buffer:
                     piece = connection.recv(65536)

@@ -1,0 +1,135 @@
+#include "net/http_server.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace sosie::net {
+namespace {
+
+/// Answers every request with its body, and those for "/big" with more than socket buffers hold.
+class Echo final : public Handler {
+ public:
+  Task<void> handle(Exchange& exchange) override {
+    Reply reply;
+    const bool big = exchange.request().path() == "/big";
+    reply.body = big ? std::string(32 << 20, 'x') : exchange.take_body();
+    co_await exchange.respond(std::move(reply));
+  }
+  Reply refusal(int status, std::string_view) override {
+    Reply reply;
+    reply.status = status;
+    return reply;
+  }
+  void cancel() override {}
+};
+
+std::unique_ptr<HttpServer> start(HttpServerOptions options) {
+  auto server = HttpServer::start(std::move(options), [](boost::asio::any_io_executor) { return std::make_unique<Echo>(); });
+  EXPECT_TRUE(server);
+  return std::move(*server);
+}
+
+class Client {
+ public:
+  explicit Client(const HttpServer& server) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server.port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const timeval limit{20, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
+  ~Client() { ::close(socket_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  void send(std::string_view bytes) { EXPECT_EQ(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size())); }
+
+  /// Until the server closes; "timeout" where it does not.
+  std::string read_all() {
+    std::string all;
+    char buffer[4096];
+    for (;;) {
+      const ssize_t count = ::recv(socket_, buffer, sizeof buffer, 0);
+      if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return "timeout";
+      if (count <= 0) return all;
+      all.append(buffer, static_cast<std::size_t>(count));
+    }
+  }
+
+ private:
+  int socket_;
+};
+
+TEST(HttpServer, GivesUpOnSlowHeadersAndBodies) {
+  HttpServerOptions options;
+  options.header_timeout = options.body_timeout = Milliseconds{200};
+  const auto server = start(options);
+  Client headers(*server), body(*server);
+  headers.send("GET / HTTP/1.1\r\nHost: ");
+  body.send("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf");
+  EXPECT_TRUE(headers.read_all().starts_with("HTTP/1.1 408"));
+  EXPECT_TRUE(body.read_all().starts_with("HTTP/1.1 408"));
+}
+
+TEST(HttpServer, ClosesIdleConnectionsWithoutAWord) {
+  HttpServerOptions options;
+  options.idle_timeout = Milliseconds{200};
+  const auto server = start(options);
+  Client fresh(*server), used(*server);
+  used.send("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(fresh.read_all(), "");
+  EXPECT_TRUE(used.read_all().starts_with("HTTP/1.1 200"));
+}
+
+TEST(HttpServer, GivesUpOnAClientThatDoesNotRead) {
+  HttpServerOptions options;
+  options.write_timeout = Milliseconds{200};
+  const auto server = start(options);
+  Client stuck(*server);
+  stuck.send("GET /big HTTP/1.1\r\n\r\n");
+  const auto begin = std::chrono::steady_clock::now();
+  while (server->connections() == 0 && std::chrono::steady_clock::now() - begin < Milliseconds{5'000}) ::usleep(1'000);
+  while (server->connections() != 0 && std::chrono::steady_clock::now() - begin < Milliseconds{15'000}) ::usleep(1'000);
+  EXPECT_EQ(server->connections(), 0u);
+}
+
+TEST(HttpServer, TurnsAwayWhatIsTooMany) {
+  HttpServerOptions options;
+  options.max_connections = 1;
+  const auto server = start(options);
+  Client first(*server);
+  first.send("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n");
+  while (server->connections() == 0) ::usleep(1'000);
+  Client second(*server);
+  EXPECT_EQ(second.read_all(), "");
+  first.send("ok");
+  server->drain();
+  EXPECT_TRUE(first.read_all().ends_with("\r\n\r\nok"));
+}
+
+TEST(HttpServer, StopsAtOnceWhereNothingIsInFlight) {
+  const auto server = start({});
+  Client idle(*server);
+  const auto begin = std::chrono::steady_clock::now();
+  server->stop(Milliseconds{20'000});
+  EXPECT_EQ(idle.read_all(), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, Milliseconds{10'000});
+}
+
+TEST(HttpServer, SaysThatThePortIsTaken) {
+  const auto server = start({});
+  HttpServerOptions options;
+  options.port = server->port();
+  const auto second = HttpServer::start(options, [](boost::asio::any_io_executor) { return std::make_unique<Echo>(); });
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::unavailable);
+}
+
+}  // namespace
+}  // namespace sosie::net
