@@ -118,7 +118,7 @@ void write_tool_calls(ChunkWriter& writer, std::int64_t index, const dom::array&
         continue;
       }
       begin.push_back('{');
-      for (const auto& [name, inner] : value.get_object().value_unsafe()) {
+      for (const dom::object inside = value.get_object().value_unsafe(); const auto& [name, inner] : inside) {
         if (begin.back() != '{') begin.push_back(',');
         append_json_string(begin, name);
         begin.push_back(':');

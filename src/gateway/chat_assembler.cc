@@ -118,7 +118,7 @@ void ChatAssembler::read_tool_calls(Choice& into, const dom::array& calls) {
     std::int64_t index = 0;
     if (!each.is_object() || each["index"].get_int64().get(index) != simdjson::SUCCESS) return give_up("tool_calls");
     ToolCall& call = into.calls[index];
-    for (const auto& [key, value] : each.get_object().value_unsafe()) {
+    for (const dom::object inside = each.get_object().value_unsafe(); const auto& [key, value] : inside) {
       std::string_view text;
       dom::object function;
       if (value.is_null() || key == "index") continue;

@@ -81,7 +81,7 @@ std::optional<BadRequest> read_parts(dom::array parts, std::string& prompt, Scop
     prompt.append(text);
     // Whatever else a text part says (cache_control, annotations) is no part of the text.
     scope.add_count(part.get_object().value_unsafe().size());
-    for (const auto& [key, value] : part.get_object().value_unsafe()) {
+    for (const dom::object inside = part.get_object().value_unsafe(); const auto& [key, value] : inside) {
       if (key == "type" || key == "text") continue;
       scope.add(key);
       scope.add(value);

@@ -53,7 +53,7 @@ void append_any(std::string& out, dom::element value, bool canonical) {
   if (value.is_array()) {
     out.push_back('[');
     bool first = true;
-    for (const dom::element each : value.get_array().value_unsafe()) {
+    for (const dom::array inside = value.get_array().value_unsafe(); const dom::element each : inside) {
       if (!std::exchange(first, false)) out.push_back(',');
       append_any(out, each, canonical);
     }
