@@ -88,8 +88,10 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
     return {};
   }
   std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
+  const bool made = std::filesystem::create_directories(folder, failed);
   if (failed) return folder_error(failed.value(), "make the folder", folder);
+  // Prompts and answers are nobody else's business.
+  if (made) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
   if (!std::filesystem::is_directory(folder, failed)) return folder_error(ENOTDIR, "use", folder);
   auto lock = FolderLock::acquire(folder);
   if (!lock) return std::move(lock).error();
@@ -98,6 +100,8 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
   const std::filesystem::path file = folder / "sosie.db";
   // Asked first: SQLite would open the file for reading, and leave a log there that nobody can write.
   if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT) return folder_error(errno, "write", file);
+  // Made here, so that nobody else may read it; SQLite gives its log the mode of the file.
+  if (const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); descriptor >= 0) ::close(descriptor);
   const auto named = [&](Error error) {
     error.message = file.string() + ": " + error.message;
     return error;

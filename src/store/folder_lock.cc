@@ -45,7 +45,7 @@ Error folder_error(int system_errno, std::string_view action, const std::filesys
 
 Result<FolderLock> FolderLock::acquire(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "LOCK";
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return folder_error(errno, "open", path);
   FolderLock lock(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
