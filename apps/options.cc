@@ -6,13 +6,18 @@
 namespace sosie::app {
 namespace {
 
+// 100 years: what the cache itself takes at most.
+constexpr std::int64_t kLongestMs = std::int64_t{36'525} * 86'400'000;
+
 std::optional<std::chrono::milliseconds> parse_duration(const std::string& text) {
   static const std::map<std::string, std::int64_t> kUnits{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
   const auto digits = text.find_first_not_of("0123456789");
   if (digits == 0 || digits == std::string::npos || digits > 12) return std::nullopt;
   const auto unit = kUnits.find(text.substr(digits));
   if (unit == kUnits.end()) return std::nullopt;
-  return std::chrono::milliseconds(std::stoll(text.substr(0, digits)) * unit->second);
+  const std::int64_t count = std::stoll(text.substr(0, digits));
+  if (count > kLongestMs / unit->second) return std::nullopt;
+  return std::chrono::milliseconds(count * unit->second);
 }
 
 }  // namespace
@@ -29,7 +34,7 @@ CLI::Option* add_duration(CLI::App& command, const std::string& flag, std::optio
           flag,
           [&into, flag](const std::string& text) {
             into = parse_duration(text);
-            if (!into) throw CLI::ValidationError(flag, "wants a whole number and a unit (ms, s, m, h, d), e.g. 90s, not " + text);
+            if (!into) throw CLI::ValidationError(flag, "wants a whole number and a unit (ms, s, m, h, d), 100 years at most, e.g. 90s, not " + text);
           },
           help)
       ->type_name("DURATION");

@@ -109,7 +109,7 @@ struct Lookup {
 };
 
 struct StoreOptions {
-  std::optional<std::chrono::milliseconds> ttl;  ///< > 0. Unset: the cache's.
+  std::optional<std::chrono::milliseconds> ttl;  ///< > 0, 100 years at most. Unset: the cache's.
   double cost = 0;  ///< What the answer cost to make, any unit used throughout; 0: its length stands for it.
   std::shared_ptr<const Embedding> embedding;  ///< From `Lookup`. Unset: computed here.
 };

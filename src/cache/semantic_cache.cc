@@ -15,6 +15,13 @@ namespace sosie {
 namespace {
 
 constexpr std::size_t kMaxResults = 100;
+// Far beyond any use, and far from where times overflow.
+constexpr std::chrono::milliseconds kLongest = std::chrono::years{100};
+
+Result<void> check_ttl(const std::optional<std::chrono::milliseconds>& ttl) {
+  if (!ttl || (*ttl > std::chrono::milliseconds{0} && *ttl <= kLongest)) return {};
+  return Error{ErrorCode::invalid_argument, "ttl must be positive and 100 years at most; leave it unset to keep entries for ever"};
+}
 
 Result<void> check_prompt_bytes(const Query& query) {
   if (text::validate_utf8(query.prompt)) return {};
@@ -113,9 +120,7 @@ SemanticCache::~SemanticCache() = default;
 
 Result<SemanticCache> SemanticCache::open(CacheOptions options) {
   if (auto checked = decide::check_threshold(options.threshold); !checked) return std::move(checked).error();
-  if (options.ttl && *options.ttl <= std::chrono::milliseconds{0}) {
-    return Error{ErrorCode::invalid_argument, "ttl must be positive; leave it unset to keep entries for ever"};
-  }
+  if (auto checked = check_ttl(options.ttl); !checked) return std::move(checked).error();
   auto impl = std::make_unique<Impl>();
   auto opened = store::open_embedded_store({options.data, options.durability, options.max_bytes});
   if (!opened) return std::move(opened).error();
@@ -143,7 +148,7 @@ Result<Lookup> SemanticCache::lookup(const Query& query, const LookupOptions& ho
   if (text::is_blank(query.prompt)) return impl_->miss(std::move(lookup), MissReason::blank_prompt);
 
   store::Filter filter{.now = impl_->options.clock(), .attributes = query.attributes.empty() ? nullptr : &query.attributes};
-  if (how.max_age) filter.not_before = filter.now - *how.max_age;
+  if (how.max_age && *how.max_age < kLongest) filter.not_before = filter.now - *how.max_age;
 
   MissReason reason = MissReason::not_exact;
   if (how.layers != Layers::semantic) {
@@ -164,9 +169,7 @@ Result<EntryId> SemanticCache::store(const Query& query, std::string_view respon
     return Error{ErrorCode::invalid_argument, "a blank prompt cannot be stored: it would match nothing, or everything"};
   }
   const auto ttl = how.ttl ? how.ttl : impl_->options.ttl;
-  if (ttl && *ttl <= std::chrono::milliseconds{0}) {
-    return Error{ErrorCode::invalid_argument, "ttl must be positive; leave it unset to use the cache's"};
-  }
+  if (auto checked = check_ttl(ttl); !checked) return std::move(checked).error();
   if (!(how.cost >= 0)) return Error{ErrorCode::invalid_argument, "cost must be 0 or more"};
   auto embedding = impl_->embedding_of(query, how.embedding);
   if (!embedding) return std::move(embedding).error();
