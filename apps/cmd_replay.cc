@@ -75,17 +75,16 @@ class Replay {
     if (i % 500 == 0 && isatty(STDERR_FILENO)) std::fprintf(stderr, "\r%s %zu of %zu\033[K", what, i, all);
   }
 
-  Result<void> store(const std::string& question, const std::optional<std::string>& answer,
-                     std::shared_ptr<const Embedding> embedding = nullptr) {
+  Result<void> store(const ReplayRow& row, std::shared_ptr<const Embedding> embedding = nullptr) {
     // Without an answer in the file the question stands for it: hits and latencies are what is measured.
-    auto stored = cache_.store({.prompt = question}, answer.value_or(question), {.embedding = std::move(embedding)});
+    auto stored = cache_.store({.prompt = row.question, .scope = row.scope}, row.answer.value_or(row.question), {.embedding = std::move(embedding)});
     if (!stored) return std::move(stored).error();
     ++report_.stored;
     return {};
   }
 
   Result<void> store_first_side(const ReplayRow& row) {
-    if (auto stored = store(row.question, row.answer); !stored) {
+    if (auto stored = store(row); !stored) {
       if (stored.error().code != ErrorCode::invalid_argument) return stored;
       ++report_.skipped_blank;
     }
@@ -93,9 +92,9 @@ class Replay {
   }
 
   /// Looks up and files the time; nothing where the prompt is blank.
-  Result<std::optional<Lookup>> ask(const std::string& question) {
+  Result<std::optional<Lookup>> ask(const std::string& question, const std::string& scope) {
     const auto begin = std::chrono::steady_clock::now();
-    auto found = cache_.lookup({.prompt = question});
+    auto found = cache_.lookup({.prompt = question, .scope = scope});
     const Micros took = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
     if (!found) return std::move(found).error();
     if (found->reason == MissReason::blank_prompt) {
@@ -127,7 +126,7 @@ class Replay {
 
   Result<void> ask_stream(const ReplayRow& row, std::size_t number) {
     if (row.cluster && clusters_seen_.contains(*row.cluster)) ++report_.could_hit;
-    auto found = ask(row.question);
+    auto found = ask(row.question, row.scope);
     if (!found) return std::move(found).error();
     if (!*found) return {};
     const std::string cluster = row.cluster.value_or("#" + std::to_string(number));
@@ -136,7 +135,7 @@ class Replay {
       std::optional<bool> right;
       if (row.cluster) right = cluster_of_[hit.entry->prompt] == cluster;
       judge(row.question, hit, right);
-    } else if (auto stored = store(row.question, row.answer, (*found)->embedding); !stored) {
+    } else if (auto stored = store(row, (*found)->embedding); !stored) {
       return stored;
     } else {
       cluster_of_[row.question] = cluster;
@@ -147,7 +146,7 @@ class Replay {
 
   Result<void> ask_twin(const ReplayRow& row) {
     if (row.same.value_or(false)) ++report_.could_hit;
-    auto found = ask(*row.twin);
+    auto found = ask(*row.twin, row.scope);
     if (!found) return std::move(found).error();
     if (!*found || !(*found)->hit()) return {};
     const Hit& hit = (*found)->hits[0];
@@ -206,7 +205,7 @@ void print(Report& report, const Arguments& arguments) {
   line("  miss", report.miss_latencies);
   const auto worst = worst_pairs(report.semantic_hits, arguments.worst);
   if (!worst.empty()) std::printf("worst pairs          %s\n", worst[0].right ? "(labelled different, most alike first)" : "(least alike first)");
-  for (const auto& pair : worst) std::printf("  %.4f  %s\n          %s\n", pair.similarity, pair.asked.c_str(), pair.answered_by.c_str());
+  for (const auto& pair : worst) std::printf("  %.6f  %s\n            %s\n", pair.similarity, pair.asked.c_str(), pair.answered_by.c_str());
 }
 
 void print_json(Report& report, const Arguments& arguments) {
@@ -276,10 +275,12 @@ void add_replay(CLI::App& app, Run& run) {
   arguments.cache.data.clear();
   command->get_option("--data")->description("Keep the entries in this folder (default: in memory)")->default_str("");
   command->footer(
-      "A line is a pair  {\"a\": \"...\", \"b\": \"...\", \"same\": 1}: every a is stored, then every b asked;\n"
+      "A line is a pair  {\"a\": \"...\", \"b\": \"...\", \"same\": 1}: every a is stored, then every b asked\n"
+      "                  (also question1, question2, is_duplicate; sentence1, sentence2, label; text1, text2);\n"
       "a question        {\"q\": \"...\", \"answer\": \"...\", \"cluster\": 7}: asked in order, stored where it misses\n"
       "                  (also question, prompt, query, input, text; answer, response, completion, output);\n"
-      "a chat            {\"messages\": [...]}: its last user turn; or a JSON string.\n"
+      "a chat            {\"model\": ..., \"messages\": [...]}: its last user turn; or a JSON string.\n"
+      "model, system and earlier turns are a hard key: only what agrees in them may answer.\n"
       "same and cluster are labels: with them, wrong hits are counted.\n"
       "Example:\n  sosie replay questions.jsonl --threshold 0.9");
   command->callback([&run] { run = [] { return run_replay(arguments); }; });

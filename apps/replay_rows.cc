@@ -2,6 +2,8 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 namespace sosie::app {
 namespace {
@@ -39,19 +41,45 @@ std::string message_text(const json& message) {
   return all;
 }
 
-Result<ReplayRow> from_messages(const json& messages) {
+/// What besides the question decides the answer.
+std::string scope_of(const json& row) {
+  json scope = json::object();
+  for (auto name : {"model", "system"}) {
+    if (const auto it = row.find(name); it != row.end()) scope[name] = *it;
+  }
+  return scope.empty() ? "" : scope.dump();
+}
+
+ReplayRow from_messages(const json& messages, std::string scope) {
   ReplayRow row;
-  for (const auto& message : messages) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const json& message = messages[i];
     if (!message.is_object()) continue;
     const auto role = text_at(message, "role");
     if (role == "user") {
       row.question = message_text(message);
+      const json earlier(std::vector<json>(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(i)));
+      row.scope = earlier.empty() ? scope : scope + earlier.dump();
       row.answer.reset();
     } else if (role == "assistant") {
       row.answer = message_text(message);
     }
   }
   return row;
+}
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPairs{
+    {{"a", "b"}, {"question1", "question2"}, {"sentence1", "sentence2"}, {"text1", "text2"}}};
+
+std::optional<bool> label_of(const json& pair) {
+  for (auto name : {"same", "is_duplicate", "label"}) {
+    const auto it = pair.find(name);
+    if (it == pair.end()) continue;
+    if (it->is_boolean()) return it->get<bool>();
+    if (it->is_number()) return it->get<double>() != 0;
+    if (*it == "0" || *it == "1") return *it == "1";
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -73,16 +101,18 @@ Result<ReplayRow> parse_replay_row(std::string_view line) {
     return row;
   }
   if (!value.is_object()) return Error{ErrorCode::invalid_argument, "neither an object nor a string"};
-  if (const auto a = text_at(value, "a"), b = text_at(value, "b"); a && b) {
-    row.question = *a;
-    row.twin = *b;
-    if (const auto same = value.find("same"); same != value.end()) {
-      if (same->is_boolean()) row.same = same->get<bool>();
-      if (same->is_number()) row.same = same->get<double>() != 0;
-    }
+  row.scope = scope_of(value);
+  for (const auto& [first, second] : kPairs) {
+    auto a = text_at(value, first), b = text_at(value, second);
+    if (!a || !b) continue;
+    row.question = std::move(*a);
+    row.twin = std::move(*b);
+    row.same = label_of(value);
     return row;
   }
-  if (const auto messages = value.find("messages"); messages != value.end() && messages->is_array()) return from_messages(*messages);
+  if (const auto messages = value.find("messages"); messages != value.end() && messages->is_array()) {
+    return from_messages(*messages, std::move(row.scope));
+  }
   auto question = first_text(value, std::array<std::string_view, 6>{"q", "question", "prompt", "query", "input", "text"});
   if (!question) {
     return Error{ErrorCode::invalid_argument,

@@ -53,6 +53,44 @@ def test_a_stream_is_asked_in_order_and_stored_where_it_misses(sosie, tmp_path):
     assert report["right"] == 2 and report["wrong"] == 0 and report["unlabelled"] == 1
 
 
+def test_pairs_of_other_names_and_labels(sosie, tmp_path):
+    pair = "How do I reset my password?", "How can I reset my password?"
+    report = replay(
+        sosie,
+        write(
+            tmp_path / "pairs.jsonl",
+            [
+                {"question1": pair[0], "question2": pair[1], "is_duplicate": "1", "model": "m1"},
+                {"sentence1": pair[0], "sentence2": pair[1], "label": 1, "model": "m2"},
+                {"text1": pair[0], "text2": pair[1], "label": False, "model": "m3"},
+            ],
+        ),
+    )
+    assert report["stored"] == 3 and report["right"] == 2 and report["wrong"] == 1
+
+
+def test_model_system_prompt_and_earlier_turns_are_a_hard_key(sosie, tmp_path):
+    def chat(*messages, model="m"):
+        return {"model": model, "messages": [{"role": role, "content": content} for role, content in messages]}
+
+    report = replay(
+        sosie,
+        write(
+            tmp_path / "chats.jsonl",
+            [
+                chat(("system", "You are A."), ("user", "Who are you?")),
+                chat(("system", "You are B."), ("user", "Who are you?")),
+                chat(("user", "Who are you?")),
+                chat(("user", "Who are you?"), model="n"),
+                chat(("user", "Hello"), ("assistant", "Hi"), ("user", "Who are you?")),
+                {"q": "Who are you?", "system": "You are C."},
+                chat(("system", "You are B."), ("user", "Who are you?")),
+            ],
+        ),
+    )
+    assert report["stored"] == 6 and report["exact_hits"] == 1 and report["semantic_hits"] == 0
+
+
 def test_what_cannot_be_read_is_counted_and_skipped(sosie, tmp_path):
     deep = "[" * 10_000 + "]" * 10_000
     path = write(tmp_path / "bad.jsonl", ["{", '{"x": 1}', "7", deep, '{"q": ""}', "", '{"q": "Who wrote Faust?"}'])
