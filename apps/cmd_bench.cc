@@ -6,9 +6,13 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <thread>
+#include <variant>
 
 #include "command.h"
 #include "embed/local_encoder.h"
+#include "gateway/chat_answer.h"
+#include "gateway/chat_request.h"
 #include "gateway/server.h"
 #include "index/flat_index.h"
 #include "load_generator.h"
@@ -20,7 +24,7 @@ using nlohmann::json;
 
 struct Arguments {
   LocalEncoderOptions encoder;
-  std::size_t tokens = 16, batch = 1, entries = 100'000, dimension = 384, connections = 16, repeats = 0;
+  std::size_t tokens = 16, batch = 1, entries = 100'000, dimension = 384, connections = 16, repeats = 0, http_entries = 1;
   double seconds = 3;
   bool json = false;
 };
@@ -97,32 +101,71 @@ int bench_search(const Arguments& arguments) {
     return v;
   };
   index::FlatIndex flat(arguments.dimension);
-  for (std::size_t i = 0; i < arguments.entries; ++i) flat.add({.low = i}, unit());
+  for (std::size_t i = 0; i < arguments.entries; ++i) flat.add({.high = 0, .low = i}, unit());
   std::vector<std::vector<float>> queries;
   for (int i = 0; i < 32; ++i) queries.push_back(unit());
-  std::size_t next = 0;
+  const auto search_share = [&](std::size_t first) {
+    for (std::size_t i = first; i < arguments.batch; i += arguments.encoder.threads) {
+      (void)flat.search(queries[i % queries.size()], {}, [](std::size_t) { return index::Verdict::accepted; });
+    }
+  };
   const auto times = time_ms(arguments.repeats, [&] {
-    (void)flat.search(queries[next++ % queries.size()], {}, [](std::size_t) { return index::Verdict::accepted; });
+    std::vector<std::jthread> others;
+    for (std::size_t t = 1; t < arguments.encoder.threads; ++t) others.emplace_back(search_share, t);
+    search_share(0);
   });
-  return report({{"bench", "search"}, {"entries", arguments.entries}, {"dimension", arguments.dimension}, {"kernel", flat.kernel_name()}},
+  return report({{"bench", "search"},
+                 {"entries", arguments.entries},
+                 {"dimension", arguments.dimension},
+                 {"batch", arguments.batch},
+                 {"threads", arguments.encoder.threads},
+                 {"kernel", flat.kernel_name()}},
                 times, arguments.json);
 }
 
+std::string chat_body(const std::string& question) {
+  const json message{{"role", "user"}, {"content", question}};
+  return json{{"model", "bench"}, {"messages", json::array({message})}}.dump();
+}
+
+/// As if the upstream had answered it: about 600 bytes.
+Result<void> store_chat_answer(SemanticCache& cache, const std::string& body) {
+  gateway::JsonReader reader;
+  std::string padded = body;
+  padded.reserve(body.size() + 64);
+  const auto read = gateway::read_chat_request(reader, padded, {});
+  const auto* request = std::get_if<gateway::ChatRequest>(&read);
+  if (request == nullptr) return Error{ErrorCode::internal, "the gateway does not understand its own benchmark"};
+  const json message{{"role", "assistant"}, {"content", std::string(400, 'x')}};
+  const json choice{{"index", 0}, {"message", message}, {"finish_reason", "stop"}};
+  const json answer{{"id", "chatcmpl-bench"},
+                    {"object", "chat.completion"},
+                    {"created", 1},
+                    {"model", "bench"},
+                    {"choices", json::array({choice})},
+                    {"usage", {{"prompt_tokens", 10}, {"completion_tokens", 50}, {"total_tokens", 60}}}};
+  const auto kept = gateway::keep_completion(reader, answer.dump());
+  const auto* canonical = std::get_if<std::string>(&kept);
+  if (canonical == nullptr) return Error{ErrorCode::internal, "the gateway would not keep its own benchmark's answer"};
+  auto stored = cache.store({.prompt = request->prompt, .scope = request->scope}, *canonical);
+  if (!stored) return std::move(stored).error();
+  return {};
+}
+
 int bench_http(const Arguments& arguments) {
-  auto cache = SemanticCache::open({.encoder = arguments.encoder});
-  if (!cache) return fail(cache.error());
-  auto server = gateway::Server::start(std::make_shared<SemanticCache>(std::move(*cache)), {.port = 0});
+  auto opened = SemanticCache::open({.encoder = {.model = arguments.encoder.model, .precision = arguments.encoder.precision}});
+  if (!opened) return fail(opened.error());
+  const auto cache = std::make_shared<SemanticCache>(std::move(*opened));
+  const std::string body = chat_body("How do I reset my password?");
+  for (std::size_t i = 0; i < arguments.http_entries; ++i) {
+    const std::string question = i == 0 ? body : chat_body("What is written in line " + std::to_string(i) + "?");
+    if (auto stored = store_chat_answer(*cache, question); !stored) return fail(stored.error());
+  }
+  auto server = gateway::Server::start(cache, {.port = 0, .io_threads = arguments.encoder.threads});
   if (!server) return fail(server.error());
-  const auto request = [](const std::string& path, const json& body) {
-    const std::string text = body.dump();
-    return "POST /v1/caches/bench/" + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
-           std::to_string(text.size()) + "\r\n\r\n" + text;
-  };
-  const std::string prompt = "How do I reset my password?";
-  const auto put = request("entries", {{"prompt", prompt}, {"response", std::string(400, 'x')}});
-  const auto search = request("entries/search", {{"prompt", prompt}, {"searchStrategies", {"exact"}}});
-  if (auto stored = generate_load(server->port(), put, 1, std::chrono::milliseconds(50)); !stored) return fail(stored.error());
-  auto load = generate_load(server->port(), search, arguments.connections, std::chrono::milliseconds(static_cast<int>(arguments.seconds * 1000)));
+  const std::string request = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: " +
+                              std::to_string(body.size()) + "\r\n\r\n" + body;
+  auto load = generate_load(server->port(), request, arguments.connections, std::chrono::milliseconds(static_cast<int>(arguments.seconds * 1000)));
   if (!load) return fail(load.error());
   if (load->latencies_us.empty()) return fail({ErrorCode::internal, "no answer within --seconds"});
   std::vector<double> times;
@@ -131,6 +174,8 @@ int bench_http(const Arguments& arguments) {
   return report({{"bench", "http"},
                  {"what", "exact repeat"},
                  {"connections", arguments.connections},
+                 {"entries", arguments.http_entries},
+                 {"threads", arguments.encoder.threads},
                  {"errors", load->errors},
                  {"requests_per_second", static_cast<double>(times.size()) / load->seconds}},
                 times, arguments.json);
@@ -153,11 +198,15 @@ void add_bench(CLI::App& app, Run& run) {
 
   auto* search = command->add_subcommand("search", "Exact search of one scope");
   search->add_option("--entries", arguments.entries, "Vectors in the scope")->check(CLI::Range(1, 10'000'000))->capture_default_str();
+  search->add_option("--batch", arguments.batch, "Queries of a timed run")->check(CLI::Range(1, 100'000))->capture_default_str();
+  search->add_option("--threads", arguments.encoder.threads, "Threads that share a run's queries")->check(CLI::Range(1, 1024))->capture_default_str();
   search->add_option("--dimension", arguments.dimension, "Floats of a vector")->check(CLI::Range(1, 8192))->capture_default_str();
   search->callback([&run] { run = [] { return bench_search(arguments); }; });
 
-  auto* http = command->add_subcommand("http", "An exact repeat over HTTP: server and load share this process");
+  auto* http = command->add_subcommand("http", "A chat request that is an exact hit; server and load share this process");
   add_encoder_options(*http, arguments.encoder);
+  http->add_option("--entries", arguments.http_entries, "Entries in the scope")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  http->add_option("--threads", arguments.encoder.threads, "I/O threads of the server")->check(CLI::Range(1, 256))->capture_default_str();
   http->add_option("--connections", arguments.connections, "Keep-alive connections")->check(CLI::Range(1, 1000))->capture_default_str();
   http->add_option("--seconds", arguments.seconds, "How long")->check(CLI::Range(0.1, 600.0))->capture_default_str();
   http->callback([&run] { run = [] { return bench_http(arguments); }; });

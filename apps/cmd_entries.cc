@@ -1,9 +1,11 @@
 // set, get, stats: the cache from a shell.
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "store/embedded_store.h"
 
 namespace sosie::app {
 namespace {
@@ -80,19 +82,21 @@ int run_get(const Arguments& arguments) {
     const Hit& hit = found->hits.front();
     std::fwrite(hit.entry->response.data(), 1, hit.entry->response.size(), stdout);
     std::printf("\n");
-    std::fprintf(stderr, "hit: %s, similarity %.4f\n", std::string(to_string(hit.layer)).c_str(), hit.similarity.value);
+    std::fprintf(stderr, "hit: %s, similarity %.6f\n", std::string(to_string(hit.layer)).c_str(), hit.similarity.value);
   } else {
     std::fprintf(stderr, "miss: %s", std::string(to_string(found->reason)).c_str());
-    if (found->nearest) std::fprintf(stderr, ", nearest %.4f", found->nearest->value);
+    if (found->nearest) std::fprintf(stderr, ", nearest %.6f", found->nearest->value);
     std::fprintf(stderr, "\n");
   }
   return found->hit() ? kOk : kMiss;
 }
 
 int run_stats(const Arguments& arguments) {
-  auto cache = SemanticCache::open(arguments.cache);
-  if (!cache) return fail(cache.error());
-  const auto stats = cache->stats();
+  const auto& folder = arguments.cache.data;
+  if (!std::filesystem::exists(folder)) return fail({ErrorCode::not_found, "there is no folder " + folder.string() + ": name it with --data"});
+  auto store = store::open_embedded_store({.folder = folder});
+  if (!store) return fail(store.error());
+  const auto stats = (*store)->stats();
   if (arguments.json) {
     std::printf("%s\n", json{{"entries", stats.entries}, {"bytes", stats.bytes}, {"scopes", stats.scopes}}.dump().c_str());
   } else {
@@ -130,7 +134,7 @@ void add_entry_commands(CLI::App& app, Run& run) {
 
   auto* stats = app.add_subcommand("stats", "What the data folder holds");
   stats->add_flag("--json", arguments.json, "As JSON");
-  add_cache_options(*stats, arguments.cache);
+  stats->add_option("--data", arguments.cache.data, "Folder where entries are kept")->capture_default_str();
   stats->footer("Example:\n  sosie stats --data ./data");
   stats->callback([&run] { run = [] { return run_stats(arguments); }; });
 }

@@ -52,6 +52,7 @@ def test_mistakes_are_named_and_cost_nothing(sosie, tmp_path):
         (("set", b"\xff".decode("utf-8", "surrogateescape"), "x"), b"UTF-8"),
         (("get", QUESTION, "--threshold", "1.5"), b"--threshold"),
         (("set", QUESTION, "x", "--ttl", "soon"), b"--ttl"),
+        (("set", QUESTION, "x", "--ttl", "106751991167d"), b"--ttl"),
         (("set", QUESTION, "x", "--attribute", "novalue"), b"--attribute"),
         (("get", QUESTION, "--model", tmp_path / "nowhere"), b"nowhere"),
         (("get", QUESTION, "--precision", "fp64"), b"--precision"),
@@ -66,6 +67,26 @@ def test_a_folder_in_use_is_named(sosie, serve, tmp_path):
     with serve("--data", data):
         done = sosie("get", QUESTION, "--data", data, code=2)
         assert str(data).encode() in done.stderr
+
+
+def test_nobody_else_can_read_the_entries(sosie, tmp_path):
+    data = tmp_path / "data"
+    sosie("set", QUESTION, "answer", "--data", data)
+    assert data.stat().st_mode & 0o077 == 0
+    for file in data.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_stats_of_a_folder_that_is_not_there_makes_none(sosie, tmp_path):
+    assert b"nowhere" in sosie("stats", "--data", tmp_path / "nowhere", code=2).stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_similarity_one_is_printed_for_the_same_text_only(sosie, tmp_path):
+    data = tmp_path / "data"
+    sosie("set", "What is the capital of France?", "Paris", "--data", data)
+    assert b"similarity 0.9" in sosie("get", "what is the capital of france?", "--data", data).stderr
+    assert b"similarity 1.0" in sosie("get", "What is the capital of France?", "--data", data).stderr
 
 
 def test_help_has_examples(sosie):
