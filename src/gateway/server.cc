@@ -65,6 +65,9 @@ struct Server::Impl {
   void stop() {
     shared.draining.store(true);
     http->stop(shared.options.shutdown_grace);
+    // A job left behind by its deadline still reports to an executor of `http`.
+    shared.encoders.join();
+    shared.writers.join();
   }
 
   Shared shared;

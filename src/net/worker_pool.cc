@@ -14,7 +14,9 @@ class WorkerPool::Impl {
 
 WorkerPool::WorkerPool(std::size_t threads, std::size_t max_queued) : impl_(new Impl(threads, max_queued)) {}
 
-WorkerPool::~WorkerPool() { impl_->threads.join(); }
+WorkerPool::~WorkerPool() { join(); }
+
+void WorkerPool::join() { impl_->threads.join(); }
 
 bool WorkerPool::submit(std::function<void()> job) {
   if (impl_->queued.fetch_add(1) >= impl_->max_queued) {

@@ -17,8 +17,11 @@ namespace sosie::net {
 class WorkerPool {
  public:
   WorkerPool(std::size_t threads, std::size_t max_queued);
-  /// Runs what is queued to its end.
+  /// Joins.
   ~WorkerPool();
+
+  /// Runs what is queued to its end. Idempotent; nothing may be submitted any more. Jobs report to their executors: join before those end.
+  void join();
 
   /// False: the queue is full, and `job` will not run. `job` throws nothing.
   bool submit(std::function<void()> job);
