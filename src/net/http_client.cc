@@ -155,9 +155,10 @@ Task<ClientResult<ClientResponse>> HttpClient::send(ClientRequest request) {
     head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
   head += request.headers + "\r\n";
 
-  for (;;) {
+  for (bool again = false;; again = true) {
     if (impl.is_cancelled) co_return cancelled();
-    auto connection = impl.take_idle();
+    // Once is what an idle connection may cost: the second try is on a fresh one.
+    auto connection = again ? nullptr : impl.take_idle();
     const bool kept = connection != nullptr;
     if (!kept) {
       auto opened = co_await Connection::open(impl.executor, impl.url, impl.tls, std::min(after(impl.options.connect_timeout), deadline));

@@ -4,6 +4,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <optional>
+#include <utility>
 
 namespace sosie::net {
 namespace {
@@ -47,8 +48,12 @@ class Reader : public http::basic_parser<is_request> {
   void on_request_impl(http::verb, string_view, string_view, int, error_code&) override {}
   void on_response_impl(int, string_view, int, error_code&) override {}
 
-  void on_field_impl(http::field, string_view name, string_view value, error_code&) override {
-    if (!this->is_header_done()) headers_.add(to_std(name), to_std(value));  // Trailers are dropped.
+  void on_field_impl(http::field, string_view name, string_view value, error_code& failure) override {
+    if (this->is_header_done()) return;  // Trailers are dropped.
+    headers_.add(to_std(name), to_std(value));
+    if (!same_name(to_std(name), "transfer-encoding")) return;
+    // Any other coding leaves it open where the message ends, and a proxy before us may see that differently.
+    if (std::exchange(has_transfer_encoding_, true) || !same_name(to_std(value), "chunked")) failure = http::error::bad_transfer_encoding;
   }
 
   void on_header_impl(error_code&) override {}
@@ -89,6 +94,7 @@ class Reader : public http::basic_parser<is_request> {
   std::string& body_;
   const std::uint64_t max_body_bytes_;
   std::uint64_t seen_ = 0;
+  bool has_transfer_encoding_ = false;
 };
 
 class RequestReader final : public Reader<true> {

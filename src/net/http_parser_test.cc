@@ -75,6 +75,9 @@ TEST(RequestParser, KnowsItsLimits) {
   EXPECT_EQ(state_of("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\n"), Parse::body_too_large);
   EXPECT_EQ(state_of("GET / HTTP/1.1\r\nX: " + std::string(1'000, 'y')), Parse::header_too_large);
   EXPECT_EQ(state_of("POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), Parse::malformed);
+  for (const std::string coding : {"xchunked", "chunked, identity", "gzip, chunked", "identity", "chunked\r\nTransfer-Encoding: chunked"}) {
+    EXPECT_EQ(state_of("POST / HTTP/1.1\r\nTransfer-Encoding: " + coding + "\r\n\r\n0\r\n\r\n"), Parse::malformed) << coding;
+  }
   EXPECT_EQ(state_of("GET / HTTP/2.0\r\n\r\n"), Parse::malformed);
 }
 
