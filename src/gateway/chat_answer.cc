@@ -24,12 +24,23 @@ bool says_something(const dom::object& message) {
   return false;
 }
 
-NotKept fault_of_choices(const dom::array& choices) {
+/// `count`: how many there must be, numbered from 0, in any order; without numbers they count in theirs.
+NotKept fault_of_choices(const dom::array& choices, std::int64_t count) {
   if (choices.size() == 0) return "no_choices";
+  if (count < 0 || choices.size() != static_cast<std::size_t>(count)) return "choice_count";
+  std::vector<bool> seen(choices.size());
+  std::size_t position = 0;
   for (const dom::element choice : choices) {
     dom::object message;
+    dom::element number;
     std::string_view finish;
-    if (!choice.is_object() || choice["message"].get_object().get(message) != simdjson::SUCCESS) return "no_message";
+    if (!choice.is_object()) return "no_message";
+    std::uint64_t index = position++;
+    if (choice["index"].get(number) == simdjson::SUCCESS && number.get_uint64().get(index) != simdjson::SUCCESS)
+      return "choice_count";
+    if (index >= seen.size() || seen[index]) return "choice_count";
+    seen[index] = true;
+    if (choice["message"].get_object().get(message) != simdjson::SUCCESS) return "no_message";
     if (choice["finish_reason"].get_string().get(finish) != simdjson::SUCCESS || !is_complete_finish(finish))
       return "finish_reason";
     if (!says_something(message)) return "empty_answer";
@@ -175,25 +186,29 @@ bool is_complete_finish(std::string_view finish_reason) noexcept {
   return finish_reason == "stop" || finish_reason == "tool_calls" || finish_reason == "function_call";
 }
 
-std::variant<std::string, NotKept> keep_completion(JsonReader& reader, std::string_view completion) {
+std::variant<std::string, NotKept> keep_completion(JsonReader& reader, std::string_view completion,
+                                                   std::int64_t choice_count) {
   const auto root = reader.read_copy(completion);
   dom::object object;
   if (!root || root->get_object().get(object) != simdjson::SUCCESS) return NotKept("not_json");
   if (has_duplicate_keys(object)) return NotKept("not_json");
   std::string_view kind, id;
   dom::array choices;
-  if (object["object"].get_string().get(kind) != simdjson::SUCCESS || kind != "chat.completion") return NotKept("not_a_completion");
+  if (object["object"].get_string().get(kind) != simdjson::SUCCESS || kind != "chat.completion")
+    return NotKept("not_a_completion");
   if (object["choices"].get_array().get(choices) != simdjson::SUCCESS) return NotKept("no_choices");
   dom::element error;
   if (object["error"].get(error) == simdjson::SUCCESS && !error.is_null()) return NotKept("error_inside");
-  if (const NotKept fault = fault_of_choices(choices); !fault.empty()) return fault;
+  if (const NotKept fault = fault_of_choices(choices, choice_count); !fault.empty()) return fault;
 
   std::int64_t created = 0;
   static_cast<void>(object["created"].get_int64().get(created));
   static_cast<void>(object["id"].get_string().get(id));
   std::string kept(kIdMember);
   // An id that needs escapes would hide where it ends.
-  const bool plain = std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\'; });
+  const bool plain = std::all_of(id.begin(), id.end(), [](char c) {
+    return c > ' ' && c < 0x7f && c != '"' && c != '\\';
+  });
   if (plain) kept.append(id);
   kept.append(kObjectMember);
   append_json_number(kept, created);
@@ -243,12 +258,14 @@ std::optional<PlainReplay> replay_plain(std::string_view kept, std::int64_t crea
   return replay;
 }
 
-std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept, std::int64_t created, bool include_usage) {
+std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept, std::int64_t created,
+                                         bool include_usage) {
   const auto root = reader.read_copy(kept);
   dom::object object;
   dom::array choices;
   if (!root || root->get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
-  if (object["choices"].get_array().get(choices) != simdjson::SUCCESS || !fault_of_choices(choices).empty()) return std::nullopt;
+  if (object["choices"].get_array().get(choices) != simdjson::SUCCESS) return std::nullopt;
+  if (!fault_of_choices(choices, static_cast<std::int64_t>(choices.size())).empty()) return std::nullopt;
 
   ChunkWriter writer(object, created, include_usage);
   std::int64_t position = 0;

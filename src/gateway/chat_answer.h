@@ -20,7 +20,9 @@ using NotKept = std::string_view;
 
 /// The kept form of a whole chat.completion. Only a complete answer is kept: every choice has a message with something in
 /// it, and ended by itself ("stop", "tool_calls", "function_call"). "length" is half an answer, "content_filter" none.
-std::variant<std::string, NotKept> keep_completion(JsonReader& reader, std::string_view completion);
+/// The choices must be `choice_count`, numbered from 0: as many as were asked for.
+std::variant<std::string, NotKept> keep_completion(JsonReader& reader, std::string_view completion,
+                                                   std::int64_t choice_count = 1);
 
 /// Whether a choice that ended so may be kept.
 bool is_complete_finish(std::string_view finish_reason) noexcept;
@@ -37,6 +39,7 @@ std::optional<PlainReplay> replay_plain(std::string_view kept, std::int64_t crea
 
 /// A stream, event by event, "data: [DONE]" last. Texts are cut at word borders; joined they are the kept ones.
 /// Unset: `kept` is not in the kept form.
-std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept, std::int64_t created, bool include_usage);
+std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept, std::int64_t created,
+                                         bool include_usage);
 
 }  // namespace sosie::gateway

@@ -8,27 +8,27 @@
 namespace sosie::gateway {
 namespace {
 
-std::string kept(std::string_view completion) {
+std::string kept(std::string_view completion, std::int64_t count = 1) {
   JsonReader reader;
-  auto result = keep_completion(reader, completion);
+  auto result = keep_completion(reader, completion, count);
   EXPECT_TRUE(std::holds_alternative<std::string>(result)) << completion;
   return std::get<std::string>(std::move(result));
 }
 
-NotKept fault(std::string_view completion) {
+NotKept fault(std::string_view completion, std::int64_t count = 1) {
   JsonReader reader;
-  const auto result = keep_completion(reader, completion);
+  const auto result = keep_completion(reader, completion, count);
   return std::holds_alternative<NotKept>(result) ? std::get<NotKept>(result) : "kept";
 }
 
 /// What a stream's reader makes of it.
-std::variant<std::string, NotKept> assemble(std::string_view stream) {
+std::variant<std::string, NotKept> assemble(std::string_view stream, std::int64_t count = 1) {
   JsonReader reader;
   ChatAssembler assembler;
   net::SseParser events(1 << 20);
   EXPECT_TRUE(events.feed(stream));
   while (const auto event = events.next()) assembler.add(reader, event->data);
-  return assembler.finish(reader);
+  return assembler.finish(reader, count);
 }
 
 std::string without_head(std::string_view completion) {
@@ -44,21 +44,21 @@ const std::string kTwoChoices =
     R"("usage":{"total_tokens":3}})";
 
 TEST(KeptAnswer, HasNewIdentityAndOldContent) {
-  const std::string stored = kept(kTwoChoices);
+  const std::string stored = kept(kTwoChoices, 2);
   const auto replay = replay_plain(stored, 1234);
   ASSERT_TRUE(replay);
   EXPECT_TRUE(replay->head.starts_with(R"({"id":"chatcmpl-)"));
   EXPECT_TRUE(replay->head.ends_with(R"("created":1234)"));
-  EXPECT_EQ(without_head(kept(replay->head + std::string(replay->tail))), without_head(stored));
+  EXPECT_EQ(without_head(kept(replay->head + std::string(replay->tail), 2)), without_head(stored));
   EXPECT_NE(replay_plain(stored, 1234)->head, replay->head);
 }
 
 TEST(KeptAnswer, StreamsAndComesBackTheSame) {
-  const std::string stored = kept(kTwoChoices);
+  const std::string stored = kept(kTwoChoices, 2);
   JsonReader reader;
   const auto stream = replay_stream(reader, stored, 77, true);
   ASSERT_TRUE(stream);
-  const auto again = assemble(*stream);
+  const auto again = assemble(*stream, 2);
   ASSERT_TRUE(std::holds_alternative<std::string>(again)) << std::get<NotKept>(again);
   // Members may change places; meaning may not.
   const auto canonical = [](std::string text) {
@@ -93,8 +93,8 @@ std::string chunks(std::initializer_list<std::string_view> choices, bool done = 
   return done ? stream + "data: [DONE]\n\n" : stream;
 }
 
-NotKept stream_fault(std::string_view stream) {
-  const auto result = assemble(stream);
+NotKept stream_fault(std::string_view stream, std::int64_t count = 1) {
+  const auto result = assemble(stream, count);
   return std::holds_alternative<NotKept>(result) ? std::get<NotKept>(result) : "kept";
 }
 
@@ -104,7 +104,7 @@ TEST(ChatAssembler, KeepsOnlyWhatIsComplete) {
   EXPECT_EQ(stream_fault(chunks({kText, kEnd})), "kept");
   EXPECT_EQ(stream_fault(chunks({kText, kEnd}, false)), "incomplete");
   EXPECT_EQ(stream_fault(chunks({kText})), "finish_reason");
-  EXPECT_EQ(stream_fault(chunks({kText, R"({"index":1,"delta":{"content":"y"}})", kEnd})), "finish_reason");
+  EXPECT_EQ(stream_fault(chunks({kText, R"({"index":1,"delta":{"content":"y"}})", kEnd}), 2), "finish_reason");
   EXPECT_EQ(stream_fault(chunks({kEnd})), "empty_answer");
   EXPECT_EQ(stream_fault("data: {\n\n" + chunks({kText, kEnd})), "not_json");
   EXPECT_EQ(stream_fault("data: {\"error\":{}}\n\n" + chunks({kText, kEnd})), "error_inside");
@@ -112,6 +112,16 @@ TEST(ChatAssembler, KeepsOnlyWhatIsComplete) {
   EXPECT_EQ(stream_fault(chunks({R"({"index":0,"delta":{"audio":{"data":"a"}}})", R"({"index":0,"delta":{"audio":{"data":"b"}}})", kEnd})), "unknown_delta");
   EXPECT_EQ(stream_fault(chunks({R"({"index":0,"delta":{"tool_calls":"x"}})", kEnd})), "tool_calls");
   EXPECT_EQ(stream_fault(""), "incomplete");
+}
+
+TEST(KeptAnswer, HasAsManyChoicesAsWereAskedFor) {
+  EXPECT_EQ(fault(kTwoChoices, 2), "kept");
+  for (const std::int64_t count : {-1, 0, 1, 3}) EXPECT_EQ(fault(kTwoChoices, count), "choice_count");
+  std::string twice = kTwoChoices;
+  twice.replace(twice.find(R"("index":1)"), 9, R"("index":0)");
+  EXPECT_EQ(fault(twice, 2), "choice_count");
+  EXPECT_EQ(stream_fault(chunks({R"({"index":0,"delta":{"content":"x"},"finish_reason":"stop"})"}), 2), "choice_count");
+  EXPECT_EQ(stream_fault(chunks({R"({"index":1,"delta":{"content":"x"},"finish_reason":"stop"})"}), 1), "choice_count");
 }
 
 TEST(ChatAssembler, JoinsPieces) {

@@ -75,7 +75,9 @@ void ChatAssembler::read_chunk(const dom::object& chunk) {
 
 void ChatAssembler::read_choice(const dom::object& choice) {
   std::int64_t index = 0;
-  static_cast<void>(choice["index"].get_int64().get(index));
+  dom::element number;
+  if (choice["index"].get(number) == simdjson::SUCCESS && number.get_int64().get(index) != simdjson::SUCCESS)
+    return give_up("not_a_completion");
   Choice& into = choices_[index];
   for (const auto& [key, value] : choice) {
     dom::object object;
@@ -194,7 +196,8 @@ void ChatAssembler::append_choice(std::string& out, std::int64_t index, const Ch
   out.append(json).push_back('}');
 }
 
-std::variant<std::string, NotKept> ChatAssembler::finish(JsonReader& reader) const {
+std::variant<std::string, NotKept> ChatAssembler::finish(JsonReader& reader,
+                                                         std::int64_t choice_count) const {
   if (!fault_.empty()) return fault_;
   if (!done_) return NotKept("incomplete");
   std::string completion = "{";
@@ -210,7 +213,7 @@ std::variant<std::string, NotKept> ChatAssembler::finish(JsonReader& reader) con
   append_member(completion, "choices", choices + "]");
   if (!usage_.empty()) append_member(completion, "usage", usage_);
   completion.push_back('}');
-  return keep_completion(reader, completion);  // The same rules for both kinds.
+  return keep_completion(reader, completion, choice_count);  // The same rules for both kinds.
 }
 
 }  // namespace sosie::gateway

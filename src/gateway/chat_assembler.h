@@ -25,8 +25,8 @@ class ChatAssembler {
   /// Whether "[DONE]" was seen.
   bool done() const noexcept { return done_; }
 
-  /// REQUIRES: nothing is added afterwards.
-  std::variant<std::string, NotKept> finish(JsonReader& reader) const;
+  /// The kept form, if `choice_count` choices are there. REQUIRES: nothing is added afterwards.
+  std::variant<std::string, NotKept> finish(JsonReader& reader, std::int64_t choice_count = 1) const;
 
  private:
   using Texts = std::vector<std::pair<std::string, std::string>>;  // name and joined text, in order of appearance

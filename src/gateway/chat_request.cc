@@ -1,13 +1,13 @@
 #include "gateway/chat_request.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/digest.h"
+#include "gateway/request_headers.h"
 
 namespace sosie::gateway {
 namespace {
@@ -45,10 +45,6 @@ class ScopeText {
   std::string& bytes_;
 };
 
-// What tells callers apart. A header that is absent differs from one that is empty.
-constexpr std::array<std::string_view, 6> kCallerHeaders = {"authorization", "x-api-key", "api-key",
-                                                            "openai-organization", "openai-project", "openai-beta"};
-
 using Members = std::vector<std::pair<std::string_view, dom::element>>;
 
 void collect_sorted(const dom::object& object, Members& members) {
@@ -57,19 +53,43 @@ void collect_sorted(const dom::object& object, Members& members) {
   std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
 }
 
+/// Every header that reaches the upstream and may matter there, all occurrences: sorted by name, in their order.
+void add_headers(const net::HeaderList& headers, ScopeText& scope) {
+  thread_local std::vector<std::pair<std::string, std::string_view>> telling;
+  telling.clear();
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const auto [name, value] = headers[i];
+    if (use_of_request_header(name) != HeaderUse::separates) continue;
+    std::string& lower = telling.emplace_back(name, value).first;
+    for (char& c : lower)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  std::sort(telling.begin(), telling.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : a.second.data() < b.second.data();  // one buffer, in their order
+  });
+  scope.add_count(telling.size());
+  for (const auto& [name, value] : telling) {
+    scope.add(std::string_view(name));
+    scope.add(value);
+  }
+}
+
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
 /// The text of the last message into `prompt`, the kinds of its parts and those that are not text into the scope.
 std::optional<BadRequest> read_parts(dom::array parts, std::string& prompt, ScopeText& scope) {
-  bool any_text = false;
+  std::size_t texts = 0;
+  bool broken = false;  // A text breaks a line itself: then the joined text does not show where it was joined.
+  std::vector<std::size_t> joins;
   scope.add_count(parts.size());
   for (const dom::element part : parts) {
     std::string_view type, text;
     if (!part.is_object() || part["type"].get_string().get(type) != simdjson::SUCCESS)
       return BadRequest{"each content part must be an object with a string 'type'", "messages"};
-    if (has_duplicate_keys(part.get_object().value_unsafe())) return BadRequest{"a content part repeats a key", "messages"};
+    if (has_duplicate_keys(part.get_object().value_unsafe()))
+      return BadRequest{"a content part repeats a key", "messages"};
     scope.add(type);
     if (type != "text") {
       scope.add(part);
@@ -77,7 +97,11 @@ std::optional<BadRequest> read_parts(dom::array parts, std::string& prompt, Scop
     }
     if (part["text"].get_string().get(text) != simdjson::SUCCESS)
       return BadRequest{"a content part of type 'text' must have a string 'text'", "messages"};
-    if (std::exchange(any_text, true)) prompt.push_back('\n');
+    if (texts++ != 0) {
+      joins.push_back(prompt.size());
+      prompt.push_back('\n');
+    }
+    broken = broken || text.find('\n') != std::string_view::npos;
     prompt.append(text);
     // Whatever else a text part says (cache_control, annotations) is no part of the text.
     scope.add_count(part.get_object().value_unsafe().size());
@@ -87,10 +111,12 @@ std::optional<BadRequest> read_parts(dom::array parts, std::string& prompt, Scop
       scope.add(value);
     }
   }
+  if (broken) for (const std::size_t join : joins) scope.add_count(join);
   return std::nullopt;
 }
 
-std::optional<BadRequest> read_last_message(const dom::object& message, Members& members, ChatRequest& request, ScopeText& scope) {
+std::optional<BadRequest> read_last_message(const dom::object& message, Members& members, ChatRequest& request,
+                                            ScopeText& scope) {
   collect_sorted(message, members);
   for (const auto& [key, value] : members) {
     if (key == "content") continue;
@@ -122,9 +148,11 @@ std::optional<BadRequest> read_last_message(const dom::object& message, Members&
   return std::nullopt;
 }
 
-std::optional<BadRequest> read_messages(dom::element value, Members& members, ChatRequest& request, ScopeText& scope) {
+std::optional<BadRequest> read_messages(dom::element value, Members& members, ChatRequest& request,
+                                        ScopeText& scope) {
   dom::array messages;
-  if (value.get_array().get(messages) != simdjson::SUCCESS) return BadRequest{"'messages' must be an array", "messages"};
+  if (value.get_array().get(messages) != simdjson::SUCCESS)
+    return BadRequest{"'messages' must be an array", "messages"};
   const std::size_t count = messages.size();
   if (count == 0) return BadRequest{"'messages' must not be empty", "messages"};
   scope.add_count(count);
@@ -132,7 +160,8 @@ std::optional<BadRequest> read_messages(dom::element value, Members& members, Ch
   for (const dom::element message : messages) {
     std::string_view role;
     dom::object object;
-    if (message.get_object().get(object) != simdjson::SUCCESS || object["role"].get_string().get(role) != simdjson::SUCCESS)
+    if (message.get_object().get(object) != simdjson::SUCCESS ||
+        object["role"].get_string().get(role) != simdjson::SUCCESS)
       return BadRequest{"each message must be an object with a string 'role'", "messages"};
     if (has_duplicate_keys(object)) return BadRequest{"a message repeats a key", "messages"};
     if (++index < count) {
@@ -152,7 +181,8 @@ std::optional<BadRequest> read_messages(dom::element value, Members& members, Ch
 std::optional<BadRequest> read_stream_fields(std::string_view key, dom::element value, ChatRequest& request) {
   if (value.is_null()) return std::nullopt;
   if (key == "stream") {
-    if (value.get_bool().get(request.stream) != simdjson::SUCCESS) return BadRequest{"'stream' must be true or false", "stream"};
+    if (value.get_bool().get(request.stream) != simdjson::SUCCESS)
+      return BadRequest{"'stream' must be true or false", "stream"};
     return std::nullopt;
   }
   dom::object options;
@@ -168,24 +198,22 @@ std::optional<BadRequest> read_stream_fields(std::string_view key, dom::element 
 }  // namespace
 
 std::variant<ChatRequest, BadRequest> read_chat_request(JsonReader& reader, const std::string& body,
-                                                        const net::HeaderList& headers) {
+                                                        const net::HeaderList& headers, std::string_view query) {
   thread_local std::string scope_buffer;
   thread_local Members members;
 
   const auto root = reader.read(body);
   if (!root) return BadRequest{"the request body " + std::string(reader.why()), ""};
   dom::object object;
-  if (root->get_object().get(object) != simdjson::SUCCESS) return BadRequest{"the request body must be a JSON object", ""};
+  if (root->get_object().get(object) != simdjson::SUCCESS)
+    return BadRequest{"the request body must be a JSON object", ""};
   if (has_duplicate_keys(object)) return BadRequest{"the request body repeats a key", ""};
 
   ChatRequest request;
   ScopeText scope(scope_buffer);
   scope.add(std::string_view("chat.completions"));
-  for (const std::string_view name : kCallerHeaders) {
-    const auto value = headers.find(name);
-    scope.add_count(value ? 1 : 0);
-    if (value) scope.add(*value);
-  }
+  scope.add(query);
+  add_headers(headers, scope);
 
   std::optional<dom::element> messages;
   bool has_model = false;
@@ -197,6 +225,7 @@ std::variant<ChatRequest, BadRequest> read_chat_request(JsonReader& reader, cons
       if (auto bad = read_stream_fields(key, value, request)) return std::move(*bad);
     } else if (!value.is_null()) {  // null asks for the default, as absence does.
       if (key == "model") has_model = value.is_string();
+      if (key == "n" && value.get_int64().get(request.choices) != simdjson::SUCCESS) request.choices = 0;
       scope.add(key);
       scope.add(value);
     }

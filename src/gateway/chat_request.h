@@ -1,12 +1,13 @@
 // chat_request.h: what a chat completion request asks, and what fence its answer belongs behind.
 //
 // The scope is a digest of everything that can change the answer, except the text that is matched by meaning:
-//   the caller (digest of its credentials and organisation), the call type, every top-level field but `messages`, `stream`
-//   and `stream_options` (so that a field nobody has heard of yet separates, too), every message before the last, and of
+//   every header and the query that reach the upstream (see request_headers.h for the few that cannot matter), the call
+//   type, every top-level field but `messages`, `stream` and `stream_options` (so that a field nobody has heard of yet separates, too), every message before the last, and of
 //   the last message all but its text: other keys, the kinds of its parts in their order, the parts that are not text.
 // The prompt is the text of the last message, which must be the user's.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,6 +22,7 @@ struct ChatRequest {
   std::string scope;
   bool stream = false;
   bool include_usage = false;       ///< Of a stream.
+  std::int64_t choices = 1;         ///< How many were asked for, `n`. 0: not a whole number.
   std::string_view bypass_reason;  ///< Empty: the cache may answer. Else a literal that says why it may not.
 };
 
@@ -30,8 +32,10 @@ struct BadRequest {
   std::string param;  ///< The field, where there is one.
 };
 
-/// Reads the body of POST /v1/chat/completions. `body` as `JsonReader::read` wants it; the result holds no reference to it.
+/// Reads the body of POST /v1/chat/completions. `body` as `JsonReader::read` wants it; the result holds no reference
+/// to it. `query`: what follows the path, with its "?", or nothing.
 std::variant<ChatRequest, BadRequest> read_chat_request(JsonReader& reader, const std::string& body,
-                                                        const net::HeaderList& headers);
+                                                        const net::HeaderList& headers,
+                                                        std::string_view query = {});
 
 }  // namespace sosie::gateway

@@ -66,6 +66,38 @@ TEST(ChatScope, EverythingElseSeparates) {
   EXPECT_EQ(good(kPlain, with("user-agent", "x")).scope, good(kPlain).scope);
 }
 
+TEST(ChatScope, WhateverReachesTheUpstreamSeparates) {
+  const std::string plain = good(kPlain).scope;
+  std::set<std::string> scopes{plain};
+  for (const char* name : {"x-goog-api-key", "x-tenant-id", "Ocp-Apim-Subscription-Key", "x-portkey-config", "never-heard-of"})
+    EXPECT_TRUE(scopes.insert(good(kPlain, with(name, "a")).scope).second) << name;
+  net::HeaderList twice = with("Authorization", "Bearer a");
+  twice.add("authorization", "Bearer b");
+  EXPECT_NE(good(kPlain, twice).scope, good(kPlain, with("Authorization", "Bearer a")).scope);
+  net::HeaderList one = with("X-Tenant-Id", "a"), other = with("api-key", "k");
+  one.add("api-key", "k");
+  other.add("x-tenant-id", "a");
+  EXPECT_EQ(good(kPlain, one).scope, good(kPlain, other).scope);
+  for (const char* name : {"Accept", "User-Agent", "X-Stainless-Lang", "traceparent", "X-Request-Id", "Idempotency-Key",
+                           "Sec-Fetch-Mode", "X-Forwarded-For", "Date", "Cookie", "Connection", "x-sosie-x"})
+    EXPECT_EQ(good(kPlain, with(name, "a")).scope, plain) << name;
+  JsonReader reader;
+  std::string body = kPlain;
+  body.reserve(body.size() + net::kBodyPadding);
+  EXPECT_NE(std::get<ChatRequest>(read_chat_request(reader, body, {}, "?api-version=1")).scope, plain);
+}
+
+TEST(ChatScope, TheBordersOfTextPartsCount) {
+  const auto scope = [](const std::string& first, const std::string& second) {
+    const ChatRequest request = good(R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":")" + first +
+                                     R"("},{"type":"text","text":")" + second + R"("}]}]})");
+    return std::pair(request.prompt, request.scope);
+  };
+  EXPECT_EQ(scope("a", "b\\nc").first, scope("a\\nb", "c").first);
+  EXPECT_NE(scope("a", "b\\nc").second, scope("a\\nb", "c").second);
+  EXPECT_EQ(scope("a", "b").second, scope("long", "words").second);
+}
+
 TEST(ChatScope, HoldsNoKeyAndNoText) {
   const ChatRequest request = good(kPlain, with("authorization", "Bearer secret"));
   EXPECT_EQ(request.scope.size(), std::string("chat:").size() + 64);
@@ -86,6 +118,8 @@ TEST(ChatRequest, ReadsTheStreamFields) {
   EXPECT_FALSE(good(R"({"model":"m","stream":null,"messages":[{"role":"user","content":"x"}]})").stream);
   const ChatRequest request = good(R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"x"}]})");
   EXPECT_TRUE(request.stream && request.include_usage);
+  EXPECT_EQ(request.choices, 1);
+  EXPECT_EQ(good(R"({"model":"m","n":2,"messages":[{"role":"user","content":"x"}]})").choices, 2);
 }
 
 TEST(ChatRequest, NamesTheFieldAtFault) {

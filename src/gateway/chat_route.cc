@@ -1,5 +1,6 @@
 #include "gateway/chat_route.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/log.h"
@@ -34,6 +35,9 @@ Uncached to_uncached(MissReason reason) {
   return Uncached::empty_scope;
 }
 
+/// With its "?"; empty without one.
+std::string_view query_of(std::string_view target) { return target.substr(std::min(target.find('?'), target.size())); }
+
 bool is_event_stream(const net::HeaderList& headers) {
   constexpr std::string_view kType = "text/event-stream";
   const auto type = headers.find("content-type").value_or("");
@@ -46,7 +50,8 @@ ChatRoute::ChatRoute(Shared& shared, JsonReader& reader, net::HttpClient* upstre
     : shared_(shared), reader_(reader), upstream_(upstream), executor_(std::move(executor)) {}
 
 Task<int> ChatRoute::handle(net::Exchange& exchange) {
-  auto read = read_chat_request(reader_, exchange.request().body, exchange.request().headers);
+  auto read = read_chat_request(reader_, exchange.request().body, exchange.request().headers,
+                                query_of(exchange.request().target));
   if (const auto* bad = std::get_if<BadRequest>(&read)) {
     net::Reply reply = openai_error(400, bad->message, bad->param);
     co_await exchange.respond(std::move(reply));
@@ -149,7 +154,7 @@ Task<int> ChatRoute::ask_upstream(net::Exchange& exchange, const ChatRequest& re
   }
   net::ClientRequest call;
   call.method = "POST";
-  call.target = "/chat/completions";
+  call.target = "/chat/completions" + std::string(query_of(exchange.request().target));
   call.headers = upstream_header_lines(exchange.request().headers, shared_.options.upstream->api_key);
   call.body = exchange.take_body();
   shared_.metrics.upstream_call();
@@ -182,7 +187,7 @@ Task<int> ChatRoute::relay_whole(net::Exchange& exchange, const ChatRequest& req
   }
   bool stored = false;
   if (uncertain.may_store && !request.stream) {
-    auto kept = response.status() == 200 ? keep_completion(reader_, body) : NotKept("status");
+    auto kept = response.status() == 200 ? keep_completion(reader_, body, request.choices) : NotKept("status");
     if (auto* answer = std::get_if<std::string>(&kept)) {
       stored = co_await store(request, std::move(*answer), std::move(uncertain.embedding));
     } else {
@@ -251,7 +256,7 @@ Task<int> ChatRoute::relay_stream(net::Exchange& exchange, const ChatRequest& re
 }
 
 Task<bool> ChatRoute::keep_stream(const ChatRequest& request, Uncertain uncertain, const ChatAssembler& assembler) {
-  auto kept = assembler.finish(reader_);
+  auto kept = assembler.finish(reader_, request.choices);
   auto* answer = std::get_if<std::string>(&kept);
   if (!answer) {
     shared_.metrics.not_kept();

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "gateway/openai_error.h"
+#include "gateway/request_headers.h"
 
 namespace sosie::gateway {
 namespace {
@@ -13,30 +14,7 @@ bool is_among(std::string_view name, const std::array<std::string_view, N>& name
   return std::any_of(names.begin(), names.end(), [name](std::string_view each) { return net::same_name(name, each); });
 }
 
-constexpr std::array<std::string_view, 11> kHopByHop = {
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
-    "trailer",    "trailers",   "transfer-encoding",  "upgrade",             "content-length"};
-// Answers must come plain, so that they can be read and kept; Cache-Control speaks to this cache.
-constexpr std::array<std::string_view, 5> kOurs = {"host", "expect", "accept-encoding", "cache-control", "cookie"};
 constexpr std::array<std::string_view, 3> kCredentials = {"authorization", "x-api-key", "api-key"};
-
-/// Whether the Connection header names `name` as its own business.
-bool is_connection_option(const net::HeaderList& headers, std::string_view name) {
-  const auto connection = headers.find("connection");
-  if (!connection) return false;
-  std::string_view rest = *connection;
-  while (!rest.empty()) {
-    const std::size_t comma = std::min(rest.find(','), rest.size());
-    std::string_view option = rest.substr(0, comma);
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-    while (option.starts_with(' ')) option.remove_prefix(1);
-    while (option.ends_with(' ')) option.remove_suffix(1);
-    if (net::same_name(option, name)) return true;
-  }
-  return false;
-}
-
-bool is_ours(std::string_view name) { return name.size() >= 8 && net::same_name(name.substr(0, 8), "x-sosie-"); }
 
 struct Words {
   int status;
@@ -46,11 +24,13 @@ struct Words {
 Words words_of(net::ClientFailure kind) {
   switch (kind) {
     case net::ClientFailure::connect:
-      return {502, "The upstream cannot be reached. Check the --upstream URL, and that its server runs.", "upstream_unreachable"};
+      return {502, "The upstream cannot be reached. Check the --upstream URL, and that its server runs.",
+              "upstream_unreachable"};
     case net::ClientFailure::timeout: return {504, "The upstream did not answer in time.", "upstream_timeout"};
     case net::ClientFailure::cut: return {502, "The upstream ended its answer in the middle.", "upstream_cut"};
     case net::ClientFailure::malformed: return {502, "The upstream's answer is not valid HTTP.", "upstream_malformed"};
-    case net::ClientFailure::too_large: return {502, "The upstream's answer is larger than this gateway allows.", "upstream_too_large"};
+    case net::ClientFailure::too_large:
+      return {502, "The upstream's answer is larger than this gateway allows.", "upstream_too_large"};
     case net::ClientFailure::cancelled: break;
   }
   return {503, "The gateway is shutting down. Try again.", "shutting_down"};
@@ -62,7 +42,7 @@ std::string upstream_header_lines(const net::HeaderList& headers, std::string_vi
   std::string lines;
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers[i];
-    if (is_among(name, kHopByHop) || is_among(name, kOurs) || is_ours(name) || is_connection_option(headers, name)) continue;
+    if (use_of_request_header(name) == HeaderUse::stays || is_connection_option(headers, name)) continue;
     if (!api_key.empty() && is_among(name, kCredentials)) continue;
     net::append_header(lines, name, value);
   }
@@ -75,7 +55,7 @@ std::string client_header_lines(const net::HeaderList& headers) {
   std::string lines;
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers[i];
-    if (is_among(name, kHopByHop) || is_ours(name) || is_connection_option(headers, name)) continue;
+    if (is_hop_by_hop(name) || is_ours(name) || is_connection_option(headers, name)) continue;
     if (net::same_name(name, "content-type") || net::same_name(name, "date")) continue;
     net::append_header(lines, name, value);
   }
@@ -87,7 +67,8 @@ std::string_view upstream_target(std::string_view target) {
   const std::string_view path = target.substr(0, target.find('?'));
   std::string plain;
   for (std::size_t i = 0; i < path.size(); ++i) {
-    const bool dot = path[i] == '%' && i + 2 < path.size() && path[i + 1] == '2' && (path[i + 2] == 'e' || path[i + 2] == 'E');
+    const bool dot =
+        path[i] == '%' && i + 2 < path.size() && path[i + 1] == '2' && (path[i + 2] == 'e' || path[i + 2] == 'E');
     plain.push_back(dot ? '.' : path[i]);
     if (dot) i += 2;
     if (plain.ends_with("..") || plain.back() == '\\') return {};

@@ -19,6 +19,14 @@ TEST(UpstreamHeaders, PassOnWhatIsTheCallers) {
             "Authorization: Bearer caller\r\nX-Api-Key: caller\r\nContent-Type: application/json\r\nX-Mine: kept\r\nAccept-Encoding: identity\r\n");
 }
 
+TEST(UpstreamHeaders, EveryConnectionLineCounts) {
+  net::HeaderList list;
+  list.add("Connection", "keep-alive");
+  list.add("connection", "x, X-Hop");
+  list.add("X-Hop", "1");
+  EXPECT_EQ(upstream_header_lines(list, "").find("X-Hop"), std::string::npos);
+}
+
 TEST(UpstreamHeaders, OurKeyReplacesEveryCredential) {
   const std::string lines = upstream_header_lines(headers(), "ours");
   EXPECT_EQ(lines.find("caller"), std::string::npos);

@@ -103,7 +103,8 @@ class StubUpstream:
         mode = self.mode
         if "/chat/completions" not in line:
             return self._json(connection, 200, {"object": "list", "data": [{"id": "stub-model", "object": "model"}], "line": line})
-        streaming = bool(body) and json.loads(body).get("stream") is True
+        asked = json.loads(body) if body else {}
+        streaming = asked.get("stream") is True
         if mode == "hang":
             self.release.wait(30)
             return False
@@ -137,7 +138,9 @@ class StubUpstream:
             return self._json(connection, 200, completion(None, "tool_calls", tool_calls=[TOOL_CALL]))
         if mode in ("length", "content_filter"):
             return self._json(connection, 200, completion(self.text, mode))
-        return self._json(connection, 200, completion(self.text))
+        whole = completion(self.text)
+        whole["choices"] = [{**whole["choices"][0], "index": i} for i in range(asked.get("n", 1))]
+        return self._json(connection, 200, whole)
 
     def _stream(self, connection, mode):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -73,6 +73,22 @@ def test_the_upstream_gets_the_body_byte_for_byte(gateway, upstream):
     assert call["headers"]["host"] == f"127.0.0.1:{upstream.port}"
 
 
+@pytest.mark.parametrize("name", ["x-goog-api-key", "X-Tenant-Id", "Ocp-Apim-Subscription-Key", "x-portkey-config"])
+def test_a_header_that_reaches_the_upstream_separates(gateway, upstream, name):
+    gateway.ask(QUESTION, {name: "one"})
+    assert upstream.calls[-1]["headers"][name.lower()] == "one"
+    assert gateway.ask(QUESTION, {name: "two"})[1]["x-sosie-cache"] == "miss"
+    assert gateway.ask(QUESTION, {name: "one", "User-Agent": "other"})[1]["x-sosie-cache"] == "hit"
+
+
+def test_the_query_reaches_the_upstream_and_separates(gateway, upstream):
+    body = {"model": "stub-model", "messages": [{"role": "user", "content": QUESTION}]}
+    for version, expected in (("1", "miss"), ("2", "miss"), ("1", "hit")):
+        path = f"/v1/chat/completions?api-version={version}"
+        assert gateway.request("POST", path, body)[1]["x-sosie-cache"] == expected
+    assert upstream.calls[0]["line"] == "POST /v1/chat/completions?api-version=1 HTTP/1.1"
+
+
 def test_a_configured_key_replaces_the_callers(start_gateway, upstream):
     gateway = start_gateway(upstream.url, env={"OPENAI_API_KEY": "server-secret"})
     gateway.ask(QUESTION, {"Authorization": "Bearer caller-secret", "x-api-key": "caller-secret"})
