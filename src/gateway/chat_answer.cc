@@ -68,9 +68,8 @@ class ChunkWriter {
   ChunkWriter(const dom::object& completion, std::int64_t created, bool include_usage) : include_usage_(include_usage) {
     head_ = R"(data: {"id":")" + new_completion_id() + R"(","object":"chat.completion.chunk","created":)";
     append_json_number(head_, created);
-    for (const std::string_view key : {"model", "service_tier", "system_fingerprint"}) {
-      dom::element value;
-      if (completion[key].get(value) != simdjson::SUCCESS) continue;
+    for (const auto& [key, value] : completion) {
+      if (key == "id" || key == "object" || key == "created" || key == "choices" || key == "usage") continue;
       head_.push_back(',');
       append_json_string(head_, key);
       head_.push_back(':');
@@ -80,12 +79,14 @@ class ChunkWriter {
   }
 
   /// `delta` is the inside of an object. `finish` and `logprobs` are JSON; empty: null, left out.
-  void chunk(std::int64_t index, std::string_view delta, std::string_view finish = {}, std::string_view logprobs = {}) {
+  /// `others`: further members of the choice, each behind a comma.
+  void chunk(std::int64_t index, std::string_view delta, std::string_view finish = {}, std::string_view logprobs = {},
+             std::string_view others = {}) {
     out.append(head_).append(R"({"index":)");
     append_json_number(out, index);
     out.append(R"(,"delta":{)").append(delta).push_back('}');
     if (!logprobs.empty()) out.append(R"(,"logprobs":)").append(logprobs);
-    out.append(R"(,"finish_reason":)").append(finish.empty() ? "null" : finish);
+    out.append(R"(,"finish_reason":)").append(finish.empty() ? "null" : finish).append(others);
     out.append(include_usage_ ? R"(}],"usage":null})" : "}]}").append("\n\n");
   }
 
@@ -173,17 +174,33 @@ void write_choice(ChunkWriter& writer, const dom::element& choice, std::int64_t 
       writer.chunk(index, member(key, text), {}, std::exchange(logprobs, std::string()));
       continue;
     }
+    if (!is_joined_text(key)) {
+      writer.chunk(index, member(key, text));
+      continue;
+    }
     for (const std::string_view piece : cut_at_words(text)) writer.chunk(index, member(key, piece));
   }
   dom::array calls;
   if (message["tool_calls"].get_array().get(calls) == simdjson::SUCCESS) write_tool_calls(writer, index, calls);
-  writer.chunk(index, "", finish, logprobs);
+  std::string others;
+  for (const dom::object members = choice.get_object().value_unsafe(); const auto& [key, inner] : members) {
+    if (key == "index" || key == "message" || key == "logprobs" || key == "finish_reason") continue;
+    others.push_back(',');
+    append_json_string(others, key);
+    others.push_back(':');
+    append_json(others, inner);
+  }
+  writer.chunk(index, "", finish, logprobs, others);
 }
 
 }  // namespace
 
 bool is_complete_finish(std::string_view finish_reason) noexcept {
   return finish_reason == "stop" || finish_reason == "tool_calls" || finish_reason == "function_call";
+}
+
+bool is_joined_text(std::string_view name) noexcept {
+  return name == "content" || name == "refusal" || name == "reasoning_content" || name == "reasoning";
 }
 
 std::variant<std::string, NotKept> keep_completion(JsonReader& reader, std::string_view completion,

@@ -27,6 +27,9 @@ std::variant<std::string, NotKept> keep_completion(JsonReader& reader, std::stri
 /// Whether a choice that ended so may be kept.
 bool is_complete_finish(std::string_view finish_reason) noexcept;
 
+/// Whether a stream brings the message's text of that name in pieces.
+bool is_joined_text(std::string_view name) noexcept;
+
 /// "chatcmpl-" and 32 hex digits, new each time. Thread-safety: safe.
 std::string new_completion_id();
 

@@ -124,6 +124,42 @@ TEST(KeptAnswer, HasAsManyChoicesAsWereAskedFor) {
   EXPECT_EQ(stream_fault(chunks({R"({"index":1,"delta":{"content":"x"},"finish_reason":"stop"})"}), 1), "choice_count");
 }
 
+TEST(ChatAssembler, KeepsWhatItDoesNotKnowOrNothing) {
+  const auto stream = [](std::string_view top, std::string_view choice, std::string_view more = {}) {
+    return R"(data: {"id":"c","obfuscation":"xyz","citations":["old"],"choices":[{"index":0,"delta":{"content":"x"})" +
+           std::string(more) + "}]}\n\n" + R"(data: {"id":"c","obfuscation":"x",)" + std::string(top) +
+           R"("choices":[{"index":0,"delta":{},"finish_reason":"stop")" + std::string(choice) + "}]}\n\ndata: [DONE]\n\n";
+  };
+  const auto result = assemble(stream(R"("citations":["new"],)", R"(,"matched":7)", R"(,"matched":7)"));
+  ASSERT_TRUE(std::holds_alternative<std::string>(result));
+  EXPECT_EQ(without_head(std::get<std::string>(result)),
+            R"(,"citations":["new"],"choices":[{"index":0,"message":{"role":"assistant","content":"x"},)"
+            R"("finish_reason":"stop","matched":7}]})");
+  JsonReader reader;
+  const auto again = assemble(*replay_stream(reader, std::get<std::string>(result), 0, true));
+  ASSERT_TRUE(std::holds_alternative<std::string>(again));
+  EXPECT_EQ(without_head(std::get<std::string>(again)), without_head(std::get<std::string>(result)));
+  EXPECT_EQ(stream_fault(stream("", R"(,"matched":7)", R"(,"matched":8)")), "unknown_choice_field");
+}
+
+TEST(ChatAssembler, KnowsWhenEveryChoiceHasEnded) {
+  const auto ended = [](std::string_view stream, std::int64_t count) {
+    JsonReader reader;
+    ChatAssembler assembler;
+    net::SseParser events(1 << 20);
+    EXPECT_TRUE(events.feed(stream));
+    while (const auto event = events.next()) assembler.add(reader, event->data);
+    return assembler.every_choice_ended(count);
+  };
+  constexpr std::string_view kEnd = R"({"index":0,"delta":{},"finish_reason":"length"})";
+  EXPECT_TRUE(ended(chunks({kEnd}, false), 1));
+  EXPECT_FALSE(ended(chunks({kEnd}, false), 2));
+  EXPECT_FALSE(ended(chunks({kEnd, R"({"index":1,"delta":{"content":"y"}})"}, false), 1));
+  EXPECT_FALSE(ended(chunks({R"({"index":0,"delta":{}})"}, false), 1));
+  EXPECT_FALSE(ended("", 1));
+  EXPECT_FALSE(ended(chunks({kEnd}, false) + "data: {\n\n", 1));
+}
+
 TEST(ChatAssembler, JoinsPieces) {
   const auto result = assemble(chunks({
       R"({"index":0,"delta":{"role":"assistant","content":"a "},"logprobs":{"content":[{"token":"a"}],"refusal":null}})",

@@ -14,6 +14,15 @@ std::string& text_of(std::vector<std::pair<std::string, std::string>>& texts, st
   return texts.emplace_back(std::string(name), std::string()).second;
 }
 
+/// A member that nobody has said how to join: one alone is the whole, and so is the same again. False: two that differ.
+bool take_whole(std::vector<std::pair<std::string, std::string>>& members, std::string_view key, dom::element value) {
+  std::string json;
+  append_json(json, value);
+  std::string& whole = text_of(members, key);
+  if (whole.empty()) whole = json;
+  return whole == json;
+}
+
 void append_member(std::string& out, std::string_view key, std::string_view json) {
   if (out.back() != '{') out.push_back(',');
   append_json_string(out, key);
@@ -29,10 +38,7 @@ void append_text_member(std::string& out, std::string_view key, std::string_view
 }  // namespace
 
 void ChatAssembler::add(JsonReader& reader, std::string_view data) {
-  if (data.empty() || !fault_.empty()) {  // A comment, or all is lost already; the end is still worth knowing.
-    done_ = done_ || data == "[DONE]";
-    return;
-  }
+  if (data.empty()) return;  // a comment
   if (done_) return give_up("after_done");
   if (data == "[DONE]") {
     done_ = true;
@@ -40,8 +46,31 @@ void ChatAssembler::add(JsonReader& reader, std::string_view data) {
   }
   const auto root = reader.read_copy(data);
   dom::object chunk;
-  if (!root || root->get_object().get(chunk) != simdjson::SUCCESS) return give_up("not_json");
-  read_chunk(chunk);
+  if (!root || root->get_object().get(chunk) != simdjson::SUCCESS) {
+    unreadable_ = true;
+    return give_up("not_json");
+  }
+  note_ends(chunk);  // Worth knowing even when all is lost already.
+  if (fault_.empty()) read_chunk(chunk);
+}
+
+void ChatAssembler::note_ends(const dom::object& chunk) {
+  dom::element error;
+  if (chunk["error"].get(error) == simdjson::SUCCESS && !error.is_null()) unreadable_ = true;
+  dom::array choices;
+  if (chunk["choices"].get_array().get(choices) != simdjson::SUCCESS) return;
+  for (const dom::element choice : choices) {
+    std::int64_t index = 0;
+    static_cast<void>(choice["index"].get_int64().get(index));
+    const bool ends = choice["finish_reason"].is_string();
+    bool& ended = ended_[index];
+    ended = ended || ends;
+  }
+}
+
+bool ChatAssembler::every_choice_ended(std::int64_t choice_count) const noexcept {
+  return !unreadable_ && !ended_.empty() && static_cast<std::int64_t>(ended_.size()) >= choice_count &&
+         std::all_of(ended_.begin(), ended_.end(), [](const auto& each) { return each.second; });
 }
 
 void ChatAssembler::read_chunk(const dom::object& chunk) {
@@ -64,12 +93,11 @@ void ChatAssembler::read_chunk(const dom::object& chunk) {
     } else if (key == "usage") {
       usage_.clear();  // Some send it with every chunk; the last is the whole.
       append_json(usage_, value);
-    } else if (key == "model" || key == "system_fingerprint" || key == "service_tier") {
+    } else if (key != "object" && key != "obfuscation") {  // Padding belongs to the chunk, not to the answer.
       std::string& json = text_of(top_, key);
       json.clear();
       append_json(json, value);
     }
-    // Anything else (obfuscation padding, provider's notes) belongs to the chunk, not to the answer.
   }
 }
 
@@ -92,6 +120,8 @@ void ChatAssembler::read_choice(const dom::object& choice) {
     } else if (key == "logprobs") {
       if (value.get_object().get(object) != simdjson::SUCCESS) return give_up("logprobs");
       read_logprobs(into, object);
+    } else if (key == "message" || !take_whole(into.others, key, value)) {
+      return give_up("unknown_choice_field");
     }
   }
 }
@@ -104,13 +134,10 @@ void ChatAssembler::read_delta(Choice& into, const dom::object& delta) {
     if (key == "tool_calls") {
       if (value.get_array().get(calls) != simdjson::SUCCESS) return give_up("tool_calls");
       read_tool_calls(into, calls);
-    } else if (value.get_string().get(text) == simdjson::SUCCESS) {
+    } else if (is_joined_text(key) && value.get_string().get(text) == simdjson::SUCCESS) {
       text_of(into.texts, key).append(text);
-    } else {
-      // How to join two of them nobody has said; one alone is the whole.
-      std::string& json = text_of(into.values, key);
-      if (!json.empty()) return give_up("unknown_delta");
-      append_json(json, value);
+    } else if (!take_whole(into.values, key, value)) {
+      return give_up("unknown_delta");
     }
   }
 }
@@ -163,7 +190,8 @@ void ChatAssembler::read_logprobs(Choice& into, const dom::object& logprobs) {
 
 void ChatAssembler::append_choice(std::string& out, std::int64_t index, const Choice& choice) {
   std::string message = R"({"role":"assistant")";
-  const bool has_content = std::any_of(choice.texts.begin(), choice.texts.end(), [](const auto& each) { return each.first == "content"; });
+  const auto is_content = [](const auto& each) { return each.first == "content"; };
+  const bool has_content = std::any_of(choice.texts.begin(), choice.texts.end(), is_content);
   if (!has_content) append_member(message, "content", "null");
   for (const auto& [name, text] : choice.texts) append_text_member(message, name, text);
   for (const auto& [name, json] : choice.values) append_member(message, name, json);
@@ -189,10 +217,12 @@ void ChatAssembler::append_choice(std::string& out, std::int64_t index, const Ch
   append_member(json, "message", message);
   if (choice.has_logprobs) {
     std::string logprobs = "{";
-    for (const auto& [name, items] : choice.logprobs) append_member(logprobs, name, items.empty() ? "null" : "[" + items + "]");
+    for (const auto& [name, items] : choice.logprobs)
+      append_member(logprobs, name, items.empty() ? "null" : "[" + items + "]");
     append_member(json, "logprobs", logprobs + "}");
   }
   append_text_member(json, "finish_reason", choice.finish);
+  for (const auto& [name, value] : choice.others) append_member(json, name, value);
   out.append(json).push_back('}');
 }
 

@@ -25,6 +25,9 @@ class ChatAssembler {
   /// Whether "[DONE]" was seen.
   bool done() const noexcept { return done_; }
 
+  /// Whether `choice_count` choices or more were seen and each has said why it ended. True of what cannot be kept, too.
+  bool every_choice_ended(std::int64_t choice_count) const noexcept;
+
   /// The kept form, if `choice_count` choices are there. REQUIRES: nothing is added afterwards.
   std::variant<std::string, NotKept> finish(JsonReader& reader, std::int64_t choice_count = 1) const;
 
@@ -36,13 +39,15 @@ class ChatAssembler {
   };
   struct Choice {
     Texts texts;
-    std::vector<std::pair<std::string, std::string>> values;  // whole members, as JSON
+    std::vector<std::pair<std::string, std::string>> values;  // whole members of the message, as JSON
+    std::vector<std::pair<std::string, std::string>> others;  // and of the choice
     std::map<std::int64_t, ToolCall> calls;
     Texts logprobs;  // member, and its array's elements as JSON
     bool has_logprobs = false;
     std::string finish;
   };
 
+  void note_ends(const simdjson::dom::object& chunk);
   void read_chunk(const simdjson::dom::object& chunk);
   void read_choice(const simdjson::dom::object& choice);
   void read_delta(Choice& into, const simdjson::dom::object& delta);
@@ -57,6 +62,8 @@ class ChatAssembler {
   std::int64_t created_ = 0;
   std::vector<std::pair<std::string, std::string>> top_;  // model and the like, as JSON
   std::map<std::int64_t, Choice> choices_;
+  std::map<std::int64_t, bool> ended_;  // of every choice seen
+  bool unreadable_ = false;             // something that is no chunk
   std::string usage_;
   bool done_ = false;
   NotKept fault_;

@@ -38,6 +38,12 @@ Uncached to_uncached(MissReason reason) {
 /// With its "?"; empty without one.
 std::string_view query_of(std::string_view target) { return target.substr(std::min(target.find('?'), target.size())); }
 
+/// Whether the body can be read as it is.
+bool is_plain(const net::HeaderList& headers) {
+  const auto coding = headers.find("content-encoding");
+  return !coding || coding->empty() || net::same_name(*coding, "identity");
+}
+
 bool is_event_stream(const net::HeaderList& headers) {
   constexpr std::string_view kType = "text/event-stream";
   const auto type = headers.find("content-type").value_or("");
@@ -46,7 +52,8 @@ bool is_event_stream(const net::HeaderList& headers) {
 
 }  // namespace
 
-ChatRoute::ChatRoute(Shared& shared, JsonReader& reader, net::HttpClient* upstream, boost::asio::any_io_executor executor)
+ChatRoute::ChatRoute(Shared& shared, JsonReader& reader, net::HttpClient* upstream,
+                     boost::asio::any_io_executor executor)
     : shared_(shared), reader_(reader), upstream_(upstream), executor_(std::move(executor)) {}
 
 Task<int> ChatRoute::handle(net::Exchange& exchange) {
@@ -103,13 +110,15 @@ Task<ChatRoute::Found> ChatRoute::find_by_meaning(const ChatRequest& request, Ca
   };
   auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   // With no worker free, storing would only add to the load.
-  if (!ran && ran.error().code == ErrorCode::resource_exhausted) co_return Uncertain{"miss", Uncached::overloaded, false, nullptr};
+  if (!ran && ran.error().code == ErrorCode::resource_exhausted)
+    co_return Uncertain{"miss", Uncached::overloaded, false, nullptr};
   if (!ran) co_return Uncertain{"error", Uncached::lookup_timeout, false, nullptr};
   Result<Lookup>& looked = *ran;
   if (!looked) co_return Uncertain{"error", Uncached::lookup_error, !control.no_store, nullptr};
   if (looked->hit()) co_return std::move(looked->hits.front());
   const bool blank = looked->reason == MissReason::blank_prompt;
-  co_return Uncertain{blank ? "bypass" : "miss", to_uncached(looked->reason), !blank && !control.no_store, std::move(looked->embedding)};
+  co_return Uncertain{blank ? "bypass" : "miss", to_uncached(looked->reason), !blank && !control.no_store,
+                      std::move(looked->embedding)};
 }
 
 std::optional<net::Reply> ChatRoute::replay(const ChatRequest& request, const Hit& hit) {
@@ -129,7 +138,8 @@ std::optional<net::Reply> ChatRoute::replay(const ChatRequest& request, const Hi
   return reply;
 }
 
-Task<bool> ChatRoute::store(const ChatRequest& request, std::string answer, std::shared_ptr<const Embedding> embedding) {
+Task<bool> ChatRoute::store(const ChatRequest& request, std::string answer,
+                            std::shared_ptr<const Embedding> embedding) {
   std::function<Result<EntryId>()> job = [cache = shared_.cache, prompt = request.prompt, scope = request.scope,
                                           answer = std::move(answer), embedding = std::move(embedding)]() -> Result<EntryId> {
     StoreOptions options;
@@ -164,7 +174,8 @@ Task<int> ChatRoute::ask_upstream(net::Exchange& exchange, const ChatRequest& re
     co_return status;
   }
   ClientResponse response = std::get<ClientResponse>(std::move(answered));
-  const bool streams = request.stream && response.status() == 200 && is_event_stream(response.headers());
+  const bool streams = request.stream && response.status() == 200 && is_event_stream(response.headers()) &&
+                       is_plain(response.headers());
   if (streams) {
     const int status = co_await relay_stream(exchange, request, std::move(uncertain), std::move(response));
     co_return status;
@@ -173,7 +184,8 @@ Task<int> ChatRoute::ask_upstream(net::Exchange& exchange, const ChatRequest& re
   co_return status;
 }
 
-Task<int> ChatRoute::relay_whole(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain, ClientResponse response) {
+Task<int> ChatRoute::relay_whole(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain,
+                               ClientResponse response) {
   std::string body;
   for (;;) {
     auto piece = co_await response.read();
@@ -187,7 +199,8 @@ Task<int> ChatRoute::relay_whole(net::Exchange& exchange, const ChatRequest& req
   }
   bool stored = false;
   if (uncertain.may_store && !request.stream) {
-    auto kept = response.status() == 200 ? keep_completion(reader_, body, request.choices) : NotKept("status");
+    std::variant<std::string, NotKept> kept = NotKept("status");
+    if (response.status() == 200 && is_plain(response.headers())) kept = keep_completion(reader_, body, request.choices);
     if (auto* answer = std::get_if<std::string>(&kept)) {
       stored = co_await store(request, std::move(*answer), std::move(uncertain.embedding));
     } else {
@@ -198,23 +211,27 @@ Task<int> ChatRoute::relay_whole(net::Exchange& exchange, const ChatRequest& req
   net::Reply reply;
   reply.status = response.status();
   reply.content_type = content_type;
-  reply.headers = client_header_lines(response.headers()) + uncached_header_lines(uncertain.cache, uncertain.reason(), true, stored);
+  reply.headers = client_header_lines(response.headers()) +
+                  uncached_header_lines(uncertain.cache, uncertain.reason(), true, stored);
   reply.body = std::move(body);
   co_await exchange.respond(std::move(reply));
   co_return response.status();
 }
 
-Task<int> ChatRoute::relay_stream(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain, ClientResponse response) {
+Task<int> ChatRoute::relay_stream(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain,
+                               ClientResponse response) {
   const std::string content_type(response.headers().find("content-type").value_or("text/event-stream"));
   net::Reply head;
   head.content_type = content_type;
-  head.headers = client_header_lines(response.headers()) + uncached_header_lines(uncertain.cache, uncertain.reason(), true, false);
+  head.headers = client_header_lines(response.headers()) +
+                  uncached_header_lines(uncertain.cache, uncertain.reason(), true, false);
   bool listening = co_await exchange.begin(std::move(head));
 
   net::SseParser events(kMaxEventBytes);
   ChatAssembler assembler;
   std::optional<ClientError> failure;
   std::string out;
+  bool ended = false;
   while (listening && !failure) {
     auto piece = co_await response.read();
     if (auto* broken = std::get_if<ClientError>(&piece)) {
@@ -222,15 +239,19 @@ Task<int> ChatRoute::relay_stream(net::Exchange& exchange, const ChatRequest& re
       break;
     }
     const std::string& bytes = std::get<std::string>(piece);
-    if (bytes.empty()) break;
-    if (!events.feed(bytes)) failure = ClientError{ClientFailure::too_large, {ErrorCode::resource_exhausted, "an event of the upstream is too long"}};
+    ended = bytes.empty();
+    // Some upstreams leave out the blank line behind their last event.
+    if (ended && !events.partial()) break;
+    if (!events.feed(ended ? "\n\n" : std::string_view(bytes)))
+      failure = ClientError{ClientFailure::too_large,
+                            {ErrorCode::resource_exhausted, "an event of the upstream is too long"}};
     // Only whole events are passed on, so that a cut never leaves half a line before the error event.
     out.clear();
     while (const auto event = events.next()) {
       out.append(event->raw);
       assembler.add(reader_, event->data);
     }
-    if (assembler.done()) break;
+    if (ended || assembler.done()) break;
     listening = co_await exchange.write(out);
     out.clear();
   }
@@ -245,8 +266,16 @@ Task<int> ChatRoute::relay_stream(net::Exchange& exchange, const ChatRequest& re
     co_await response.settle(kSettleTime);
     co_return 200;
   }
+  if (ended && !failure && assembler.every_choice_ended(request.choices)) {
+    // Whole, only without the [DONE] by which it could be told from a part.
+    shared_.metrics.not_kept();
+    co_await exchange.write(out);
+    co_await exchange.finish();
+    co_return 200;
+  }
   if (!listening) co_return 200;  // The client left: so does the upstream's connection, when `response` ends.
-  if (!failure) failure = ClientError{ClientFailure::cut, {ErrorCode::unavailable, "the upstream's stream ended before [DONE]"}};
+  if (!failure)
+    failure = ClientError{ClientFailure::cut, {ErrorCode::unavailable, "the upstream's stream ended before [DONE]"}};
   shared_.metrics.upstream_failure(failure->kind);
   shared_.metrics.not_kept();
   const std::string event = upstream_failure_event(*failure);
@@ -270,7 +299,7 @@ Task<int> ChatRoute::fail(net::Exchange& exchange, const Uncertain& uncertain, c
   shared_.metrics.upstream_failure(failure.kind);
   base::log_warning("chat: " + failure.error.message);
   net::Reply reply = upstream_failure_reply(failure);
-  reply.headers = uncached_header_lines(uncertain.cache, uncertain.reason(), true, false);
+  reply.headers.append(uncached_header_lines(uncertain.cache, uncertain.reason(), true, false));
   const int status = reply.status;
   co_await exchange.respond(std::move(reply));
   co_return status;

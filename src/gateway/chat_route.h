@@ -43,8 +43,10 @@ class ChatRoute {
   std::optional<net::Reply> replay(const ChatRequest& request, const Hit& hit);
 
   net::Task<int> ask_upstream(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain);
-  net::Task<int> relay_whole(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain, net::ClientResponse response);
-  net::Task<int> relay_stream(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain, net::ClientResponse response);
+  net::Task<int> relay_whole(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain,
+                              net::ClientResponse response);
+  net::Task<int> relay_stream(net::Exchange& exchange, const ChatRequest& request, Uncertain uncertain,
+                              net::ClientResponse response);
   net::Task<bool> keep_stream(const ChatRequest& request, Uncertain uncertain, const ChatAssembler& assembler);
   net::Task<int> fail(net::Exchange& exchange, const Uncertain& uncertain, const net::ClientError& failure);
 

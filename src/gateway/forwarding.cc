@@ -78,7 +78,11 @@ std::string_view upstream_target(std::string_view target) {
 
 net::Reply upstream_failure_reply(const net::ClientError& failure) {
   const Words words = words_of(failure.kind);
-  return openai_error(words.status, words.message, {}, words.code);
+  net::Reply reply = openai_error(words.status, words.message, {}, words.code);
+  // The upstream has the call, and may be at work on it: clients that try again by themselves would multiply it.
+  if (failure.kind != net::ClientFailure::connect && failure.kind != net::ClientFailure::cancelled)
+    reply.headers = "x-should-retry: false\r\n";
+  return reply;
 }
 
 std::string upstream_failure_event(const net::ClientError& failure) {

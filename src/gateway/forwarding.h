@@ -20,7 +20,8 @@ std::string client_header_lines(const net::HeaderList& headers);
 /// path ("..", in any spelling) or is no path.
 std::string_view upstream_target(std::string_view target);
 
-/// 502, 503 or 504, as OpenAI's clients read it. Names no address and no key.
+/// 502, 503 or 504, as OpenAI's clients read it. Names no address and no key. Once
+/// the upstream has the call, with "x-should-retry: false".
 net::Reply upstream_failure_reply(const net::ClientError& failure);
 std::string upstream_failure_event(const net::ClientError& failure);
 

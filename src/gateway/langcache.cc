@@ -178,15 +178,22 @@ struct ErrorWords {
 ErrorWords words_of(LangCacheError error) {
   switch (error) {
     case LangCacheError::invalid_data: return {400, "Invalid data", "/errors/invalid-data", "/errors/invalid-data"};
-    case LangCacheError::not_found: return {404, "Resource not found", "/errors/resource/not-found", "/errors/resource-not-found"};
+    case LangCacheError::insufficient_permissions:
+      return {403, "Insufficient permissions", "/errors/insufficient-permissions", "/errors/insufficient-permissions"};
+    case LangCacheError::not_found:
+      return {404, "Resource not found", "/errors/resource/not-found", "/errors/resource-not-found"};
+    case LangCacheError::method_not_allowed:
+      return {405, "Method not allowed", "/errors/method-not-allowed", "/errors/method-not-allowed"};
     case LangCacheError::entry_not_found:
       return {404, "Entry not found", "/errors/cache/entry/not-found", "/errors/resource-not-found"};
-    case LangCacheError::payload_too_large: return {413, "Payload too large", "/errors/payload-too-large", "/errors/payload-too-large"};
+    case LangCacheError::payload_too_large:
+      return {413, "Payload too large", "/errors/payload-too-large", "/errors/payload-too-large"};
     case LangCacheError::database_unavailable:
       return {424, "Store unavailable", "/errors/database/resource-database-unavailable", "/errors/resource-unavailable"};
     case LangCacheError::out_of_memory:
       return {424, "Store out of space", "/errors/database/out-of-memory", "/errors/database-out-of-memory"};
-    case LangCacheError::too_many_requests: return {429, "Too many requests", "/errors/too-many-requests", "/errors/too-many-requests"};
+    case LangCacheError::too_many_requests:
+      return {429, "Too many requests", "/errors/too-many-requests", "/errors/too-many-requests"};
     case LangCacheError::unexpected: break;
   }
   return {500, "Unexpected error", "/errors/unexpected-error", "/errors/unexpected-error"};
@@ -267,7 +274,8 @@ void append_langcache_entry(std::string& out, const Hit& hit, Strategy strategy)
   out.append(strategy == Strategy::exact ? R"(,"searchStrategy":"exact"})" : R"(,"searchStrategy":"semantic"})");
 }
 
-net::Reply langcache_error(LangCacheError error, std::string_view user_agent, std::string_view detail, const Faults& faults) {
+net::Reply langcache_error(LangCacheError error, std::string_view user_agent, std::string_view detail,
+                           const Faults& faults) {
   const ErrorWords words = words_of(error);
   net::Reply reply;
   reply.status = words.status;

@@ -48,9 +48,14 @@ std::variant<Attributes, Faults> read_delete(JsonReader& reader, const std::stri
 void append_langcache_entry(std::string& out, const Hit& hit, Strategy strategy);
 
 /// Faults of one kind have one URI, except where client generations insist on their own.
-enum class LangCacheError { invalid_data, not_found, entry_not_found, payload_too_large, database_unavailable, out_of_memory, too_many_requests, unexpected };
+enum class LangCacheError {
+  invalid_data, insufficient_permissions, not_found, entry_not_found, method_not_allowed, payload_too_large,
+  database_unavailable, out_of_memory, too_many_requests, unexpected
+};
 
-/// `user_agent` decides about the URI of `type`: 404 and 424 differ between client generations, and each refuses the other's.
-net::Reply langcache_error(LangCacheError error, std::string_view user_agent, std::string_view detail, const Faults& faults = {});
+/// `user_agent` decides about the URI of `type`: 404 and 424 differ between client generations, and each refuses the
+/// other's.
+net::Reply langcache_error(LangCacheError error, std::string_view user_agent, std::string_view detail,
+                           const Faults& faults = {});
 
 }  // namespace sosie::gateway

@@ -64,7 +64,8 @@ Task<int> LangCacheRoute::handle(net::Exchange& exchange) {
   }
   std::string scope = scope_of(cache_id);
   constexpr std::string_view kEntries = "/entries/";
-  const bool names_entry = action.starts_with(kEntries) && action.size() > kEntries.size() && action.find('/', kEntries.size()) == std::string::npos;
+  const bool names_entry = action.starts_with(kEntries) && action.size() > kEntries.size() &&
+                           action.find('/', kEntries.size()) == std::string::npos;
 
   if (method == "POST" && action == "/entries/search") {
     const int status = co_await search(exchange, std::move(scope));
@@ -87,9 +88,17 @@ Task<int> LangCacheRoute::handle(net::Exchange& exchange) {
     const int status = co_await flush(exchange, std::move(scope));
     co_return status;
   }
-  const bool known = action == "/entries" || action == "/flush" || names_entry;
-  net::Reply reply = langcache_error(LangCacheError::not_found, user_agent(exchange), known ? "this path does not take the method" : "there is no such path");
-  if (known) reply.status = 405;
+  std::string_view allowed;
+  if (action == "/entries") allowed = "Allow: POST, DELETE\r\n";
+  if (action == "/entries/search" || action == "/flush") allowed = "Allow: POST\r\n";
+  else if (names_entry) allowed = "Allow: DELETE\r\n";
+  if (allowed.empty()) {
+    const int status = co_await refuse(exchange, LangCacheError::not_found, "there is no such path", {});
+    co_return status;
+  }
+  net::Reply reply =
+      langcache_error(LangCacheError::method_not_allowed, user_agent(exchange), "this path does not take the method");
+  reply.headers = allowed;
   const int status = reply.status;
   co_await exchange.respond(std::move(reply));
   co_return status;

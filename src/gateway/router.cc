@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "gateway/forwarding.h"
 #include "gateway/openai_error.h"
+#include "gateway/same_site.h"
 
 namespace sosie::gateway {
 namespace {
@@ -37,6 +38,7 @@ bool takes_method(Route route, std::string_view method) {
 
 Router::Router(Shared& shared, std::unique_ptr<net::HttpClient> upstream, boost::asio::any_io_executor executor)
     : shared_(shared),
+      loopback_only_(is_loopback_address(shared.options.address)),
       upstream_(std::move(upstream)),
       chat_(shared, reader_, upstream_.get(), executor),
       local_(shared, reader_, executor),
@@ -48,10 +50,14 @@ Task<void> Router::handle(net::Exchange& exchange) {
   Metrics& metrics = shared_.metrics;
   metrics.in_flight.fetch_add(1, std::memory_order_relaxed);
   int status = 405;
-  if (takes_method(route, exchange.request().method)) {
+  const std::string_view cross_site = cross_site_fault(exchange.request().headers, loopback_only_);
+  if (!cross_site.empty()) {
+    status = co_await refuse_cross_site(exchange, route, cross_site);
+  } else if (takes_method(route, exchange.request().method)) {
     status = co_await dispatch(exchange, route);
   } else {
-    net::Reply reply = openai_error(405, "This path does not take the method " + exchange.request().method + ".", {}, "method_not_allowed");
+    net::Reply reply = openai_error(405, "This path does not take the method " + exchange.request().method + ".", {},
+                                    "method_not_allowed");
     reply.headers = route == Route::chat || route == Route::embeddings ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n";
     co_await exchange.respond(std::move(reply));
   }
@@ -72,11 +78,21 @@ Task<int> Router::dispatch(net::Exchange& exchange, Route route) {
       if (!upstream_) co_return co_await local_.models(exchange);
       co_return co_await forward(exchange);
     case Route::forward:
-      if (!upstream_) co_return co_await refuse(exchange, 404, "There is no such path here, and no upstream to ask: see --upstream.");
+      if (!upstream_)
+        co_return co_await refuse(exchange, 404, "There is no such path here, and no upstream to ask: see --upstream.");
       co_return co_await forward(exchange);
     case Route::other: break;
   }
   co_return co_await refuse(exchange, 404, "There is no such path. The API begins with /v1/.");
+}
+
+Task<int> Router::refuse_cross_site(net::Exchange& exchange, Route route, std::string_view fault) {
+  const std::string_view agent = exchange.request().headers.find("user-agent").value_or("");
+  net::Reply reply = route == Route::langcache
+                         ? langcache_error(LangCacheError::insufficient_permissions, agent, fault)
+                         : openai_error(403, fault, {}, "cross_site");
+  co_await exchange.respond(std::move(reply));
+  co_return 403;
 }
 
 Task<int> Router::forward(net::Exchange& exchange) {
@@ -139,7 +155,8 @@ net::Reply Router::refusal(int status, std::string_view target) {
   if (status == 408) message = "The request did not arrive in time.";
   shared_.metrics.request(route_of(target.substr(0, target.find('?'))), status, std::chrono::nanoseconds{0});
   if (target.starts_with("/v1/caches/"))
-    return langcache_error(status == 413 ? LangCacheError::payload_too_large : LangCacheError::invalid_data, {}, message);
+    return langcache_error(status == 413 ? LangCacheError::payload_too_large : LangCacheError::invalid_data, {},
+                           message);
   return openai_error(status, message);
 }
 

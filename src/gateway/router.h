@@ -25,10 +25,12 @@ class Router final : public net::Handler {
 
  private:
   net::Task<int> dispatch(net::Exchange& exchange, Route route);
+  net::Task<int> refuse_cross_site(net::Exchange& exchange, Route route, std::string_view fault);
   net::Task<int> forward(net::Exchange& exchange);
   net::Task<int> refuse(net::Exchange& exchange, int status, std::string_view message);
 
   Shared& shared_;
+  const bool loopback_only_;
   JsonReader reader_;
   const std::unique_ptr<net::HttpClient> upstream_;
   ChatRoute chat_;

@@ -138,6 +138,8 @@ class StubUpstream:
             return self._json(connection, 200, completion(None, "tool_calls", tool_calls=[TOOL_CALL]))
         if mode in ("length", "content_filter"):
             return self._json(connection, 200, completion(self.text, mode))
+        if mode == "encoded":
+            return self._json(connection, 200, completion(self.text), "Content-Encoding: gzip\r\n")
         whole = completion(self.text)
         whole["choices"] = [{**whole["choices"][0], "index": i} for i in range(asked.get("n", 1))]
         return self._json(connection, 200, whole)
@@ -174,6 +176,11 @@ class StubUpstream:
                 connection.sendall(b"0\r\n\r\n")
                 return True
             self._event(connection, chunk({}, "stop"))
+        if mode in ("no_done", "unclosed_done"):
+            if mode == "unclosed_done":
+                self._piece(connection, b"data: [DONE]")
+            connection.sendall(b"0\r\n\r\n")
+            return True
         usage = {**chunk({}), "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}
         self._event(connection, usage)
         self._piece(connection, b"data: [DONE]\n\n")

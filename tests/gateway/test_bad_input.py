@@ -71,7 +71,7 @@ def test_bad_chat_bodies(alive, upstream, name):
 
 
 def test_a_huge_body_is_refused_without_being_read(alive, upstream):
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 104857600\r\n\r\n"
     begin = time.monotonic()
     said = raw(alive, head)
     assert said.startswith(b"HTTP/1.1 413") and time.monotonic() - begin < 5
@@ -81,7 +81,7 @@ def test_a_huge_body_is_refused_without_being_read(alive, upstream):
 
 
 def test_a_huge_chunked_body_is_refused(alive):
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert raw(alive, head + (b"100000\r\n" + b"x" * 0x100000 + b"\r\n") * 10).startswith(b"HTTP/1.1 413")
     assert raw(alive, head + b"fffffffffffffff\r\n").startswith(b"HTTP/1.1 413")
 
@@ -89,7 +89,7 @@ def test_a_huge_chunked_body_is_refused(alive):
 def test_a_client_that_wants_to_be_asked_first(alive):
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
     with socket.create_connection(("127.0.0.1", alive.port), timeout=10) as connection:
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(body)
         assert connection.recv(1000).startswith(b"HTTP/1.1 200")
@@ -101,7 +101,7 @@ def test_a_client_that_wants_to_be_asked_first(alive):
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET / HTTP/9.9\r\n\r\n", b"400"),
         (b"GET /healthz HTTP/1.1\r\nHost x\r\n\r\n", b"400"),
-        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", b"431"),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", b"431"),
         (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", b"400"),
         (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
         (b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
@@ -115,8 +115,8 @@ def test_bad_http(alive, data, status):
 
 
 def test_pipelined_requests_are_answered_in_order(alive):
-    one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-    two = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    two = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", alive.port), timeout=10) as connection:
         connection.sendall(one * 3 + two)
         said = b""
@@ -127,7 +127,7 @@ def test_pipelined_requests_are_answered_in_order(alive):
 
 def test_a_request_in_single_bytes(alive):
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "ä"}]}).encode()
-    data = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
+    data = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
     with socket.create_connection(("127.0.0.1", alive.port), timeout=20) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in data:
@@ -160,3 +160,18 @@ def test_more_connections_than_are_served_at_once(alive):
     assert alive.request("GET", "/healthz")[0] == 200
     for connection in connections:
         connection.close()
+
+
+@pytest.mark.parametrize("headers", [{"Host": "rebound.example:8080"}, {"Origin": "https://page.example"}, {"Origin": "null"}])
+def test_pages_of_other_sites_are_refused(alive, upstream, headers):
+    status, _, body = alive.ask("May I?", headers)
+    assert status == 403 and json.loads(body)["error"]["code"] == "cross_site"
+    status, _, body = alive.request("POST", "/v1/caches/c/flush", headers=headers)
+    assert status == 403 and json.loads(body)["type"] == "/errors/insufficient-permissions"
+    assert alive.request("GET", "/metrics", headers=headers)[0] == 403
+    assert upstream.calls == []
+
+
+def test_the_servers_own_pages_are_served(alive):
+    own = {"Host": f"localhost:{alive.port}", "Origin": f"http://localhost:{alive.port}"}
+    assert alive.ask("May I?", own)[0] == 200

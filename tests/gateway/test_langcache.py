@@ -50,7 +50,9 @@ def test_statuses_and_errors_by_hand(start_gateway):
     status, headers, body = gateway.request("POST", at + "/flush")
     assert status == 204 and body == b"" and "content-length" not in headers
     assert gateway.request("POST", at + "/entries", {"prompt": "a", "response": "b"})[0] == 201
-    assert gateway.request("GET", at + "/entries")[0] == 405
+    status, headers, body = gateway.request("GET", at + "/entries")
+    assert (status, headers["allow"], json.loads(body)["status"]) == (405, "POST, DELETE", 405)
+    assert gateway.request("GET", at + "/entries/search")[1]["allow"] == "POST"
     assert gateway.request("POST", at + "/nothing")[0] == 404
 
 

@@ -27,16 +27,34 @@ def test_refused(start_gateway):
     gateway = start_gateway(f"http://127.0.0.1:{port}/v1")
     status, headers, body = gateway.ask(QUESTION)
     assert status == 502 and is_error(body) and headers["x-sosie-cache"] == "miss"
+    assert "x-should-retry" not in headers  # nobody has the call
     assert gateway.metric('sosie_upstream_failures_total{kind="connect"}') == 1
 
 
-@pytest.mark.parametrize("mode,status", [("drop", 502), ("garbage", 502), ("half", 502), ("half_json", 200), ("error_in_200", 200), ("500", 500), ("429", 429), ("length", 200), ("content_filter", 200)])
+FAULTS = {
+    "drop": 502,
+    "garbage": 502,
+    "half": 502,
+    "half_json": 200,
+    "error_in_200": 200,
+    "encoded": 200,
+    "500": 500,
+    "429": 429,
+    "length": 200,
+    "content_filter": 200,
+}
+
+
+@pytest.mark.parametrize("mode,status", FAULTS.items())
 def test_faulty_plain_answers_are_never_stored(gateway, upstream, mode, status):
     upstream.mode = mode
     got, headers, body = gateway.ask(QUESTION)
     assert got == status
     if status >= 400:
         assert is_error(body)
+    assert headers.get("x-should-retry") == ("false" if status == 502 else None)
+    if mode == "encoded":
+        assert headers["content-encoding"] == "gzip" and json.loads(body)["object"] == "chat.completion"
     if mode == "429":
         assert headers["retry-after"] == "7" and b"slow down" in body
     assert "stored" not in headers["cache-status"]
@@ -69,11 +87,32 @@ def test_odd_streams_are_forwarded_and_not_stored(gateway, upstream, mode):
     nothing_was_stored(gateway, upstream)
 
 
+def test_a_whole_stream_without_done_is_passed_on_and_not_stored(gateway, upstream):
+    upstream.mode, upstream.text = "no_done", "one two three"
+    status, _, body = gateway.ask(QUESTION, stream=True)
+    assert status == 200 and b'"stop"' in body and b"error" not in body and b"[DONE]" not in body
+    nothing_was_stored(gateway, upstream)
+
+
+def test_a_last_event_without_its_blank_line_counts(gateway, upstream):
+    upstream.mode, upstream.text = "unclosed_done", "one two three"
+    status, _, body = gateway.ask(QUESTION, stream=True)
+    assert status == 200 and body.endswith(b"data: [DONE]\n\n") and b"error" not in body
+    assert gateway.ask(QUESTION)[1]["x-sosie-cache"] == "hit"
+
+
+def test_fewer_choices_than_asked_for_are_not_stored(gateway, upstream):
+    gateway.ask(QUESTION, stream=True, n=2)  # the stub's streams have one
+    assert gateway.ask(QUESTION, n=2)[1]["x-sosie-cache"] == "miss"
+    assert gateway.ask(QUESTION, stream=True, n=2)[1]["x-sosie-cache"] == "hit"  # its plain answers have both
+
+
 def test_a_hanging_upstream_is_given_up(start_gateway, upstream):
     gateway = start_gateway(upstream.url, "--upstream-timeout", "1s")
     upstream.mode = "hang"
     begin = time.monotonic()
-    status, _, body = gateway.ask(QUESTION)
+    status, headers, body = gateway.ask(QUESTION)
+    assert headers["x-should-retry"] == "false"
     assert status == 504 and is_error(body) and time.monotonic() - begin < 5
     nothing_was_stored(gateway, upstream)
 
@@ -90,7 +129,7 @@ def test_a_client_that_leaves_ends_the_upstream_call(gateway, upstream):
     upstream.mode, upstream.text = "paced", " ".join(["word"] * 40)
     body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": QUESTION}]}).encode()
     with socket.create_connection(("127.0.0.1", gateway.port)) as leaving:
-        leaving.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        leaving.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         assert leaving.recv(100)
     deadline = time.monotonic() + 5
     while gateway.metric("sosie_in_flight") > 1 and time.monotonic() < deadline:  # 1: the asking itself
