@@ -63,6 +63,20 @@ TEST(RequestParser, ReadsChunksAndDropsTrailers) {
   EXPECT_FALSE(request.headers.find("authorization"));
 }
 
+TEST(RequestParser, RefusesTransferCodingsOtherThanChunked) {
+  const auto state = [](std::string_view fields) {
+    Request request;
+    RequestParser parser(16 << 10, 1 << 20);
+    parser.start(request);
+    return parser.feed("POST / HTTP/1.1\r\n" + std::string(fields) + "\r\n2\r\nok\r\n0\r\n\r\n").state;
+  };
+  EXPECT_EQ(state("Transfer-Encoding: chunked\r\n"), Parse::done);
+  EXPECT_EQ(state("transfer-encoding: CHUNKED\r\n"), Parse::done);
+  for (const std::string_view value : {"xchunked", "chunked, identity", "gzip, chunked", "identity", "chunked, chunked", ""})
+    EXPECT_EQ(state("Transfer-Encoding: " + std::string(value) + "\r\n"), Parse::malformed) << value;
+  EXPECT_EQ(state("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), Parse::malformed);
+}
+
 TEST(RequestParser, KnowsItsLimits) {
   const auto state_of = [](std::string_view bytes) {
     RequestParser parser(1'000, 10);
