@@ -20,9 +20,9 @@ struct UpstreamOptions {
   std::string api_key;   ///< Replaces the caller's Authorization. Empty: the caller's is passed on.
 
   std::chrono::milliseconds connect_timeout{5'000};      ///< Name, TCP and TLS together.
-  std::chrono::milliseconds first_byte_timeout{120'000};  ///< From the request sent to the answer's headers.
+  std::chrono::milliseconds first_byte_timeout{600'000};  ///< From the request sent to the answer's headers.
   std::chrono::milliseconds idle_timeout{60'000};        ///< Between two pieces of an answer.
-  std::chrono::milliseconds total_timeout{600'000};      ///< The whole call.
+  std::chrono::milliseconds total_timeout{900'000};      ///< The whole call.
   std::uint64_t max_response_bytes = std::uint64_t{32} << 20;  ///< Longer answers are cut with an error.
 };
 

@@ -17,9 +17,9 @@ namespace sosie::net {
 
 struct HttpClientOptions {
   Milliseconds connect_timeout{5'000};
-  Milliseconds first_byte_timeout{120'000};  ///< From the request written to the answer's headers.
+  Milliseconds first_byte_timeout{600'000};  ///< From the request written to the answer's headers.
   Milliseconds idle_timeout{60'000};         ///< Between two reads, and for writing the request.
-  Milliseconds total_timeout{600'000};
+  Milliseconds total_timeout{900'000};
   std::uint64_t max_response_bytes = 32 << 20;
   std::size_t max_idle_connections = 32;
   Milliseconds max_idle_time{15'000};  ///< Shorter than servers keep idle connections, so that none is found dead.
