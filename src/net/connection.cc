@@ -184,6 +184,8 @@ Error Connection::fail(const error_code& failure, std::string_view doing) {
   close();
   if (timed_out_) return {ErrorCode::deadline_exceeded, std::string(doing) + " took too long"};
   if (was_closed) return {ErrorCode::cancelled, std::string(doing) + " was cancelled"};
+  if (failure == asio::error::no_descriptors)
+    return {ErrorCode::unavailable, std::string(doing) + " failed: this process has no file descriptor left; raise its limit (ulimit -n)"};
   return {ErrorCode::unavailable, std::string(doing) + " failed: " + failure.message()};
 }
 

@@ -1,5 +1,8 @@
 #include "net/http_server.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -29,6 +32,18 @@ using boost::system::error_code;
 
 constexpr Milliseconds kTick{100};
 constexpr Milliseconds kAcceptPause{100};  // when the process has no file descriptor left
+
+constexpr std::size_t kOtherDescriptors = 128;  // kept from clients: calls to the upstream, the store, logs
+
+/// Raises the process's soft limit of descriptors to its hard one. Returns how many connections fit below it.
+std::size_t room_for_connections() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  if (limit.rlim_cur != limit.rlim_max && ::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  if (limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  return limit.rlim_cur > kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : 1;
+}
 
 Error listen_error(const error_code& failure, const HttpServerOptions& options) {
   const std::string where = options.address + ":" + std::to_string(options.port);
@@ -156,9 +171,12 @@ class HttpServer::Impl {
       });
   }
 
+  /// Whoever comes second waits for the first.
   void stop(Milliseconds grace) {
-    if (stopped) return;
-    stopped = true;
+    std::call_once(stopped, [this, grace] { stop_once(grace); });
+  }
+
+  void stop_once(Milliseconds grace) {
     drain();
     const auto deadline = after(grace);
     {
@@ -204,7 +222,7 @@ class HttpServer::Impl {
   std::mutex mutex;  // guards hurried, and the waits for open
   std::condition_variable closed;
   bool hurried = false;
-  bool stopped = false;
+  std::once_flag stopped;
 };
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -213,6 +231,7 @@ HttpServer::~HttpServer() { stop(Milliseconds{0}); }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options, HandlerFactory factory) {
   if (options.io_threads == 0) return Error{ErrorCode::invalid_argument, "io_threads must be at least 1"};
+  options.max_connections = std::min(options.max_connections, room_for_connections());
   auto impl = std::make_unique<Impl>(std::move(options));
   if (auto listening = impl->listen(); !listening) return listening.error();
   impl->run(factory);

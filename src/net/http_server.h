@@ -59,7 +59,8 @@ struct HttpServerOptions {
   std::size_t io_threads = 1;
   std::uint32_t max_header_bytes = 16 << 10;
   std::uint64_t max_body_bytes = 8 << 20;
-  std::size_t max_connections = 4'096;  ///< Beyond, a connection is closed as soon as it is accepted.
+  /// Beyond, a connection is closed as soon as it is accepted. Fewer where the process may not open that many files.
+  std::size_t max_connections = 4'096;
   Milliseconds header_timeout{10'000};  ///< First byte to last byte of the headers.
   Milliseconds body_timeout{30'000};    ///< Headers to the last byte of the body.
   Milliseconds idle_timeout{75'000};    ///< Between two requests.
@@ -69,7 +70,7 @@ struct HttpServerOptions {
 /// Thread-safety: every method may be called from any thread.
 class HttpServer {
  public:
-  /// Binds, listens and starts the I/O threads.
+  /// Binds, listens and starts the I/O threads. Raises the process's soft limit of open files to the hard one.
   /// Errors: invalid_argument (address), unavailable (port in use), permission_denied.
   static Result<std::unique_ptr<HttpServer>> start(HttpServerOptions options, HandlerFactory factory);
 
@@ -82,7 +83,8 @@ class HttpServer {
   /// Stops accepting and closes idle connections; returns at once.
   void drain();
 
-  /// Drains, waits for the requests in flight at most `grace`, then cancels them and ends the threads. Idempotent.
+  /// Drains, waits for the requests in flight at most `grace`, then cancels them and ends the threads.
+  /// Idempotent; a second caller waits for the first.
   void stop(Milliseconds grace);
 
   /// Ends the grace period of a `stop` under way.

@@ -2,10 +2,14 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <list>
 #include <string>
+#include <thread>
 
 namespace sosie::net {
 namespace {
@@ -120,6 +124,39 @@ TEST(HttpServer, StopsAtOnceWhereNothingIsInFlight) {
   server->stop(Milliseconds{20'000});
   EXPECT_EQ(idle.read_all(), "");
   EXPECT_LT(std::chrono::steady_clock::now() - begin, Milliseconds{10'000});
+}
+
+TEST(HttpServer, StopsOnceForAllCallers) {
+  const auto server = start({});
+  Client waiting(*server);
+  waiting.send("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n");
+  while (server->connections() == 0) ::usleep(1'000);
+  const auto stop = [&server] {
+    server->stop(Milliseconds{300});
+    EXPECT_EQ(server->connections(), 0u);
+  };
+  std::thread first(stop), second(stop);
+  first.join();
+  second.join();
+}
+
+TEST(HttpServer, LeavesDescriptorsToOthers) {
+  // In a process of its own: a hard limit cannot be raised again.
+  const auto fits = [] {
+    const rlimit few{16, 128 + 3};
+    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) std::_Exit(2);
+    const auto server = start({});
+    rlimit now{};
+    ::getrlimit(RLIMIT_NOFILE, &now);
+    if (now.rlim_cur != few.rlim_max) std::_Exit(3);
+    std::list<Client> kept;
+    for (std::size_t i = 1; i <= 3; ++i) {
+      kept.emplace_back(*server);
+      while (server->connections() < i) ::usleep(1'000);
+    }
+    std::_Exit(Client(*server).read_all().empty() ? 0 : 4);
+  };
+  EXPECT_EXIT(fits(), testing::ExitedWithCode(0), "");
 }
 
 TEST(HttpServer, SaysThatThePortIsTaken) {

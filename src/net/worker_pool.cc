@@ -1,6 +1,7 @@
 #include "net/worker_pool.h"
 
 #include <boost/asio/thread_pool.hpp>
+#include <mutex>
 
 namespace sosie::net {
 
@@ -9,6 +10,7 @@ class WorkerPool::Impl {
   Impl(std::size_t count, std::size_t bound) : max_queued(bound), threads(count) {}
   const std::size_t max_queued;
   std::atomic<std::size_t> queued{0};
+  std::once_flag joined;
   boost::asio::thread_pool threads;
 };
 
@@ -16,7 +18,9 @@ WorkerPool::WorkerPool(std::size_t threads, std::size_t max_queued) : impl_(new 
 
 WorkerPool::~WorkerPool() { join(); }
 
-void WorkerPool::join() { impl_->threads.join(); }
+void WorkerPool::join() {
+  std::call_once(impl_->joined, [this] { impl_->threads.join(); });
+}
 
 bool WorkerPool::submit(std::function<void()> job) {
   if (impl_->queued.fetch_add(1) >= impl_->max_queued) {
