@@ -166,6 +166,21 @@ TEST_F(SemanticCacheTest, WordsThatTheVocabularyLacksMustBeEqual) {
   EXPECT_TRUE(lookup(cache, {.prompt = "what does \U0001F469\u200D\U0001F52C mean?"}).hit());
 }
 
+TEST_F(SemanticCacheTest, WhatALowerCasingEncoderForgetsMustBeEqual) {
+  auto cache = open();
+  const std::pair<std::string_view, std::string_view> pairs[] = {
+      {"Decode base64: aGVsbG8=", "Decode base64: AgvSbG8="},
+      {"What does print(Foo) do?", "What does print(foo) do?"},
+      {"What does this do?\nfor x in y:\n    a()\n    b()", "What does this do?\nfor x in y:\n    a()\nb()"},
+      {"\u00bfCu\u00e1ntos a\u00f1os tiene?", "\u00bfCu\u00e1ntos anos tiene?"},
+      {"Was hei\u00dft schon?", "Was hei\u00dft sch\u00f6n?"},
+  };
+  for (const auto& [stored, asked] : pairs) {
+    store(cache, {.prompt = stored}, "answer");
+    EXPECT_FALSE(lookup(cache, {.prompt = asked}, {.threshold = Similarity{0.999}}).hit()) << asked;
+  }
+}
+
 TEST_F(SemanticCacheTest, SimilarityOneMeansTheSameText) {
   auto cache = open();
   store(cache, {.prompt = "What is the capital of France?"}, "Paris");

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <unordered_map>
 
 #include "text/bert_unicode.h"
+#include "text/code_trace.h"
 #include "text/utf8.h"
 
 namespace sosie::text {
@@ -54,26 +56,8 @@ bool is_noise(char32_t p) {
          (p >= 0x2060 && p <= 0x2064) || p == 0xFEFF;
 }
 
-bool is_letter(char32_t p) {
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(p))) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// Whether a text means the same without this mark on this base.
-bool is_harmless_mark(char32_t mark, char32_t base) {
-  if (mark >= 0xFE00 && mark <= 0xFE0F) return true;  // Variation selectors: text or emoji style.
-  if (mark < 0x300 || mark > 0x36F) return false;
-  if (mark >= 0x334 && mark <= 0x338) return false;  // Overlays strike the character out.
-  return base != 0 && is_letter(base);
-}
+// Whether a text means the same without this mark: variation selectors choose text or emoji style.
+bool is_harmless_mark(char32_t mark) { return mark >= 0xFE00 && mark <= 0xFE0F; }
 
 // Stands in the queue of marks for a removed character that means something.
 constexpr char32_t kLost = 0xFFFFFFFF;
@@ -184,7 +168,7 @@ class Pass {
         lose(w.begin, w.end);
       } else if (!bert::is_mark(w.point)) {
         emit(w.point, w.begin, w.end);
-      } else if (!is_harmless_mark(w.point, base_)) {
+      } else if (!is_harmless_mark(w.point)) {
         lose(w.begin, w.end);
       }
     }
@@ -248,7 +232,7 @@ class Pass {
       if (push(spec_.unknown, word_begin_)) note('u', 0, word_begin_, raw_end);
       return;
     }
-    if (lossy_) note('m', earlier_like_this(first), word_begin_, raw_end);
+    if (lossy_) note_lossy_word(earlier_like_this(first), raw_end);
     std::size_t origin = 0;
     for (const auto& [id, at] : pieces_) {
       while (origins_[origin].first < at) ++origin;
@@ -301,14 +285,30 @@ class Pass {
     return count;
   }
 
+  // Letter case and the way a mark is written, composed or not, make no difference.
+  void note_lossy_word(std::size_t number, std::size_t raw_end) {
+    const std::string_view raw = text_.substr(word_begin_, raw_end - word_begin_);
+    utf8proc_uint8_t* mapped = nullptr;
+    const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(raw.data()), static_cast<utf8proc_ssize_t>(raw.size()), &mapped,
+                                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD));
+    if (size >= 0) {
+      note('m', number, std::string_view(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size)));
+    } else {
+      note('b', number, raw);  // Bytes that are not UTF-8.
+    }
+    std::free(mapped);
+  }
+
+  void note(char kind, std::size_t number, std::size_t begin, std::size_t end) { note(kind, number, text_.substr(begin, end - begin)); }
+
   // kind, number, length, bytes: no two lists of notes have the same bytes.
-  void note(char kind, std::size_t number, std::size_t begin, std::size_t end) {
+  void note(char kind, std::size_t number, std::string_view bytes) {
     tokens_.unseen += kind;
     tokens_.unseen += std::to_string(number);
     tokens_.unseen += ':';
-    tokens_.unseen += std::to_string(end - begin);
+    tokens_.unseen += std::to_string(bytes.size());
     tokens_.unseen += ':';
-    tokens_.unseen += text_.substr(begin, end - begin);
+    tokens_.unseen += bytes;
   }
 
   const WordPieceSpec& spec_;
@@ -350,7 +350,8 @@ Result<WordPiece> WordPiece::create(WordPieceSpec spec) {
 Tokens WordPiece::tokenize(std::string_view text, std::size_t max_tokens) const {
   const Tables& t = *tables_;
   Pass pass(t.spec, t.words, t.rests, t.longest, text, max_tokens);
-  for (std::size_t at = 0; at < text.size() && !pass.full();) {
+  std::size_t at = 0;
+  while (at < text.size() && !pass.full()) {
     if (const auto* added = t.added_at(text, at)) {
       pass.take_added(added->second, at, at + added->first.size());
       at += added->first.size();
@@ -360,7 +361,10 @@ Tokens WordPiece::tokenize(std::string_view text, std::size_t max_tokens) const 
     pass.take(next.point, at, at + next.bytes);
     at += next.bytes;
   }
-  return pass.finish();
+  Tokens tokens = pass.finish();
+  // Beyond `at` the text is among what was cut off already.
+  if (t.spec.lowercase) tokens.unseen += trace_code(text.substr(0, at));
+  return tokens;
 }
 
 std::int32_t WordPiece::max_id() const noexcept { return tables_->max_id; }

@@ -34,11 +34,11 @@ struct Tokens {
   /// The parts of the text that left no trace in `ids`, in order; empty for most texts. As opaque bytes, for comparing:
   ///  - the raw text from the first token that was cut off;
   ///  - the raw text of every word that became [UNK];
-  ///  - the raw text of every word that lost a mark or a removed character that carries meaning. Seen as harmless are
-  ///    accents (U+0300..036F) on letters, overlays such as a stroke through excepted; variation selectors; and controls,
-  ///    joiners, direction marks and other invisible characters of plain text. Not harmless: vowel signs, dakuten, harakat,
-  ///    the stroke of a not-equal sign, bytes that are not UTF-8, private use, tags, overrides of direction.
-  /// Letter case and white space are not traced.
+  ///  - every word that lost a mark or a removed character that carries meaning: accents, vowel signs, dakuten, harakat,
+  ///    the stroke of a not-equal sign, bytes that are not UTF-8, private use, tags, overrides of direction. (By case-folded
+  ///    NFC.) Harmless are variation selectors, and controls, joiners, direction marks and other invisible characters;
+  ///  - the case and the indentation of code and data (code_trace.h).
+  /// Letter case and white space of prose are not traced.
   std::string unseen;
 };
 

@@ -83,7 +83,8 @@ TEST_F(WordPieceTest, TheWindowCutsAndSaysSo) {
 }
 
 TEST_F(WordPieceTest, WhatIdsForgetIsUnseen) {
-  EXPECT_EQ(unseen("the cat, caf\u00e9 THE"), "");
+  EXPECT_EQ(unseen("the cat,  cafe THE"), "");
+  EXPECT_EQ(unseen("Caf\u00e9"), unseen("cafe\u0301"));
   EXPECT_EQ(unseen("the \U0001F436"), "u0:4:\U0001F436");
   const std::pair<std::string, std::string> pairs[] = {
       {"\U0001F436", "\U0001F431"},              // Unknown words.
@@ -92,6 +93,9 @@ TEST_F(WordPieceTest, WhatIdsForgetIsUnseen) {
       {"\u304b\u3099", "\u304b"},                // And not.
       {"\u0915\u0941 \u0915", "\u0915 \u0915\u0941"},
       {"a \u2260 a", "a = a"},
+      {"caf\u00e9", "cafe"},
+      {"the Cat2Cat", "the cat2cat"},
+      {"the\n  cat", "the\ncat"},
       {"cat\u0336", "cat"},
       {"the \ue000 cat", "the cat"},
       {"the \xFF cat", "the cat"},
