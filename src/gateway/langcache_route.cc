@@ -22,8 +22,9 @@ std::string_view user_agent(const net::Exchange& exchange) {
   return exchange.request().headers.find("user-agent").value_or("");
 }
 
-/// All strategies in their order, until enough is found. Runs on a worker.
-Result<std::string> search_all(const SemanticCache& cache, const SearchRequest& request, const std::string& scope) {
+/// All strategies in their order, until enough is found; counted. Runs on a worker.
+Result<std::string> search_all(const SemanticCache& cache, Metrics& metrics, const SearchRequest& request,
+                               const std::string& scope) {
   std::string json = R"({"data":[)";
   std::vector<EntryId> seen;
   for (const Strategy strategy : request.strategies) {
@@ -37,12 +38,13 @@ Result<std::string> search_all(const SemanticCache& cache, const SearchRequest& 
     for (const Hit& hit : found->hits) {
       if (seen.size() == request.max_results) break;
       if (std::find(seen.begin(), seen.end(), hit.entry->id) != seen.end()) continue;
-      if (!seen.empty()) json.push_back(',');
+      seen.empty() ? metrics.langcache_hit(hit.layer) : json.push_back(',');
       append_langcache_entry(json, hit, strategy);
       seen.push_back(hit.entry->id);
     }
     if (seen.size() == request.max_results) break;
   }
+  if (seen.empty()) metrics.langcache_miss();
   return json.append("]}");
 }
 
@@ -111,8 +113,8 @@ Task<int> LangCacheRoute::search(net::Exchange& exchange, std::string scope) {
     co_return status;
   }
   const auto request = std::make_shared<const SearchRequest>(std::get<SearchRequest>(std::move(read)));
-  std::function<Result<std::string>()> job = [cache = shared_.cache, request, scope = std::move(scope)] {
-    return search_all(*cache, *request, scope);
+  std::function<Result<std::string>()> job = [&shared = shared_, request, scope = std::move(scope)] {
+    return search_all(*shared.cache, shared.metrics, *request, scope);
   };
   auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran || !*ran) {

@@ -20,7 +20,7 @@ class LocalRoutes {
   net::Task<int> models(net::Exchange& exchange);
   /// GET /healthz: the process answers.
   net::Task<int> healthy(net::Exchange& exchange);
-  /// GET /readyz: store and encoder work, and no shutdown has begun.
+  /// GET /readyz: the encoder works, the cache is open, and no shutdown has begun.
   net::Task<int> ready(net::Exchange& exchange);
   /// GET /metrics
   net::Task<int> metrics(net::Exchange& exchange);

@@ -12,7 +12,8 @@ void append_number(std::string& out, double number) {
 }
 
 void append_header(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
-  out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+  out.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ").append(name);
+  out.append(" ").append(type).append("\n");
 }
 
 void append_sample(std::string& out, std::string_view name, std::string_view labels, std::uint64_t value) {
@@ -21,7 +22,8 @@ void append_sample(std::string& out, std::string_view name, std::string_view lab
   out.append(" ").append(std::to_string(value)).append("\n");
 }
 
-void append_metric(std::string& out, std::string_view name, std::string_view type, std::string_view help, std::uint64_t value) {
+void append_metric(std::string& out, std::string_view name, std::string_view type, std::string_view help,
+                   std::uint64_t value) {
   append_header(out, name, type, help);
   append_sample(out, name, {}, value);
 }
@@ -34,14 +36,16 @@ template <class Counters, class Names>
 void append_family(std::string& out, std::string_view name, std::string_view help, std::string_view label_name,
                    const Counters& counters, const Names& names) {
   append_header(out, name, "counter", help);
-  for (std::size_t i = 0; i < names.size(); ++i) append_sample(out, name, label(label_name, names[i]), counters[i].load());
+  for (std::size_t i = 0; i < names.size(); ++i)
+    append_sample(out, name, label(label_name, names[i]), counters[i].load());
 }
 
 }  // namespace
 
 void Histogram::observe(std::chrono::nanoseconds time) noexcept {
   const double seconds = std::chrono::duration<double>(time).count();
-  const auto bucket = static_cast<std::size_t>(std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
+  const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), seconds);
+  const auto bucket = static_cast<std::size_t>(bound - kBounds.begin());
   buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
   count_.fetch_add(1, std::memory_order_relaxed);
   sum_ns_.fetch_add(static_cast<std::uint64_t>(time.count()), std::memory_order_relaxed);
@@ -59,7 +63,8 @@ void Histogram::append(std::string& out, std::string_view name, std::string_view
   out.append(name).append("_sum{").append(labels).append("} ");
   append_number(out, static_cast<double>(sum_ns_.load(std::memory_order_relaxed)) * 1e-9);
   // The buckets' own sum, so that the exposition is consistent while counting goes on.
-  out.append("\n").append(name).append("_count{").append(labels).append("} ").append(std::to_string(below)).append("\n");
+  out.append("\n").append(name).append("_count{").append(labels).append("} ");
+  out.append(std::to_string(below)).append("\n");
 }
 
 void Metrics::request(Route route, int status, std::chrono::nanoseconds time) noexcept {
@@ -78,18 +83,27 @@ std::string Metrics::render(const CacheStats& stats, const Gauges& gauges) const
                       label("route", kRouteNames[route]) + "," + label("status", std::to_string(i + kFirstStatus)), count);
   append_header(out, "sosie_request_duration_seconds", "histogram", "From the request read to the answer written.");
   for (std::size_t route = 0; route < kRouteNames.size(); ++route)
-    if (!times_[route].empty()) times_[route].append(out, "sosie_request_duration_seconds", label("route", kRouteNames[route]));
+    if (!times_[route].empty())
+      times_[route].append(out, "sosie_request_duration_seconds", label("route", kRouteNames[route]));
 
   constexpr std::array<std::string_view, 2> kLayers = {"exact", "semantic"};
-  append_family(out, "sosie_chat_hits_total", "Chat requests answered from the cache.", "layer", hits_, kLayers);
-  append_family(out, "sosie_chat_uncached_total", "Chat requests not answered from the cache.", "reason", uncached_, kUncachedNames);
+  append_family(out, "sosie_chat_hits_total", "Chat requests answered from the cache.", "layer", hits_,
+                kLayers);
+  append_family(out, "sosie_chat_uncached_total", "Chat requests not answered from the cache.", "reason",
+                uncached_, kUncachedNames);
+  append_family(out, "sosie_langcache_hits_total", "LangCache searches that found an entry, by the best one's layer.",
+                "layer", langcache_hits_, kLayers);
+  append_metric(out, "sosie_langcache_misses_total", "counter", "LangCache searches that found nothing.",
+                langcache_misses_.load());
   append_metric(out, "sosie_chat_stored_total", "counter", "Answers stored.", stored_.load());
-  append_metric(out, "sosie_chat_not_kept_total", "counter", "Answers of the upstream that were incomplete or failed, and not stored.", not_kept_.load());
+  append_metric(out, "sosie_chat_not_kept_total", "counter",
+                "Answers of the upstream that were incomplete or failed, and not stored.", not_kept_.load());
   append_metric(out, "sosie_store_failures_total", "counter", "Answers that the store did not take.", store_failures_.load());
   append_metric(out, "sosie_upstream_calls_total", "counter", "Calls to the upstream.", upstream_calls_.load());
   append_family(out, "sosie_upstream_failures_total", "Calls to the upstream that brought no whole answer.", "kind",
                 upstream_failures_, kClientFailureNames);
-  append_metric(out, "sosie_in_flight", "gauge", "Requests being answered.", static_cast<std::uint64_t>(std::max<std::int64_t>(in_flight.load(), 0)));
+  append_metric(out, "sosie_in_flight", "gauge", "Requests being answered.",
+                static_cast<std::uint64_t>(std::max<std::int64_t>(in_flight.load(), 0)));
   append_metric(out, "sosie_connections", "gauge", "Client connections open.", gauges.connections);
   append_metric(out, "sosie_queued", "gauge", "Lookups and stores waiting for a worker.", gauges.queued);
 

@@ -27,7 +27,8 @@ inline constexpr std::array<std::string_view, 11> kUncachedNames = {
     "empty_scope", "below_threshold", "filtered",         "blank_prompt", "not_exact",            "overloaded",
     "lookup_timeout", "lookup_error", "unreadable_entry", "no_cache",     "last_message_not_user"};
 
-inline constexpr std::array<std::string_view, 6> kClientFailureNames = {"connect", "timeout", "cut", "malformed", "too_large", "cancelled"};
+inline constexpr std::array<std::string_view, 6> kClientFailureNames = {"connect",   "timeout",   "cut",
+                                                                        "malformed", "too_large", "cancelled"};
 
 /// Observations in fixed buckets, 50 us to 60 s.
 class Histogram {
@@ -37,7 +38,8 @@ class Histogram {
   bool empty() const noexcept { return count_.load(std::memory_order_relaxed) == 0; }
 
  private:
-  static constexpr std::array<double, 14> kBounds = {50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3, 250e-3, 1, 5, 15, 60};
+  static constexpr std::array<double, 14> kBounds = {50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3,
+                                                     10e-3, 50e-3,  250e-3, 1,      5,    15,     60};
   std::array<std::atomic<std::uint64_t>, kBounds.size() + 1> buckets_{};
   std::atomic<std::uint64_t> count_{0};
   std::atomic<std::uint64_t> sum_ns_{0};
@@ -51,6 +53,8 @@ class Metrics {
   void request(Route route, int status, std::chrono::nanoseconds time) noexcept;
   void hit(Layer layer) noexcept { add(hits_[static_cast<std::size_t>(layer)]); }
   void uncached(Uncached why) noexcept { add(uncached_[static_cast<std::size_t>(why)]); }
+  void langcache_hit(Layer layer) noexcept { add(langcache_hits_[static_cast<std::size_t>(layer)]); }
+  void langcache_miss() noexcept { add(langcache_misses_); }
   void upstream_failure(net::ClientFailure kind) noexcept { add(upstream_failures_[static_cast<std::size_t>(kind)]); }
   void upstream_call() noexcept { add(upstream_calls_); }
   void stored() noexcept { add(stored_); }
@@ -71,10 +75,10 @@ class Metrics {
   static constexpr int kFirstStatus = 100, kStatuses = 500;
   std::array<std::array<Counter, kStatuses>, kRouteNames.size()> requests_{};
   std::array<Histogram, kRouteNames.size()> times_{};
-  std::array<Counter, 2> hits_{};
+  std::array<Counter, 2> hits_{}, langcache_hits_{};
   std::array<Counter, kUncachedNames.size()> uncached_{};
   std::array<Counter, kClientFailureNames.size()> upstream_failures_{};
-  Counter upstream_calls_{0}, stored_{0}, not_kept_{0}, store_failures_{0};
+  Counter langcache_misses_{0}, upstream_calls_{0}, stored_{0}, not_kept_{0}, store_failures_{0};
 };
 
 }  // namespace sosie::gateway

@@ -74,3 +74,18 @@ def test_an_entry_leaves_when_its_time_is_over(start_gateway):
     assert len(search()) == 1
     time.sleep(1.6)
     assert search() == []
+
+
+def test_searches_are_counted_and_readiness_is_none(start_gateway):
+    gateway = start_gateway()
+    search = lambda prompt: gateway.request("POST", "/v1/caches/c/entries/search", {"prompt": prompt})
+    search("How do I reset my password?")
+    gateway.request("POST", "/v1/caches/c/entries", {"prompt": "How do I reset my password?", "response": "r"})
+    search("How can I reset my password?")
+    lookups = ["sosie_langcache_misses_total", 'sosie_langcache_hits_total{layer="semantic"}']
+    assert [gateway.metric(name) for name in lookups] == [1, 1]
+    embedded = gateway.metric("sosie_cache_embeddings_total")
+    assert gateway.request("GET", "/readyz")[0] == 200
+    assert [gateway.metric(name) for name in lookups] == [1, 1]
+    assert gateway.metric("sosie_chat_uncached_total{reason=\"empty_scope\"}") == 0
+    assert gateway.metric("sosie_cache_embeddings_total") == embedded
