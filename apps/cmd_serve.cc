@@ -98,7 +98,7 @@ void add_serve(CLI::App& app, Run& run) {
                       "OpenAI-compatible API that answers misses, e.g. https://api.openai.com/v1 (default: $OPENAI_BASE_URL). "
                       "$OPENAI_API_KEY, where set, is sent to it; else the caller's key is passed on");
   add_duration(*command, "--upstream-timeout", arguments.upstream_timeout,
-               "Longest silence of the upstream: to the answer's headers, and between its pieces (default: 120s, 60s)");
+               "Longest silence of the upstream: to the answer's headers, and between its pieces (default: 600s, 60s)");
   command->add_option("--encoder-threads", arguments.server.encoder_threads, "Lookups by meaning at a time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
