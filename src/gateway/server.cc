@@ -4,7 +4,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <csignal>
 #include <functional>
 #include <thread>
 
@@ -114,16 +113,14 @@ std::string Server::url() const {
   return "http://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port());
 }
 
-void Server::run_until_signal(const std::function<void()>& ready) {
-  wait_for_signal(*impl_, ready);
-  // A late signal must not cut short what comes after: the store is about to be closed.
-  std::signal(SIGINT, SIG_IGN);
-  std::signal(SIGTERM, SIG_IGN);
-}
+void Server::run_until_signal(const std::function<void()>& ready) { wait_for_signal(*impl_, ready); }
 
 // The waiting thread has nothing else to do: it also sweeps, which writes down hits and gives back what expired entries hold.
 void Server::wait_for_signal(Impl& impl, const std::function<void()>& ready) {
-  boost::asio::io_context context{1};
+  // Never destroyed: the last signal_set takes the default action back, and a late signal must not cut short what comes
+  // after, for the store is about to be closed.
+  static auto& context = *new boost::asio::io_context{1};
+  static auto& signals = *new boost::asio::signal_set(context, SIGINT, SIGTERM);
   boost::asio::steady_timer sweep_timer(context);
   std::thread stopping;
   std::function<void()> sweep_later = [&] {
@@ -135,7 +132,6 @@ void Server::wait_for_signal(Impl& impl, const std::function<void()>& ready) {
     });
   };
   sweep_later();
-  boost::asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& failure, int) {
     if (failure) return;
     sweep_timer.cancel();
