@@ -111,7 +111,8 @@ std::optional<BadRequest> read_parts(dom::array parts, std::string& prompt, Scop
       scope.add(value);
     }
   }
-  if (broken) for (const std::size_t join : joins) scope.add_count(join);
+  if (broken)
+    for (const std::size_t join : joins) scope.add_count(join);
   return std::nullopt;
 }
 

@@ -2,8 +2,9 @@
 //
 // The scope is a digest of everything that can change the answer, except the text that is matched by meaning:
 //   every header and the query that reach the upstream (see request_headers.h for the few that cannot matter), the call
-//   type, every top-level field but `messages`, `stream` and `stream_options` (so that a field nobody has heard of yet separates, too), every message before the last, and of
-//   the last message all but its text: other keys, the kinds of its parts in their order, the parts that are not text.
+//   type, every top-level field but `messages`, `stream` and `stream_options` (so that a field nobody has heard of yet
+//   separates, too), every message before the last, and of the last message all but its text: other keys, the kinds of
+//   its parts in their order, the parts that are not text, and where joins of texts that break lines lie.
 // The prompt is the text of the last message, which must be the user's.
 #pragma once
 

@@ -109,7 +109,8 @@ Task<int> LangCacheRoute::handle(net::Exchange& exchange) {
 Task<int> LangCacheRoute::search(net::Exchange& exchange, std::string scope) {
   auto read = read_search(reader_, exchange.request().body, shared_.options.langcache_max_prompt);
   if (auto* faults = std::get_if<Faults>(&read)) {
-    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid", std::move(*faults));
+    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid",
+                                       std::move(*faults));
     co_return status;
   }
   const auto request = std::make_shared<const SearchRequest>(std::get<SearchRequest>(std::move(read)));
@@ -131,7 +132,8 @@ Task<int> LangCacheRoute::search(net::Exchange& exchange, std::string scope) {
 Task<int> LangCacheRoute::set(net::Exchange& exchange, std::string scope) {
   auto read = read_set(reader_, exchange.request().body, shared_.options.langcache_max_prompt);
   if (auto* faults = std::get_if<Faults>(&read)) {
-    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid", std::move(*faults));
+    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid",
+                                       std::move(*faults));
     co_return status;
   }
   const auto request = std::make_shared<const SetRequest>(std::get<SetRequest>(std::move(read)));
@@ -154,7 +156,8 @@ Task<int> LangCacheRoute::set(net::Exchange& exchange, std::string scope) {
     StoreOptions options;
     options.ttl = request->ttl;
     options.embedding = vector;
-    return cache->store({.prompt = request->prompt, .scope = scope, .attributes = request->attributes}, request->response, options);
+    return cache->store({.prompt = request->prompt, .scope = scope, .attributes = request->attributes}, request->response,
+                        options);
   };
   auto written = co_await shared_.writers.run(executor_, std::move(write), net::after(shared_.options.lookup_timeout));
   if (!written || !*written) {
@@ -172,7 +175,8 @@ Task<int> LangCacheRoute::set(net::Exchange& exchange, std::string scope) {
 Task<int> LangCacheRoute::erase_matching(net::Exchange& exchange, std::string scope) {
   auto read = read_delete(reader_, exchange.request().body);
   if (auto* faults = std::get_if<Faults>(&read)) {
-    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid", std::move(*faults));
+    const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid",
+                                       std::move(*faults));
     co_return status;
   }
   std::function<Result<std::uint64_t>()> job = [cache = shared_.cache, scope = std::move(scope),
@@ -192,7 +196,8 @@ Task<int> LangCacheRoute::erase_matching(net::Exchange& exchange, std::string sc
 }
 
 Task<int> LangCacheRoute::erase_one(net::Exchange& exchange, std::string scope, std::string id) {
-  std::function<Result<bool>()> job = [cache = shared_.cache, scope = std::move(scope), id = std::move(id)]() -> Result<bool> {
+  std::function<Result<bool>()> job = [cache = shared_.cache, scope = std::move(scope),
+                                       id = std::move(id)]() -> Result<bool> {
     // Another cache's entry does not exist here.
     const auto entry = cache->get(id);
     if (!entry) return entry.error();
@@ -214,7 +219,9 @@ Task<int> LangCacheRoute::erase_one(net::Exchange& exchange, std::string scope, 
 }
 
 Task<int> LangCacheRoute::flush(net::Exchange& exchange, std::string scope) {
-  std::function<Result<std::uint64_t>()> job = [cache = shared_.cache, scope = std::move(scope)] { return cache->clear(scope); };
+  std::function<Result<std::uint64_t>()> job = [cache = shared_.cache, scope = std::move(scope)] {
+    return cache->clear(scope);
+  };
   auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran || !*ran) {
     Error error = ran ? std::move(ran->error()) : std::move(ran.error());
@@ -236,7 +243,9 @@ Task<int> LangCacheRoute::fail(net::Exchange& exchange, Error error, bool busy) 
   LangCacheError kind = LangCacheError::unexpected;
   switch (error.code) {
     case ErrorCode::invalid_argument: kind = LangCacheError::invalid_data; break;
-    case ErrorCode::resource_exhausted: kind = busy ? LangCacheError::too_many_requests : LangCacheError::out_of_memory; break;
+    case ErrorCode::resource_exhausted:
+      kind = busy ? LangCacheError::too_many_requests : LangCacheError::out_of_memory;
+      break;
     case ErrorCode::unavailable:
     case ErrorCode::permission_denied:
     case ErrorCode::deadline_exceeded: kind = LangCacheError::database_unavailable; break;

@@ -98,7 +98,8 @@ std::string Metrics::render(const CacheStats& stats, const Gauges& gauges) const
   append_metric(out, "sosie_chat_stored_total", "counter", "Answers stored.", stored_.load());
   append_metric(out, "sosie_chat_not_kept_total", "counter",
                 "Answers of the upstream that were incomplete or failed, and not stored.", not_kept_.load());
-  append_metric(out, "sosie_store_failures_total", "counter", "Answers that the store did not take.", store_failures_.load());
+  append_metric(out, "sosie_store_failures_total", "counter", "Answers that the store did not take.",
+                store_failures_.load());
   append_metric(out, "sosie_upstream_calls_total", "counter", "Calls to the upstream.", upstream_calls_.load());
   append_family(out, "sosie_upstream_failures_total", "Calls to the upstream that brought no whole answer.", "kind",
                 upstream_failures_, kClientFailureNames);
