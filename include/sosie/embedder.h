@@ -21,7 +21,8 @@ struct Embedding {
   bool truncated = false;     ///< The text is longer than the encoder's window.
 
   /// The parts of the text that left no trace in the vector, in order: what lies beyond the window, words that the
-  /// vocabulary does not know, accents, the case and indentation of code. Empty for most texts. Two texts whose `unseen` differ must not be matched by meaning.
+  /// vocabulary does not know, accents, the case and indentation of code. Empty for most texts. Two texts whose `unseen`
+  /// differ must not be matched by meaning.
   std::string unseen;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <unordered_map>
 
 namespace sosie::text {
 namespace {
@@ -31,13 +32,37 @@ void note(std::string& trace, char kind, std::string_view bytes) {
   trace.append(1, kind).append(std::to_string(bytes.size())).append(1, ':').append(bytes);
 }
 
-void trace_chunks(std::string_view text, std::string& trace) {
+template <typename Visit>
+void for_each_chunk(std::string_view text, Visit visit) {
   for (std::size_t begin = text.find_first_not_of(kBlank); begin != text.npos;) {
     const std::size_t end = std::min(text.find_first_of(kBlank, begin), text.size());
-    const std::string_view chunk = text.substr(begin, end - begin);
-    if (looks_like_code(chunk)) note(trace, 'c', chunk);
+    visit(text.substr(begin, end - begin));
     begin = text.find_first_not_of(kBlank, end);
   }
+}
+
+std::string lowered(std::string_view chunk) {
+  std::string out(chunk);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return out;
+}
+
+void trace_chunks(std::string_view text, std::string& trace) {
+  std::unordered_map<std::string, std::size_t> met;  // Times that a chunk of code was met, in any case.
+  for_each_chunk(text, [&](std::string_view chunk) {
+    if (looks_like_code(chunk)) met.try_emplace(lowered(chunk), 0);
+  });
+  if (met.empty()) return;
+  // The number tells `my_Var` to `my_var` from `my_var` to `my_Var`.
+  for_each_chunk(text, [&](std::string_view chunk) {
+    const auto found = met.find(lowered(chunk));
+    if (found == met.end()) return;
+    if (looks_like_code(chunk)) {
+      note(trace, 'c', chunk);
+      trace.append(1, 'n').append(std::to_string(found->second));
+    }
+    ++found->second;
+  });
 }
 
 void trace_indentation(std::string_view text, std::string& trace) {
@@ -58,9 +83,9 @@ void trace_indentation(std::string_view text, std::string& trace) {
 
 }  // namespace
 
-std::string trace_code(std::string_view text) {
+std::string trace_code(std::string_view text, bool with_case) {
   std::string trace;
-  trace_chunks(text, trace);
+  if (with_case) trace_chunks(text, trace);
   trace_indentation(text, trace);
   return trace;
 }

@@ -363,7 +363,7 @@ Tokens WordPiece::tokenize(std::string_view text, std::size_t max_tokens) const 
   }
   Tokens tokens = pass.finish();
   // Beyond `at` the text is among what was cut off already.
-  if (t.spec.lowercase) tokens.unseen += trace_code(text.substr(0, at));
+  tokens.unseen += trace_code(text.substr(0, at), t.spec.lowercase);
   return tokens;
 }
 

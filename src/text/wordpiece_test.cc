@@ -96,6 +96,8 @@ TEST_F(WordPieceTest, WhatIdsForgetIsUnseen) {
       {"caf\u00e9", "cafe"},
       {"the Cat2Cat", "the cat2cat"},
       {"the\n  cat", "the\ncat"},
+      {"the\n  cat", "the\n\tcat"},
+      {"the Cat2Cat cat2cat", "the cat2cat Cat2Cat"},
       {"cat\u0336", "cat"},
       {"the \ue000 cat", "the cat"},
       {"the \xFF cat", "the cat"},
@@ -130,6 +132,8 @@ TEST(WordPiece, CaseAndAccentsStayWhereTheModelKeepsThem) {
   spec.strip_accents = false;
   const WordPiece cased = std::move(*WordPiece::create(std::move(spec)));
   EXPECT_EQ(cased.tokenize("The cat caf\u00e9", 9).ids, (Ids{2, 1, 5, 1, 3}));
+  EXPECT_EQ(cased.tokenize("the Cat2Cat", 9).unseen, "u0:7:Cat2Cat");
+  EXPECT_NE(cased.tokenize("the\n  cat", 9).unseen, cased.tokenize("the\ncat", 9).unseen);
 }
 
 TEST(WordPiece, RefusesWhatCannotWork) {
