@@ -1,0 +1,53 @@
+// background.h: coroutines for callers that do not wait: one thread, one event loop.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "net/task.h"
+#include "sosie/result.h"
+
+namespace sosie::net {
+
+/// Thread-safety: `spawn` may be called from any thread, also from a completion.
+template <class Peer>
+class Background {
+ public:
+  using Make = std::function<std::unique_ptr<Peer>(boost::asio::any_io_executor)>;
+
+  /// Starts the thread.
+  explicit Background(const Make& make) : peer_(make(context_.get_executor())), thread_([this] { context_.run(); }) {}
+
+  /// Waits for what is under way, then ends the thread. Not from a completion.
+  ~Background() {
+    work_.reset();
+    thread_.join();
+  }
+
+  /// Runs `job(peer)` on the thread, then `done` with its result, there too. `done` must not block or throw.
+  template <class T>
+  void spawn(std::function<Task<Result<T>>(Peer&)> job, std::function<void(Result<T>)> done) {
+    boost::asio::post(context_, [this, job = std::move(job), done = std::move(done)]() mutable {
+      auto kept = std::make_shared<std::function<Task<Result<T>>(Peer&)>>(std::move(job));  // outlives its coroutine
+      boost::asio::co_spawn(context_, (*kept)(*peer_), [kept, done = std::move(done)](std::exception_ptr failure, Result<T> value) {
+        done(failure ? Result<T>(Error{ErrorCode::internal, "a coroutine ended in an exception"}) : std::move(value));
+      });
+    });
+  }
+
+ private:
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
+  std::unique_ptr<Peer> peer_;
+  std::thread thread_;
+};
+
+}  // namespace sosie::net
