@@ -19,6 +19,7 @@
 
 #include "sosie/embedder.h"
 #include "sosie/entry.h"
+#include "sosie/redis.h"
 #include "sosie/result.h"
 #include "sosie/similarity.h"
 
@@ -30,10 +31,19 @@ enum class Durability {
   power_loss,     ///< Written through to the disk. Concurrent writers share one flush.
 };
 
+/// A store in Redis, which processes share.
+struct RedisStoreOptions {
+  RedisOptions connection;
+  std::string name = "sosie";  ///< Of the index, and the prefix of the keys; letters, digits, '_', '-' and '.'.
+};
+
 struct CacheOptions {
-  /// Folder of the store's files, made if absent; one process at a time. Empty: in memory only.
+  /// Folder of the store's files, made if absent; one process at a time. Empty: in memory only. Not looked at with `redis`.
   std::filesystem::path data;
   Durability durability = Durability::power_loss;
+
+  /// Set: entries are kept there.
+  std::optional<RedisStoreOptions> redis;
 
   /// Bound on prompts, responses, vectors and attributes together; the least valuable entries leave first
   /// (value: cost and hits per byte, ageing). 0: unbounded.
