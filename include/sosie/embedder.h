@@ -40,6 +40,9 @@ class Embedder {
   /// Identifies the vector space: equal only where vectors may be compared (weights, vocabulary, pooling, precision).
   virtual std::string_view fingerprint() const noexcept = 0;
 
+  /// `Embedding::unseen` of a text, without computing its vector. An embedder that never cuts nor drops has nothing unseen.
+  virtual std::string unseen(std::string_view) const { return {}; }
+
   /// Tokens of the window, special tokens included.
   virtual std::size_t max_tokens() const noexcept = 0;
 

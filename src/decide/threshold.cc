@@ -26,4 +26,12 @@ bool accepts(Similarity reported, Similarity threshold) noexcept { return report
 
 Similarity search_floor(Similarity threshold) noexcept { return {std::min(threshold.value, 1 - kRounding)}; }
 
+CosineDistance search_radius(Similarity threshold) noexcept { return {std::max(1 - threshold.value, kRounding)}; }
+
+bool accepts(CosineDistance distance, bool same_text, Similarity threshold) noexcept {
+  if (same_text) return true;
+  if (threshold.value >= 1) return false;
+  return static_cast<float>(distance.value) <= static_cast<float>(1 - threshold.value);
+}
+
 }  // namespace sosie::decide

@@ -24,4 +24,11 @@ bool accepts(Similarity reported, Similarity threshold) noexcept;
 /// The least raw cosine worth looking at: below it nothing is accepted, not even the same text with rounding errors.
 Similarity search_floor(Similarity threshold) noexcept;
 
+/// The greatest cosine distance worth asking a server for, which computes in float32.
+CosineDistance search_radius(Similarity threshold) noexcept;
+
+/// Whether a server's candidate may answer: the same text, else one within the radius by the server's own float32 measure.
+/// Inclusive. With a threshold of 1 the same text alone.
+bool accepts(CosineDistance distance, bool same_text, Similarity threshold) noexcept;
+
 }  // namespace sosie::decide

@@ -43,5 +43,18 @@ TEST(Threshold, ZeroAcceptsEveryNonNegativeCosine) {
   EXPECT_FALSE(accepts(reported({-0.01}, false), {0}));
 }
 
+TEST(Threshold, AServersDistanceIsComparedAsTheServerDoes) {
+  // RediSearch computes in float32: the nearest one to 0.2 is a hit at 0.8, as it is for the server itself.
+  EXPECT_TRUE(accepts(CosineDistance{0.200000002980}, false, {0.8}));
+  EXPECT_FALSE(accepts(CosineDistance{0.2000002}, false, {0.8}));
+  EXPECT_FALSE(accepts(CosineDistance{0}, false, {1}));
+  EXPECT_TRUE(accepts(CosineDistance{1.2e-7}, true, {1}));
+  for (double t = 0; t <= 1; t += 0.01) {
+    // What the radius leaves out would not have been accepted.
+    EXPECT_FALSE(accepts(CosineDistance{search_radius({t}).value + 1e-6}, false, {t}));
+  }
+  EXPECT_GE(search_radius({1}).value, 1e-6);
+}
+
 }  // namespace
 }  // namespace sosie::decide

@@ -142,6 +142,7 @@ std::string_view LocalEncoder::model_name() const noexcept { return impl_->folde
 const std::string& LocalEncoder::precision_name() const noexcept { return name_of(impl_->precision); }
 std::string_view LocalEncoder::kernel_name() const noexcept { return to_string(kernels().isa); }
 
+std::string LocalEncoder::unseen(std::string_view text) const { return tokenize(text).unseen; }
 text::Tokens LocalEncoder::tokenize(std::string_view text) const { return impl_->folder.tokenizer.tokenize(text, impl_->folder.window); }
 
 Result<std::vector<Embedding>> LocalEncoder::embed(std::span<const std::string_view> texts) const {

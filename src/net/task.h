@@ -4,12 +4,15 @@
 // or on the right of an assignment; parameters are values, or references to what owns the coroutine; errors are values.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
 namespace sosie::net {
+
+using Executor = boost::asio::any_io_executor;
 
 template <class T>
 using Task = boost::asio::awaitable<T>;
