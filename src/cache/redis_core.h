@@ -97,7 +97,6 @@ class RedisCore {
 
   std::string unseen(std::string_view text) const;
   bool may_answer(const RedisQuestion& question, const redis::Candidate& candidate, bool by_text) const;
-  double clock() const;
 
   net::Task<Result<std::vector<std::vector<float>>>> embed(RedisPeer& peer, std::vector<std::string> texts, std::string metadata);
   net::Task<Result<ReadyIndex>> ready(RedisPeer& peer, std::size_t dimension);

@@ -35,15 +35,25 @@ class Background {
   /// Runs `job(peer)` on the thread, then `done` with its result, there too. `done` must not block or throw.
   template <class T>
   void spawn(std::function<Task<Result<T>>(Peer&)> job, std::function<void(Result<T>)> done) {
-    boost::asio::post(context_, [this, job = std::move(job), done = std::move(done)]() mutable {
-      auto kept = std::make_shared<std::function<Task<Result<T>>(Peer&)>>(std::move(job));  // outlives its coroutine
-      boost::asio::co_spawn(context_, (*kept)(*peer_), [kept, done = std::move(done)](std::exception_ptr failure, Result<T> value) {
-        done(failure ? Result<T>(Error{ErrorCode::internal, "a coroutine ended in an exception"}) : std::move(value));
+    struct Work {
+      std::function<Task<Result<T>>(Peer&)> job;
+      std::function<void(Result<T>)> done;
+    };
+    auto work = std::make_shared<Work>(Work{std::move(job), std::move(done)});
+    boost::asio::post(context_, [this, work = std::move(work)] {
+      boost::asio::co_spawn(context_, carry_out(work), [work](std::exception_ptr failure) {
+        if (failure) work->done(Error{ErrorCode::internal, "a coroutine ended in an exception"});
       });
     });
   }
 
  private:
+  template <class Work>
+  Task<void> carry_out(std::shared_ptr<Work> work) {
+    auto value = co_await work->job(*peer_);
+    work->done(std::move(value));
+  }
+
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   std::unique_ptr<Peer> peer_;

@@ -36,12 +36,12 @@ class Lanes {
     std::unique_ptr<Lane> lane = take(deadline);
     if (!lane) return Error{ErrorCode::resource_exhausted, "all connections are busy; allow more (pool_size) or call less"};
     std::optional<Result<T>> result;
-    boost::asio::co_spawn(lane->context, job(*lane->peer), [&result](std::exception_ptr failure, Result<T> value) {
-      if (failure) {
-        result.emplace(Error{ErrorCode::internal, "a coroutine ended in an exception"});
-      } else {
-        result.emplace(std::move(value));
-      }
+    const auto work = [&]() -> Task<void> {
+      auto value = co_await job(*lane->peer);
+      result.emplace(std::move(value));
+    };
+    boost::asio::co_spawn(lane->context, work(), [&result](std::exception_ptr failure) {
+      if (failure) result.emplace(Error{ErrorCode::internal, "a coroutine ended in an exception"});
     });
     lane->context.restart();
     while (!result) lane->context.run_one();

@@ -79,6 +79,12 @@ void append_utf8(char32_t point, std::string& out) {
   }
 }
 
+std::string_view prefix_of(std::string_view text, std::size_t bytes) noexcept {
+  if (bytes >= text.size()) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
+  return text.substr(0, bytes);
+}
+
 std::string case_fold(std::string_view text) {
   std::string out;
   out.reserve(text.size());

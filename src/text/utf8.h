@@ -28,6 +28,9 @@ bool validate_utf8(std::string_view text) noexcept;
 /// Appends the UTF-8 form of a scalar value.
 void append_utf8(char32_t point, std::string& out);
 
+/// The longest start of `text` of at most `bytes` bytes that ends between two code points.
+std::string_view prefix_of(std::string_view text, std::size_t bytes) noexcept;
+
 /// Full Unicode case folding ("Straße" and "STRASSE" fold alike), no normalisation. Invalid bytes become U+FFFD.
 std::string case_fold(std::string_view text);
 

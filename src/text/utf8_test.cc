@@ -65,5 +65,13 @@ TEST(Utf8, BlankIsWhatNobodySees) {
   for (const auto& seen : {"a"s, " . "s, "\u0301"s, "\ue000"s, "\xFF"s, "\U0001F436"s}) EXPECT_FALSE(is_blank(seen));
 }
 
+TEST(Utf8, APrefixEndsBetweenCodePoints) {
+  EXPECT_EQ(prefix_of("abc", 5), "abc");
+  EXPECT_EQ(prefix_of("abc", 2), "ab");
+  EXPECT_EQ(prefix_of("aé", 2), "a");
+  EXPECT_EQ(prefix_of("日本", 5), "日");
+  EXPECT_EQ(prefix_of("日本", 0), "");
+}
+
 }  // namespace
 }  // namespace sosie::text

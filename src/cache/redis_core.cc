@@ -1,0 +1,518 @@
+#include "cache/redis_core.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "decide/threshold.h"
+#include "text/prompt.h"
+#include "text/python_value.h"
+#include "text/utf8.h"
+
+namespace sosie::cache {
+namespace {
+
+using net::Task;
+using redis::Pipeline;
+using redis::Reply;
+
+constexpr std::string_view kDefaultIndex = "litellm_semantic_cache_index";
+constexpr std::string_view kLocalModel = "local/";
+constexpr std::string_view kDefaultLocalModel = "all-MiniLM-L6-v2";
+constexpr std::chrono::milliseconds kDefaultEmbeddingTimeout{5'000};
+// How many hits are looked at when the first one may not answer.
+constexpr std::size_t kWiderSearch = 10;
+// A token of the usual vocabularies spans at least this many bytes of nearly every text.
+constexpr std::size_t kBytesPerToken = 2;
+constexpr std::chrono::milliseconds kHnswCheckInterval{1'000};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Error missing(const std::string& what) {
+  return {ErrorCode::invalid_argument, "Missing required Redis configuration: " + what + ". Provide " + what + " or redis_url."};
+}
+
+/// Where the server is, as upstream finds it.
+Result<RedisOptions> find_server(const RedisSemanticCacheOptions& options) {
+  RedisOptions server = options.connection;
+  if (options.redis_url) {
+    server.url = options.redis_url->empty() ? environment("REDIS_URL") : *options.redis_url;
+    if (server.url.empty()) return Error{ErrorCode::invalid_argument, "redis_url is empty, and so is REDIS_URL: name the server in one of them"};
+    return server;
+  }
+  const std::string host = options.host.empty() ? environment("REDIS_HOST") : options.host;
+  const std::string port = options.port.empty() ? environment("REDIS_PORT") : options.port;
+  const std::string password = options.password.empty() ? environment("REDIS_PASSWORD") : options.password;
+  if (host.empty()) return missing("REDIS_HOST");
+  if (port.empty()) return missing("REDIS_PORT");
+  if (password.empty()) return missing("REDIS_PASSWORD");
+  server.url = "redis://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
+  server.password = password;
+  return server;
+}
+
+std::chrono::milliseconds find_embedding_timeout(const RedisSemanticCacheOptions& options) {
+  if (options.embedding_timeout) return *options.embedding_timeout;
+  const std::string text = environment("SEMANTIC_CACHE_EMBEDDING_TIMEOUT_SECONDS");
+  char* end = nullptr;
+  const double seconds = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !(seconds > 0) || seconds > 86'400) return kDefaultEmbeddingTimeout;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+double system_seconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(now).count()) / 1e6;
+}
+
+/// Letters, digits and a few marks; anything else becomes "-".
+std::string name_part(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '_') c = '-';
+  }
+  return out;
+}
+
+Result<void> check_ttl(const std::optional<double>& ttl) {
+  if (!ttl || (std::isfinite(*ttl) && std::fabs(*ttl) < 1e15)) return {};
+  return Error{ErrorCode::invalid_argument, "ttl must be a finite number of seconds; nothing was stored"};
+}
+
+Error unexpected(std::string_view command) {
+  return {ErrorCode::unavailable, "Redis answered " + std::string(command) + " in a form that this version of sosie does not know"};
+}
+
+/// Of an FT.* command. The module's absence shows as an unknown command.
+Error search_error(const Reply& reply) {
+  if (reply.text.find("unknown command") != std::string::npos) {
+    return {ErrorCode::unsupported,
+            "Redis has no search module: use Redis 8, redis-stack or another server with RediSearch, or sosie's embedded store"};
+  }
+  return redis::to_error(reply);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RedisCore>> RedisCore::open(RedisSemanticCacheOptions options, Unseen unseen) {
+  if (!options.similarity_threshold) {
+    return Error{ErrorCode::invalid_argument, "similarity_threshold must be provided, passed None"};
+  }
+  const double threshold = *options.similarity_threshold;
+  const bool upstream = options.compat == Compat::upstream;
+  if (!upstream) {
+    if (auto checked = decide::check_threshold({threshold}); !checked) return checked.error();
+  }
+  auto server = find_server(options);
+  if (!server) return server.error();
+  auto endpoint = redis::read_endpoint(*server);
+  if (!endpoint) return endpoint.error();
+  if (options.connection.pool_size == 0 || options.connection.pool_size > 1024) {
+    return Error{ErrorCode::invalid_argument, "pool_size must be 1 to 1024"};
+  }
+  options.embedding_timeout = find_embedding_timeout(options);
+  if (options.embedding_timeout->count() <= 0) return Error{ErrorCode::invalid_argument, "embedding_timeout must be positive"};
+
+  if (!options.clock) options.clock = system_seconds;
+
+  auto remote = std::make_shared<embed::RemoteModel>();
+  if (!options.embedder && options.embedding_model.starts_with(kLocalModel)) {
+    const std::string model = options.embedding_model.substr(kLocalModel.size());
+    auto encoder = open_local_encoder({.model = model == kDefaultLocalModel ? std::filesystem::path() : std::filesystem::path(model)});
+    if (!encoder) return encoder.error();
+    options.embedder = *encoder;
+  } else if (!options.embedder) {
+    auto found = embed::find_remote_model(options.embedding_model, options.embedding_base_url, options.embedding_api_key,
+                                          options.embedding_organization);
+    if (!found) return found.error();
+    *remote = std::move(*found);
+    remote->timeout = *options.embedding_timeout;
+  }
+
+  std::unique_ptr<RedisCore> core(new RedisCore(std::move(options)));
+  core->index_name_ = core->options_.index_name.value_or(std::string(kDefaultIndex));
+  core->unseen_ = std::move(unseen);
+  core->upstream_ = upstream;
+  const double distance = 1 - threshold;
+  core->never_hits_ = upstream && !(distance >= 0 && distance <= 2);
+  core->endpoint_ = std::move(*endpoint);
+  core->redis_backoff_ = std::make_shared<net::Backoff>();
+  core->breaker_ = std::make_shared<net::Backoff>();
+  core->remote_ = std::move(remote);
+  return core;
+}
+
+std::unique_ptr<RedisPeer> RedisCore::make_peer(net::Executor executor, net::WorkerPool* workers) const {
+  return std::unique_ptr<RedisPeer>(new RedisPeer{executor, redis::Client(executor, endpoint_, redis_backoff_), nullptr, workers});
+}
+
+net::SteadyTime RedisCore::redis_deadline() const { return net::after(endpoint_.connect_timeout + endpoint_.command_timeout); }
+
+std::optional<RedisQuestion> RedisCore::question(std::string_view key, std::string prompt, std::string_view non_text_parts) const {
+  if (!text::validate_utf8(prompt)) return std::nullopt;  // Lone surrogates: upstream cannot encode them either.
+  if (!upstream_ && text::is_blank(prompt)) return std::nullopt;
+  RedisQuestion question;
+  question.raw_key = key;
+  if (!upstream_ && !non_text_parts.empty()) {
+    question.raw_key += "_parts_" + base::to_hex(base::sha256(non_text_parts));
+  }
+  question.tag = question.raw_key;
+  if (!upstream_ && !redis::is_findable_tag(question.tag)) question.tag = "sha256_" + base::to_hex(base::sha256(question.raw_key));
+  question.id = redis::entry_id(prompt, {{std::string(redis::kKeyField), question.raw_key}});
+  question.prompt = std::move(prompt);
+  return question;
+}
+
+Result<std::optional<RedisQuestion>> RedisCore::question(std::string_view key, const RedisCall& call) const {
+  std::optional<std::string> prompt;
+  std::string parts;
+  if (call.prompt) {
+    prompt = std::string(*call.prompt);
+  } else {
+    auto read = text::prompt_from_kwargs(call.request);
+    if (!read) return read.error();
+    prompt = std::move(*read);
+    if (prompt && !upstream_) {
+      auto found = text::non_text_parts(call.request);
+      if (!found) return found.error();
+      parts = std::move(*found);
+    }
+  }
+  if (!prompt) return std::optional<RedisQuestion>();
+  auto made = question(key, std::move(*prompt), parts);
+  if (!made) return made;
+  made->embedding.assign(call.embedding.begin(), call.embedding.end());
+  if (call.metadata && !call.metadata->empty()) {
+    text::PythonValue metadata;
+    metadata.kind = text::PythonValue::Kind::dict;
+    for (const auto& [name, value] : *call.metadata) {
+      for (const std::string& text : {name, value}) {
+        text::PythonValue& item = metadata.items.emplace_back();
+        item.kind = text::PythonValue::Kind::string;
+        item.text = text;
+      }
+    }
+    auto json = text::to_json(metadata);
+    if (!json) return json.error();
+    made->metadata = std::move(*json);
+  }
+  return made;
+}
+
+std::string RedisCore::unseen(std::string_view text) const {
+  if (upstream_) return {};
+  if (unseen_) return unseen_(text);
+  if (options_.embedder) return options_.embedder->unseen(text);
+  if (!options_.embedding_max_input_tokens) return {};
+  const std::string_view seen = text::prefix_of(text, *options_.embedding_max_input_tokens * kBytesPerToken);
+  return std::string(text.substr(seen.size()));
+}
+
+/// Whether a candidate that the server found is an answer to this question.
+bool RedisCore::may_answer(const RedisQuestion& question, const redis::Candidate& candidate, bool by_text) const {
+  if (upstream_) return candidate.tag == question.tag;
+  if (candidate.tag != question.tag && !(by_text && candidate.tag == question.raw_key)) return false;
+  const bool same_text = candidate.prompt == question.prompt;
+  if (by_text ? !same_text : !decide::accepts(candidate.distance, same_text, {*options_.similarity_threshold})) return false;
+  if (!same_text && unseen(question.prompt) != unseen(candidate.prompt)) return false;
+  if (auto envelope = text::read_envelope(candidate.response); envelope && *envelope) return true;
+  const auto value = text::read_value(candidate.response);  // What JSON cannot hold, Python still can.
+  return value && *value;
+}
+
+Task<Result<Reply>> RedisCore::ask(RedisPeer& peer, Pipeline command) {
+  auto replies = co_await peer.redis.run(std::move(command), redis_deadline());
+  if (!replies) co_return replies.error();
+  co_return std::move(replies->front());
+}
+
+Task<Result<std::optional<RedisAnswer>>> RedisCore::find_exact(RedisPeer& peer, RedisQuestion question) {
+  std::optional<RedisAnswer> none;
+  if (upstream_) co_return none;
+  std::string index = index_name_;
+  if (auto known = known_index()) index = known->name;
+  Pipeline read;
+  redis::add_read_entry(read, redis::entry_key(index, question.id));
+  auto reply = co_await ask(peer, std::move(read));
+  if (!reply) co_return reply.error();
+  if (reply->is_error()) co_return redis::to_error(*reply);
+  auto candidate = redis::read_entry(*reply);
+  if (!candidate || !may_answer(question, *candidate, true)) co_return none;
+  co_return RedisAnswer{std::move(candidate->response), 1, true};
+}
+
+Task<Result<std::optional<RedisAnswer>>> RedisCore::find_near(RedisPeer& peer, RedisQuestion question) {
+  if (never_hits_) co_return std::optional<RedisAnswer>();
+  for (int round = 0;; ++round) {
+    auto index = co_await ready(peer, question.embedding.size());
+    if (!index) co_return index.error();
+    bool index_is_gone = false;
+    auto answer = co_await search(peer, question, *index, index_is_gone);
+    if (!index_is_gone || round > 0) co_return answer;
+    forget_index();  // Another process has dropped it, or the server has lost its data.
+  }
+}
+
+Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, const RedisQuestion& question, ReadyIndex index,
+                                                           bool& index_is_gone) {
+  const Similarity threshold{*options_.similarity_threshold};
+  redis::Search search;
+  search.index = index.name;
+  search.tag = question.tag;
+  search.vector = redis::vector_bytes(question.embedding);
+  search.radius = redis::float_text(upstream_ ? 1 - threshold.value : decide::search_radius(threshold).value);
+  search.unlimited_time = !upstream_;
+  for (const std::size_t results : {std::size_t{1}, kWiderSearch}) {
+    search.results = results;
+    Pipeline pipeline;
+    index.hnsw ? redis::add_hnsw_search(pipeline, search) : redis::add_search(pipeline, search);
+    auto reply = co_await ask(peer, std::move(pipeline));
+    if (!reply) co_return reply.error();
+    if (reply->is_error()) {
+      index_is_gone = redis::is_unknown_index(*reply) || reply->text.find("blob size") != std::string::npos;
+      co_return search_error(*reply);
+    }
+    auto found = redis::read_search(*reply);
+    if (!found) co_return unexpected("FT.SEARCH");
+    if (found->partial) co_return Error{ErrorCode::deadline_exceeded, "Redis gave up searching within its own time limit"};
+    for (redis::Candidate& candidate : found->candidates) {
+      if (!may_answer(question, candidate, false)) continue;
+      const double similarity = to_similarity(candidate.distance).value;
+      co_return RedisAnswer{std::move(candidate.response), upstream_ ? similarity : std::clamp(similarity, 0.0, 1.0), false};
+    }
+    // The nearest one may be another tenant's (tags fold case), unreadable or gone; a good one may lie behind it.
+    if (upstream_ || found->seen < results) break;
+  }
+  co_return std::optional<RedisAnswer>();
+}
+
+Task<Result<std::optional<RedisAnswer>>> RedisCore::find(RedisPeer& peer, RedisQuestion question) {
+  auto exact = co_await find_exact(peer, question);
+  if (!exact || *exact) co_return exact;
+  if (never_hits_) co_return std::optional<RedisAnswer>();
+  if (question.embedding.empty()) {
+    // An index that cannot be had is found out before the embedding is paid for.
+    const std::size_t dimension = options_.embedder ? options_.embedder->dimension() : embed::known_dimension(options_.embedding_model);
+    if (dimension != 0) {
+      auto index = co_await ready(peer, dimension);
+      if (!index) co_return index.error();
+    }
+    std::vector<std::string> texts{question.prompt};
+    auto vectors = co_await embed(peer, std::move(texts), question.metadata);
+    if (!vectors) co_return vectors.error();
+    question.embedding = std::move(vectors->front());
+  }
+  auto near = co_await find_near(peer, std::move(question));
+  co_return near;
+}
+
+Task<Result<std::vector<std::vector<float>>>> RedisCore::embed(RedisPeer& peer, std::vector<std::string> texts, std::string metadata) {
+  const auto deadline = net::after(*options_.embedding_timeout);
+  const std::size_t count = texts.size();
+  Result<std::vector<std::vector<float>>> vectors = Error{};
+  if (options_.embedder) {
+    std::function<Result<std::vector<std::vector<float>>>()> job = [embedder = options_.embedder,
+                                                                    texts = std::move(texts)]() -> Result<std::vector<std::vector<float>>> {
+      const std::vector<std::string_view> views(texts.begin(), texts.end());
+      auto embedded = embedder->embed(views);
+      if (!embedded) return embedded.error();
+      std::vector<std::vector<float>> out;
+      for (Embedding& one : *embedded) out.push_back(std::move(one.vector));
+      return out;
+    };
+    if (peer.workers) {
+      auto ran = co_await peer.workers->run(peer.executor, std::move(job), deadline);
+      vectors = ran ? std::move(*ran) : Result<std::vector<std::vector<float>>>(ran.error());
+    } else {
+      vectors = job();
+    }
+  } else {
+    if (options_.embedding_max_input_tokens) {
+      for (std::string& text : texts) text.resize(text::prefix_of(text, *options_.embedding_max_input_tokens * kBytesPerToken).size());
+    }
+    if (!peer.remote) peer.remote = std::make_unique<embed::RemoteEmbedder>(peer.executor, remote_, breaker_);
+    vectors = co_await peer.remote->embed(std::move(texts), std::move(metadata), deadline);
+  }
+  if (vectors) embeddings_ += count;
+  co_return vectors;
+}
+
+Task<Result<void>> RedisCore::store(RedisPeer& peer, std::vector<RedisWrite> writes) {
+  if (writes.empty()) co_return Result<void>();
+  if (never_hits_) co_return Error{ErrorCode::invalid_argument, "the similarity threshold is out of range: nothing is stored or found"};
+  std::map<std::string, std::vector<float>> vectors;
+  std::vector<std::string> texts;
+  for (const RedisWrite& write : writes) {
+    if (auto checked = check_ttl(write.ttl); !checked) co_return checked;
+    if (write.question.embedding.empty() && vectors.try_emplace(write.question.prompt).second) texts.push_back(write.question.prompt);
+  }
+  if (!texts.empty()) {
+    auto embedded = co_await embed(peer, texts, writes.front().question.metadata);
+    if (!embedded) co_return embedded.error();
+    for (std::size_t i = 0; i < texts.size(); ++i) vectors[texts[i]] = std::move((*embedded)[i]);
+  }
+  const auto vector_of = [&](const RedisQuestion& question) -> const std::vector<float>& {
+    return question.embedding.empty() ? vectors[question.prompt] : question.embedding;
+  };
+  auto index = co_await ready(peer, vector_of(writes.front().question).size());
+  if (!index) co_return index.error();
+
+  Pipeline pipeline;
+  for (const RedisWrite& write : writes) {
+    const std::vector<float>& vector = vector_of(write.question);
+    if (vector.empty() || vector.size() != vector_of(writes.front().question).size()) {
+      co_return Error{ErrorCode::invalid_argument, "the embeddings of one call differ in length"};
+    }
+    const redis::NewHash entry{redis::entry_key(index->name, write.question.id), write.question.id, write.question.prompt, write.value,
+                               write.question.tag, redis::vector_bytes(vector), options_.clock()};
+    const auto seconds = write.ttl ? static_cast<std::int64_t>(*write.ttl) : 0;
+    const std::string life = std::to_string(seconds);
+    if (!upstream_) pipeline.add({"MULTI"});
+    redis::add_store(pipeline, entry);
+    if (seconds != 0) {
+      pipeline.add({"EXPIRE", entry.key, life});
+    } else if (!upstream_) {
+      pipeline.add({"PERSIST", entry.key});  // An overwritten entry does not keep the life of the one before it.
+    }
+    if (!upstream_) pipeline.add({"EXEC"});
+  }
+  auto replies = co_await peer.redis.run(std::move(pipeline), redis_deadline());
+  if (!replies) co_return replies.error();
+  for (const Reply& reply : *replies) {
+    if (reply.is_error()) co_return redis::to_error(reply);
+    for (const Reply& inner : reply.items) {
+      if (inner.is_error()) co_return redis::to_error(inner);
+    }
+  }
+  stored_ += writes.size();
+  co_return Result<void>();
+}
+
+std::optional<RedisCore::ReadyIndex> RedisCore::known_index() const {
+  const std::lock_guard lock(index_mutex_);
+  return index_;
+}
+
+void RedisCore::forget_index() {
+  const std::lock_guard lock(index_mutex_);
+  index_.reset();
+}
+
+/// The index for vectors of this length: known already, else found or made now. After a failure it is left alone for a moment.
+Task<Result<RedisCore::ReadyIndex>> RedisCore::ready(RedisPeer& peer, std::size_t dimension) {
+  const auto now = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard lock(index_mutex_);
+    if (index_ && (index_->dimension == dimension || index_->dimension == 0)) {
+      const bool is_filling = options_.index == RedisIndex::hnsw && !index_->hnsw;
+      if (!is_filling || now < hnsw_checked_ + kHnswCheckInterval) co_return *index_;
+      hnsw_checked_ = now;
+    } else if (!index_backoff_.allows(now)) {
+      co_return index_error_;
+    }
+  }
+  auto built = co_await build(peer, dimension);
+  const std::lock_guard lock(index_mutex_);
+  if (built) {
+    index_backoff_.succeeded();
+    index_ = *built;
+  } else {
+    index_backoff_.failed(std::chrono::steady_clock::now());
+    index_error_ = built.error();
+  }
+  co_return built;
+}
+
+/// The configured name, else "_isolated" as upstream does, else a name of the model's and dimension's own: an index that
+/// another process may be using is never dropped.
+Task<Result<RedisCore::ReadyIndex>> RedisCore::build(RedisPeer& peer, std::size_t dimension) {
+  const std::string own = "sosie_" + index_name_ + "_" + name_part(options_.embedding_model) + "_" + std::to_string(dimension) + "d";
+  const std::array names{index_name_, index_name_ + "_isolated", own};
+  for (const std::string& name : names) {
+    auto prepared = co_await prepare(peer, name, dimension);
+    if (!prepared && prepared.error().code == ErrorCode::permission_denied && name == names.front()) {
+      // An ACL without FT.INFO: the index is taken to be there.
+      co_return ReadyIndex{name, 0, false};
+    }
+    if (!prepared) co_return prepared.error();
+    if (!*prepared) continue;
+    ReadyIndex ready{name, dimension, false};
+    if (options_.index == RedisIndex::hnsw) {
+      auto whole = co_await prepare_hnsw(peer, name, dimension);
+      if (!whole) co_return whole.error();
+      ready.hnsw = *whole;
+    }
+    co_return ready;
+  }
+  co_return Error{ErrorCode::unavailable, "the index " + own + " exists with another schema: drop it, or choose another index_name"};
+}
+
+/// Whether the index of this name serves; makes it where there is none.
+Task<Result<bool>> RedisCore::prepare(RedisPeer& peer, std::string name, std::size_t dimension) {
+  for (int round = 0; round < 3; ++round) {
+    Pipeline info;
+    info.add({"FT.INFO", name});
+    auto described = co_await ask(peer, std::move(info));
+    if (!described) co_return described.error();
+    if (!described->is_error()) {
+      const redis::IndexInfo found = redis::read_index_info(*described, name);
+      co_return found.ours && found.dimension == dimension;
+    }
+    if (!redis::is_unknown_index(*described)) co_return search_error(*described);
+    Pipeline create;
+    redis::add_create_index(create, name, dimension, !upstream_);
+    auto created = co_await ask(peer, std::move(create));
+    if (!created) co_return created.error();
+    if (!created->is_error()) co_return true;
+    const bool was_first = created->text.find("already exists") != std::string::npos;  // Another process made it meanwhile.
+    if (!was_first) co_return search_error(*created);
+  }
+  co_return Error{ErrorCode::unavailable, "the index " + name + " comes and goes: another process drops it"};
+}
+
+/// Whether the HNSW index holds every entry by now; makes it where there is none.
+Task<Result<bool>> RedisCore::prepare_hnsw(RedisPeer& peer, std::string name, std::size_t dimension) {
+  const std::string second = redis::hnsw_index_name(name);
+  Pipeline info;
+  info.add({"FT.INFO", second});
+  auto described = co_await ask(peer, std::move(info));
+  if (!described) co_return described.error();
+  if (!described->is_error()) {
+    const redis::IndexInfo found = redis::read_index_info(*described, second);
+    if (found.dimension == dimension) co_return found.whole;
+    base::log_warning("the index " + second + " is of another dimension; searching exactly: drop it to have it made anew");
+    co_return false;
+  }
+  if (!redis::is_unknown_index(*described)) co_return search_error(*described);
+  Pipeline create;
+  redis::add_create_hnsw_index(create, name, dimension);
+  auto created = co_await ask(peer, std::move(create));
+  if (!created) co_return created.error();
+  const bool exists = created->text.find("already exists") != std::string::npos;
+  if (created->is_error() && !exists) co_return search_error(*created);
+  co_return false;  // It is being filled.
+}
+
+void RedisCore::count(const Result<std::optional<RedisAnswer>>& found) {
+  if (!found) {
+    ++faults_;
+  } else if (!*found) {
+    ++misses_;
+  } else {
+    ++((*found)->exact ? exact_hits_ : semantic_hits_);
+  }
+}
+
+RedisCacheStats RedisCore::stats() const {
+  return {.exact_hits = exact_hits_, .semantic_hits = semantic_hits_, .misses = misses_, .stored = stored_, .embeddings = embeddings_, .faults = faults_};
+}
+
+}  // namespace sosie::cache

@@ -1,0 +1,168 @@
+#include "sosie/redis_semantic_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "cache/redis_core.h"
+#include "cache/redis_engine.h"
+#include "text/python_value.h"
+
+namespace sosie {
+namespace {
+
+using cache::RedisAnswer;
+using cache::RedisPeer;
+using cache::RedisQuestion;
+using cache::RedisWrite;
+using Answer = std::optional<RedisAnswer>;
+using Metadata = std::map<std::string, std::string>;
+
+RedisFound to_found(const Answer& answer) {
+  RedisFound found;
+  if (!answer) return found;
+  found.similarity = answer->similarity;
+  // Compat::upstream: a value that cannot be read is a miss that keeps its similarity.
+  auto envelope = text::read_envelope(answer->stored);
+  if (!envelope || !*envelope) return found;
+  found.response = std::move((*envelope)->response);
+  found.timestamp = (*envelope)->timestamp;
+  return found;
+}
+
+Result<RedisFound> finish(Result<Answer> answer, Metadata* metadata) {
+  Result<RedisFound> found = answer ? Result<RedisFound>(to_found(*answer)) : Result<RedisFound>(answer.error());
+  if (metadata) {
+    std::array<char, 32> buffer;
+    const double similarity = found ? found->similarity : 0;
+    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), similarity).ptr;
+    std::string text(buffer.data(), end);
+    if (text.find_first_of(".e") == std::string::npos) text += ".0";
+    (*metadata)["semantic-similarity"] = std::move(text);
+  }
+  return found;
+}
+
+template <class T>
+std::pair<std::function<void(Result<T>)>, std::future<Result<T>>> promise() {
+  auto made = std::make_shared<std::promise<Result<T>>>();
+  auto future = made->get_future();
+  return {[made](Result<T> result) { made->set_value(std::move(result)); }, std::move(future)};
+}
+
+}  // namespace
+
+struct RedisSemanticCache::Impl {
+  explicit Impl(std::unique_ptr<cache::RedisCore> core) : engine(std::move(core)) {}
+
+  RedisWrite write(RedisQuestion question, std::string_view response, std::optional<double> ttl) {
+    const double now = engine.core().options().clock();
+    return {std::move(question), text::write_envelope(response, now), ttl};
+  }
+
+  cache::RedisEngine::Job<Answer> find(RedisQuestion question) {
+    return [this, question = std::move(question)](RedisPeer& peer) { return engine.core().find(peer, question); };
+  }
+
+  cache::RedisEngine::Job<void> store(std::vector<RedisWrite> writes) {
+    return [this, writes = std::move(writes)](RedisPeer& peer) { return engine.core().store(peer, writes); };
+  }
+
+  Result<RedisFound> counted(Result<Answer> answer, Metadata* metadata) {
+    engine.core().count(answer);
+    return finish(std::move(answer), metadata);
+  }
+
+  cache::RedisEngine engine;
+};
+
+RedisSemanticCache::RedisSemanticCache(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RedisSemanticCache::RedisSemanticCache(RedisSemanticCache&&) noexcept = default;
+RedisSemanticCache& RedisSemanticCache::operator=(RedisSemanticCache&&) noexcept = default;
+RedisSemanticCache::~RedisSemanticCache() = default;
+
+Result<RedisSemanticCache> RedisSemanticCache::open(RedisSemanticCacheOptions options) {
+  auto core = cache::RedisCore::open(std::move(options));
+  if (!core) return core.error();
+  return RedisSemanticCache(std::make_shared<Impl>(std::move(*core)));
+}
+
+Result<void> RedisSemanticCache::set_cache(std::string_view key, std::string_view response, const RedisCall& call) {
+  auto question = impl_->engine.core().question(key, call);
+  if (!question) return question.error();
+  if (!*question) return {};
+  std::vector<RedisWrite> writes;
+  writes.push_back(impl_->write(std::move(**question), response, call.ttl));
+  return impl_->engine.block<void>(impl_->store(std::move(writes)));
+}
+
+Result<RedisFound> RedisSemanticCache::get_cache(std::string_view key, const RedisCall& call) {
+  auto question = impl_->engine.core().question(key, call);
+  if (!question) return impl_->counted(question.error(), call.metadata);
+  if (!*question) return impl_->counted(Answer(), call.metadata);
+  return impl_->counted(impl_->engine.block<Answer>(impl_->find(std::move(**question))), call.metadata);
+}
+
+void RedisSemanticCache::async_set_cache(std::string key, std::string response, const RedisCall& call,
+                                         std::function<void(Result<void>)> done) {
+  std::vector<Item> items;
+  items.push_back({std::move(key), std::move(response), {}, std::nullopt});
+  async_set_cache_pipeline(std::move(items), call, std::move(done));
+}
+
+void RedisSemanticCache::async_get_cache(std::string key, const RedisCall& call, std::function<void(Result<RedisFound>)> done) {
+  auto question = impl_->engine.core().question(key, call);
+  if (!question || !*question) {
+    done(impl_->counted(question ? Result<Answer>(Answer()) : Result<Answer>(question.error()), call.metadata));
+    return;
+  }
+  Impl* impl = impl_.get();
+  impl->engine.spawn<Answer>(impl->find(std::move(**question)), [impl, metadata = call.metadata, done = std::move(done)](Result<Answer> answer) {
+    done(impl->counted(std::move(answer), metadata));
+  });
+}
+
+void RedisSemanticCache::async_set_cache_pipeline(std::vector<Item> items, const RedisCall& call, std::function<void(Result<void>)> done) {
+  std::vector<RedisWrite> writes;
+  for (Item& item : items) {
+    RedisCall one = call;
+    if (!item.request.empty()) one.request = item.request;
+    if (!item.request.empty() || item.prompt) {
+      one.prompt = item.prompt;
+      one.embedding = {};
+    }
+    auto question = impl_->engine.core().question(item.key, one);
+    if (!question) {
+      done(question.error());
+      return;
+    }
+    if (*question) writes.push_back(impl_->write(std::move(**question), item.response, call.ttl));
+  }
+  if (writes.empty()) {
+    done({});
+    return;
+  }
+  impl_->engine.spawn<void>(impl_->store(std::move(writes)), std::move(done));
+}
+
+std::future<Result<void>> RedisSemanticCache::async_set_cache(std::string key, std::string response, const RedisCall& call) {
+  auto [done, future] = promise<void>();
+  async_set_cache(std::move(key), std::move(response), call, std::move(done));
+  return std::move(future);
+}
+
+std::future<Result<RedisFound>> RedisSemanticCache::async_get_cache(std::string key, const RedisCall& call) {
+  auto [done, future] = promise<RedisFound>();
+  async_get_cache(std::move(key), call, std::move(done));
+  return std::move(future);
+}
+
+std::future<Result<void>> RedisSemanticCache::async_set_cache_pipeline(std::vector<Item> items, const RedisCall& call) {
+  auto [done, future] = promise<void>();
+  async_set_cache_pipeline(std::move(items), call, std::move(done));
+  return std::move(future);
+}
+
+RedisCacheStats RedisSemanticCache::stats() const { return impl_->engine.core().stats(); }
+
+}  // namespace sosie
