@@ -10,8 +10,10 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "decide/threshold.h"
+#include "text/answer_kind.h"
 #include "text/prompt.h"
 #include "text/python_value.h"
+#include "text/turns.h"
 #include "text/utf8.h"
 
 namespace sosie::cache {
@@ -156,7 +158,7 @@ std::unique_ptr<RedisPeer> RedisCore::make_peer(net::Executor executor, net::Wor
 
 net::SteadyTime RedisCore::redis_deadline() const { return net::after(endpoint_.connect_timeout + endpoint_.command_timeout); }
 
-std::optional<RedisQuestion> RedisCore::question(std::string_view key, std::string prompt, std::string_view non_text_parts) const {
+std::optional<RedisQuestion> RedisCore::ask_for(std::string_view key, std::string prompt, std::string_view non_text_parts) const {
   if (!text::validate_utf8(prompt)) return std::nullopt;  // Lone surrogates: upstream cannot encode them either.
   if (!upstream_ && text::is_blank(prompt)) return std::nullopt;
   RedisQuestion question;
@@ -187,8 +189,15 @@ Result<std::optional<RedisQuestion>> RedisCore::question(std::string_view key, c
     }
   }
   if (!prompt) return std::optional<RedisQuestion>();
-  auto made = question(key, std::move(*prompt), parts);
+  auto made = ask_for(key, std::move(*prompt), parts);
   if (!made) return made;
+  if (!call.prompt && !upstream_) {
+    const text::Turns turns = text::read_turns(call.request);
+    made->is_request = true;
+    made->wants_responses = turns.of_input;
+    made->same_text_only = turns.has_history && !turns.ends_with_user;
+    if (turns.has_history) made->history_bytes = made->prompt.size() - std::min(turns.last_bytes, made->prompt.size());
+  }
   made->embedding.assign(call.embedding.begin(), call.embedding.end());
   if (call.metadata && !call.metadata->empty()) {
     text::PythonValue metadata;
@@ -216,16 +225,38 @@ std::string RedisCore::unseen(std::string_view text) const {
   return std::string(text.substr(seen.size()));
 }
 
+/// Whether a stored value can be read, and answers this kind of call.
+bool RedisCore::fits(const RedisQuestion& question, std::string_view stored) const {
+  const auto envelope = text::read_envelope(stored);
+  if (!envelope || !*envelope) {
+    const auto value = text::read_value(stored);  // What JSON cannot hold, Python still can.
+    return value && *value;
+  }
+  if (!question.is_request) return true;
+  switch (text::kind_of_answer((*envelope)->response)) {
+    case text::AnswerKind::chat: return !question.wants_responses;
+    case text::AnswerKind::responses: return question.wants_responses;
+    case text::AnswerKind::embedding: return false;
+    case text::AnswerKind::other: return true;
+  }
+  return true;
+}
+
 /// Whether a candidate that the server found is an answer to this question.
 bool RedisCore::may_answer(const RedisQuestion& question, const redis::Candidate& candidate, bool by_text) const {
   if (upstream_) return candidate.tag == question.tag;
   if (candidate.tag != question.tag && !(by_text && candidate.tag == question.raw_key)) return false;
   const bool same_text = candidate.prompt == question.prompt;
-  if (by_text ? !same_text : !decide::accepts(candidate.distance, same_text, {*options_.similarity_threshold})) return false;
-  if (!same_text && unseen(question.prompt) != unseen(candidate.prompt)) return false;
-  if (auto envelope = text::read_envelope(candidate.response); envelope && *envelope) return true;
-  const auto value = text::read_value(candidate.response);  // What JSON cannot hold, Python still can.
-  return value && *value;
+  if (by_text && !same_text) return false;
+  if (!same_text) {
+    if (question.same_text_only) return false;
+    if (!candidate.prompt.starts_with(std::string_view(question.prompt).substr(0, question.history_bytes))) return false;
+    const double free_part = 1 - static_cast<double>(question.history_bytes) / static_cast<double>(question.prompt.size());
+    const Similarity threshold = decide::threshold_for_part({*options_.similarity_threshold}, free_part);
+    if (!decide::accepts(candidate.distance, false, threshold)) return false;
+    if (unseen(question.prompt) != unseen(candidate.prompt)) return false;
+  }
+  return fits(question, candidate.response);
 }
 
 Task<Result<Reply>> RedisCore::ask(RedisPeer& peer, Pipeline command) {
@@ -298,6 +329,7 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::find(RedisPeer& peer, RedisQ
   auto exact = co_await find_exact(peer, question);
   if (!exact || *exact) co_return exact;
   if (never_hits_) co_return std::optional<RedisAnswer>();
+  if (question.same_text_only) co_return std::optional<RedisAnswer>();
   if (question.embedding.empty()) {
     // An index that cannot be had is found out before the embedding is paid for.
     const std::size_t dimension = options_.embedder ? options_.embedder->dimension() : embed::known_dimension(options_.embedding_model);
@@ -352,6 +384,9 @@ Task<Result<void>> RedisCore::store(RedisPeer& peer, std::vector<RedisWrite> wri
   std::vector<std::string> texts;
   for (const RedisWrite& write : writes) {
     if (auto checked = check_ttl(write.ttl); !checked) co_return checked;
+    if (!upstream_ && !fits(write.question, write.value)) {
+      co_return Error{ErrorCode::invalid_argument, "the value cannot be read back, or is no answer to such a request; it was not stored"};
+    }
     if (write.question.embedding.empty() && vectors.try_emplace(write.question.prompt).second) texts.push_back(write.question.prompt);
   }
   if (!texts.empty()) {

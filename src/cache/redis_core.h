@@ -34,8 +34,12 @@ struct RedisQuestion {
   std::string raw_key;   ///< The key as given; an entry of another writer may carry it.
   std::string id;        ///< Entry id.
   std::string prompt;
-  std::string metadata;  ///< JSON object for the embedding endpoint; empty: none.
-  std::vector<float> embedding;  ///< Empty: not known yet.
+  std::size_t history_bytes = 0;  ///< How much of the prompt was said before the last question, and must be equal.
+  bool same_text_only = false;    ///< An agent's turn: only the same text may answer.
+  bool wants_responses = false;   ///< Of the Responses API, which a chat's answer does not fit, nor the other way round.
+  bool is_request = false;        ///< Read from a request: the kind of call is known.
+  std::string metadata;           ///< JSON object for the embedding endpoint; empty: none.
+  std::vector<float> embedding;   ///< Empty: not known yet.
 };
 
 struct RedisAnswer {
@@ -63,7 +67,6 @@ class RedisCore {
 
   /// Unset: there is no prompt, so nothing can be found or stored. Errors: invalid_argument (the request is no JSON object).
   Result<std::optional<RedisQuestion>> question(std::string_view key, const RedisCall& call) const;
-  std::optional<RedisQuestion> question(std::string_view key, std::string prompt, std::string_view non_text_parts) const;
 
   /// The entry of the same text, then the nearest one. Embeds where that is needed.
   net::Task<Result<std::optional<RedisAnswer>>> find(RedisPeer& peer, RedisQuestion question);
@@ -95,7 +98,9 @@ class RedisCore {
 
   explicit RedisCore(RedisSemanticCacheOptions options) : options_(std::move(options)) {}
 
+  std::optional<RedisQuestion> ask_for(std::string_view key, std::string prompt, std::string_view non_text_parts) const;
   std::string unseen(std::string_view text) const;
+  bool fits(const RedisQuestion& question, std::string_view stored) const;
   bool may_answer(const RedisQuestion& question, const redis::Candidate& candidate, bool by_text) const;
 
   net::Task<Result<std::vector<std::vector<float>>>> embed(RedisPeer& peer, std::vector<std::string> texts, std::string metadata);

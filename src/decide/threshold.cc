@@ -34,4 +34,8 @@ bool accepts(CosineDistance distance, bool same_text, Similarity threshold) noex
   return static_cast<float>(distance.value) <= static_cast<float>(1 - threshold.value);
 }
 
+Similarity threshold_for_part(Similarity threshold, double part) noexcept {
+  return to_similarity({to_distance(threshold).value * std::clamp(part, 0.0, 1.0)});
+}
+
 }  // namespace sosie::decide

@@ -31,4 +31,8 @@ CosineDistance search_radius(Similarity threshold) noexcept;
 /// Inclusive. With a threshold of 1 the same text alone.
 bool accepts(CosineDistance distance, bool same_text, Similarity threshold) noexcept;
 
+/// The threshold where only `part` (0 to 1) of the texts may differ and the rest is known to be equal: what is shared dilutes a
+/// difference, so the distance allowed shrinks with the part.
+Similarity threshold_for_part(Similarity threshold, double part) noexcept;
+
 }  // namespace sosie::decide

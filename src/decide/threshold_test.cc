@@ -56,5 +56,11 @@ TEST(Threshold, AServersDistanceIsComparedAsTheServerDoes) {
   EXPECT_GE(search_radius({1}).value, 1e-6);
 }
 
+TEST(Threshold, ASharedHistoryLeavesLessRoom) {
+  EXPECT_NEAR(threshold_for_part({0.8}, 0.25).value, 0.95, 1e-12);
+  EXPECT_EQ(threshold_for_part({0.8}, 0).value, 1);
+  EXPECT_NEAR(threshold_for_part({0.8}, 7).value, 0.8, 1e-12);
+}
+
 }  // namespace
 }  // namespace sosie::decide

@@ -1,0 +1,44 @@
+#include "text/turns.h"
+
+#include <gtest/gtest.h>
+
+namespace sosie::text {
+namespace {
+
+TEST(Turns, ASingleQuestionHasNoHistory) {
+  EXPECT_FALSE(read_turns(R"({"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"}]})").has_history);
+  EXPECT_FALSE(read_turns(R"({"input":"Hi"})").has_history);
+  EXPECT_TRUE(read_turns(R"({"input":"Hi"})").of_input);
+  EXPECT_FALSE(read_turns(R"({"input":[{"role":"user","content":[{"type":"input_text","text":"Hi"}]}]})").has_history);
+  EXPECT_FALSE(read_turns(R"({})").has_history);
+}
+
+TEST(Turns, AFollowUpKnowsWhereItsHistoryEnds) {
+  const Turns chat = read_turns(
+      R"({"messages":[{"role":"user","content":"2+2?"},{"role":"assistant","content":"4"},{"role":"user","content":"and 3+3?"}]})");
+  EXPECT_TRUE(chat.has_history);
+  EXPECT_TRUE(chat.ends_with_user);
+  EXPECT_EQ(chat.last_bytes, 8u);
+  const Turns responses = read_turns(
+      R"({"input":[{"role":"user","content":"2+2?"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"4"}]},{"role":"user","content":"and?"}]})");
+  EXPECT_TRUE(responses.has_history);
+  EXPECT_EQ(responses.last_bytes, 4u);
+}
+
+TEST(Turns, AnAgentsTurnEndsWithATool) {
+  const Turns turns = read_turns(
+      R"({"messages":[{"role":"user","content":"weather?"},{"role":"assistant","content":null,"tool_calls":[]},{"role":"tool","content":"18C"}]})");
+  EXPECT_TRUE(turns.has_history);
+  EXPECT_FALSE(turns.ends_with_user);
+  const Turns items = read_turns(R"({"input":[{"role":"user","content":"x"},{"type":"function_call_output","call_id":"1","output":"18C"}]})");
+  EXPECT_TRUE(items.has_history);
+  EXPECT_FALSE(items.ends_with_user);
+}
+
+TEST(Turns, WhatCannotBeReadIsTakenForAnAgentsTurn) {
+  EXPECT_FALSE(read_turns(R"({"messages":[NaN]})").ends_with_user);
+  EXPECT_FALSE(read_turns("[").ends_with_user);
+}
+
+}  // namespace
+}  // namespace sosie::text
