@@ -143,13 +143,16 @@ Task<void> ClientResponse::settle(Milliseconds wait) {
   }
 }
 
-HttpClient::HttpClient(boost::asio::any_io_executor executor, BaseUrl url, HttpClientOptions options)
-    : impl_(new Impl{std::move(executor), std::move(url), options, Connection::make_tls_context(), {}, {}}) {}
+HttpClient::HttpClient(boost::asio::any_io_executor executor, BaseUrl url, HttpClientOptions options) {
+  // Loading the system's certificates takes 20 ms: only where they are needed.
+  auto tls = url.tls ? Connection::make_tls_context() : boost::asio::ssl::context(boost::asio::ssl::context::tls_client);
+  impl_.reset(new Impl{std::move(executor), std::move(url), options, std::move(tls), {}, {}});
+}
 HttpClient::~HttpClient() = default;
 
 Task<ClientResult<ClientResponse>> HttpClient::send(ClientRequest request) {
   Impl& impl = *impl_;
-  const SteadyTime deadline = after(impl.options.total_timeout);
+  const SteadyTime deadline = std::min(after(impl.options.total_timeout), request.deadline);
   std::string head = request.method + " " + impl.url.path + request.target + " HTTP/1.1\r\nHost: " + impl.url.authority() + "\r\n";
   if (!request.body.empty() || request.method == "POST")
     head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";

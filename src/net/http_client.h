@@ -42,6 +42,7 @@ struct ClientRequest {
   std::string target;   ///< Path and query below the base URL's path, e.g. "/chat/completions".
   std::string headers;  ///< Lines, each ending in CRLF; without Host, Content-Length and Connection.
   std::string body;
+  SteadyTime deadline = SteadyTime::max();  ///< Of the whole call, as `total_timeout`; the earlier counts.
 };
 
 class HttpClient;
