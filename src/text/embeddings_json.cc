@@ -64,7 +64,8 @@ bool append_metadata(std::string& out, std::string_view metadata) {
 }
 
 Error malformed(std::string_view what) {
-  return {ErrorCode::unavailable, "its answer is not that of an embeddings API: " + std::string(what) + "; check base URL and model"};
+  return {ErrorCode::unavailable,
+          "its answer is not that of an embeddings API: " + std::string(what) + "; check base URL and model"};
 }
 
 /// Unset: not base64 (with or without padding).
@@ -73,7 +74,8 @@ std::optional<std::string> decode_base64(std::string_view text) {
     std::array<std::int8_t, 256> values;
     values.fill(-1);
     constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < kDigits.size(); ++i) values[static_cast<unsigned char>(kDigits[i])] = static_cast<std::int8_t>(i);
+    for (std::size_t i = 0; i < kDigits.size(); ++i)
+      values[static_cast<unsigned char>(kDigits[i])] = static_cast<std::int8_t>(i);
     return values;
   }();
   for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
@@ -95,7 +97,8 @@ std::optional<Vector> read_numbers(const dom::array& numbers) {
   Vector vector;
   for (const dom::element each : numbers) {
     double value = 0;
-    if (!each.is_number() || each.get_double().get(value) != simdjson::SUCCESS || vector.size() == kMaxDimension) return std::nullopt;
+    if (!each.is_number() || each.get_double().get(value) != simdjson::SUCCESS || vector.size() == kMaxDimension)
+      return std::nullopt;
     if (std::abs(value) > std::numeric_limits<float>::max()) return std::nullopt;
     vector.push_back(static_cast<float>(value));
   }
@@ -128,7 +131,8 @@ std::optional<Vector> read_vector(const dom::element& embedding) {
 
 }  // namespace
 
-Result<std::string> write_embeddings_request(std::string_view model, std::span<const std::string> texts, std::string_view metadata) {
+Result<std::string> write_embeddings_request(std::string_view model, std::span<const std::string> texts,
+                                             std::string_view metadata) {
   std::string body = "{\"model\":";
   append_string(body, model);
   body += ",\"input\":[";
@@ -139,7 +143,8 @@ Result<std::string> write_embeddings_request(std::string_view model, std::span<c
   body += "],\"encoding_format\":\"float\"";
   if (!metadata.empty()) {
     body += ",\"metadata\":";
-    if (!append_metadata(body, metadata)) return Error{ErrorCode::invalid_argument, "the metadata of an embedding call must be a JSON object"};
+    if (!append_metadata(body, metadata))
+      return Error{ErrorCode::invalid_argument, "the metadata of an embedding call must be a JSON object"};
   }
   body.push_back('}');
   return body;
@@ -158,7 +163,9 @@ Result<std::vector<std::vector<float>>> read_embeddings_answer(std::string_view 
   for (const dom::element item : items) {
     if (seen == count) return malformed("it has more vectors than there were texts");
     std::uint64_t at = seen;  // where no index is given
-    if (dom::element index; item["index"].get(index) == simdjson::SUCCESS && index.get_uint64().get(at) != simdjson::SUCCESS) at = count;
+    if (dom::element index;
+        item["index"].get(index) == simdjson::SUCCESS && index.get_uint64().get(at) != simdjson::SUCCESS)
+      at = count;
     if (at >= count || !vectors[at].empty()) return malformed("an index is out of range, or there twice");
     dom::element embedding;
     if (item["embedding"].get(embedding) != simdjson::SUCCESS) return malformed("an item has no \"embedding\"");

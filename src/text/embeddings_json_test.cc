@@ -16,7 +16,8 @@ json written(const std::vector<std::string>& texts, std::string_view metadata = 
 }
 
 TEST(EmbeddingsRequest, IsWhatEveryCompatibleServerTakes) {
-  EXPECT_EQ(written({"How?", "Why?"}), json::parse(R"({"model":"text-embedding-ada-002","input":["How?","Why?"],"encoding_format":"float"})"));
+  EXPECT_EQ(written({"How?", "Why?"}),
+            json::parse(R"({"model":"text-embedding-ada-002","input":["How?","Why?"],"encoding_format":"float"})"));
 }
 
 TEST(EmbeddingsRequest, CarriesAnyText) {
@@ -27,8 +28,10 @@ TEST(EmbeddingsRequest, CarriesAnyText) {
 }
 
 TEST(EmbeddingsRequest, MarksMetadataAsUpstreamDoes) {
-  EXPECT_EQ(written({"x"}, R"({"user_api_key":"ab","trace_id":null,"n":[1,{"a":2.5}],"é":"\u00e9\n"})")["metadata"],
-            json::parse(R"({"user_api_key":"ab","trace_id":null,"n":[1,{"a":2.5}],"é":"é\n","semantic-cache-embedding":true})"));
+  EXPECT_EQ(
+      written({"x"}, R"({"user_api_key":"ab","trace_id":null,"n":[1,{"a":2.5}],"é":"\u00e9\n"})")["metadata"],
+      json::parse(
+          R"({"user_api_key":"ab","trace_id":null,"n":[1,{"a":2.5}],"é":"é\n","semantic-cache-embedding":true})"));
   EXPECT_EQ(written({"x"}, R"({"semantic-cache-embedding":false,"a":1})")["metadata"],
             json::parse(R"({"a":1,"semantic-cache-embedding":true})"));
   EXPECT_EQ(written({"x"}, "{}")["metadata"], json::parse(R"({"semantic-cache-embedding":true})"));
@@ -36,8 +39,8 @@ TEST(EmbeddingsRequest, MarksMetadataAsUpstreamDoes) {
 
 TEST(EmbeddingsRequest, RefusesMetadataThatIsNoObject) {
   const std::vector<std::string> texts{"x"};
-  for (const std::string& metadata : {std::string("[]"), std::string("null"), std::string("{"), std::string("{}}"), std::string("\"a\""),
-                                      std::string(" "), "{\"a\":" + std::string(100'000, '[')}) {
+  for (const std::string& metadata : {std::string("[]"), std::string("null"), std::string("{"), std::string("{}}"),
+                                      std::string("\"a\""), std::string(" "), "{\"a\":" + std::string(100'000, '[')}) {
     const auto body = write_embeddings_request("m", texts, metadata);
     ASSERT_FALSE(body) << metadata.substr(0, 20);
     EXPECT_EQ(body.error().code, ErrorCode::invalid_argument);
@@ -46,7 +49,8 @@ TEST(EmbeddingsRequest, RefusesMetadataThatIsNoObject) {
 
 TEST(EmbeddingsAnswer, IsReadInTheOrderOfTheTexts) {
   const auto vectors = read_embeddings_answer(
-      R"({"object":"list","data":[{"index":1,"embedding":[3,-4.5]},{"index":2,"embedding":[1e-3,0]},{"index":0,"embedding":[0.5,18446744073709551615]}],"usage":{}})", 3);
+      R"({"object":"list","data":[{"index":1,"embedding":[3,-4.5]},{"index":2,"embedding":[1e-3,0]},{"index":0,"embedding":[0.5,18446744073709551615]}],"usage":{}})",
+      3);
   ASSERT_TRUE(vectors);
   EXPECT_EQ(*vectors, (Vectors{{0.5F, 18446744073709551615.F}, {3, -4.5F}, {1e-3F, 0}}));
 }
@@ -60,9 +64,11 @@ TEST(EmbeddingsAnswer, NeedsNoIndex) {
 TEST(EmbeddingsAnswer, MayBeBase64ThoughNumbersWereAskedFor) {
   // 1, -2, 0.5 as little-endian float32
   for (const char* text : {"AACAPwAAAMAAAAA/", "AACAPwAAAMA=", "AACAPwAAAMA"}) {
-    const auto vectors = read_embeddings_answer("{\"data\":[{\"index\":0,\"embedding\":\"" + std::string(text) + "\"}]}", 1);
+    const auto vectors =
+        read_embeddings_answer("{\"data\":[{\"index\":0,\"embedding\":\"" + std::string(text) + "\"}]}", 1);
     ASSERT_TRUE(vectors) << text;
-    EXPECT_EQ(vectors->front(), (text == std::string("AACAPwAAAMAAAAA/") ? std::vector<float>{1, -2, 0.5F} : std::vector<float>{1, -2}));
+    EXPECT_EQ(vectors->front(),
+              (text == std::string("AACAPwAAAMAAAAA/") ? std::vector<float>{1, -2, 0.5F} : std::vector<float>{1, -2}));
   }
 }
 
