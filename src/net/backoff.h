@@ -9,7 +9,8 @@
 namespace sosie::net {
 
 /// Exponential with jitter: after the n-th failure in a row nobody tries for (half to all of) min(first x 2^(n-1), longest).
-/// Then one caller at a time tries; a success ends it. Thread-safety: safe. Time is given.
+/// Then one caller at a time tries; a success ends it. Failures of callers that had all been let in count as one.
+/// Thread-safety: safe. Time is given.
 class Backoff {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -27,6 +28,7 @@ class Backoff {
   std::mutex mutex_;
   std::minstd_rand random_;
   unsigned failures_ = 0;
+  bool trying_ = false;
   Time until_{};
 };
 
