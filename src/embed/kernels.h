@@ -5,12 +5,11 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/isa.h"
+
 namespace sosie::embed {
 
-enum class Isa { scalar, avx2, avx512 };
-
-/// "scalar", "avx2", "avx512": the names SOSIE_FORCE_ISA takes.
-std::string_view to_string(Isa isa) noexcept;
+using base::Isa;
 
 /// How a row of floats was quantised: x = low + scale * q.
 struct RowScale {

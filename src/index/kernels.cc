@@ -1,10 +1,5 @@
 #include "index/kernels.h"
 
-#include <cstdlib>
-#include <string>
-
-#include "base/log.h"
-
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -114,35 +109,10 @@ constexpr Kernels kAvx512{Isa::avx512, dot_avx512, dot_rows_avx512};
 
 #endif
 
-constexpr Isa kBestFirst[] = {Isa::avx512, Isa::avx2, Isa::scalar};
-
-const Kernels& choose() {
-  if (const char* forced = std::getenv("SOSIE_FORCE_ISA"); forced != nullptr && *forced != '\0') {
-    for (Isa isa : kBestFirst) {
-      if (to_string(isa) != forced) continue;
-      if (const Kernels* found = kernels_for(isa)) return *found;
-    }
-    base::log_warning("SOSIE_FORCE_ISA is ignored: it must be scalar, avx2 or avx512, and this CPU must have it");
-  }
-  for (Isa isa : kBestFirst) {
-    if (const Kernels* found = kernels_for(isa)) return *found;
-  }
-  return kScalar;
-}
-
 }  // namespace
 
-std::string_view to_string(Isa isa) noexcept {
-  switch (isa) {
-    case Isa::scalar: return "scalar";
-    case Isa::avx2: return "avx2";
-    case Isa::avx512: return "avx512";
-  }
-  return "scalar";
-}
-
 const Kernels& kernels() noexcept {
-  static const Kernels& chosen = choose();
+  static const Kernels& chosen = *base::choose_isa(kernels_for);
   return chosen;
 }
 

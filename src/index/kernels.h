@@ -4,12 +4,11 @@
 #include <cstddef>
 #include <string_view>
 
+#include "base/isa.h"
+
 namespace sosie::index {
 
-enum class Isa { scalar, avx2, avx512 };
-
-/// "scalar", "avx2", "avx512": the names SOSIE_FORCE_ISA takes.
-std::string_view to_string(Isa isa) noexcept;
+using base::Isa;
 
 /// The kernels of one instruction set. A row's product is the same whatever rows stand beside it.
 /// Pointers need the alignment of a float only; arrays may not overlap.

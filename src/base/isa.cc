@@ -1,0 +1,28 @@
+#include "base/isa.h"
+
+#include <cstdlib>
+
+#include "base/log.h"
+
+namespace sosie::base {
+
+std::string_view to_string(Isa isa) noexcept {
+  switch (isa) {
+    case Isa::scalar: return "scalar";
+    case Isa::avx2: return "avx2";
+    case Isa::avx512: return "avx512";
+  }
+  return "scalar";
+}
+
+std::optional<Isa> forced_isa() {
+  const char* forced = std::getenv("SOSIE_FORCE_ISA");
+  if (forced == nullptr || *forced == '\0') return std::nullopt;
+  for (const Isa isa : kBestIsaFirst) {
+    if (to_string(isa) == forced) return isa;
+  }
+  log_warning("SOSIE_FORCE_ISA is ignored: it must be scalar, avx2 or avx512");
+  return std::nullopt;
+}
+
+}  // namespace sosie::base
