@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "gateway/request_headers.h"
+#include "text/utf8.h"
 
 namespace sosie::gateway {
 namespace {
@@ -72,10 +73,6 @@ void add_headers(const net::HeaderList& headers, ScopeText& scope) {
     scope.add(std::string_view(name));
     scope.add(value);
   }
-}
-
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
 /// The text of the last message into `prompt`, the kinds of its parts and those that are not text into the scope.
@@ -174,7 +171,7 @@ std::optional<BadRequest> read_messages(dom::element value, Members& members, Ch
       return std::nullopt;
     }
     if (auto bad = read_last_message(object, members, request, scope)) return bad;
-    if (is_blank(request.prompt)) request.bypass_reason = "blank_prompt";
+    if (text::is_blank(request.prompt)) request.bypass_reason = "blank_prompt";
   }
   return std::nullopt;
 }

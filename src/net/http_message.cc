@@ -1,6 +1,8 @@
 #include "net/http_message.h"
 
 #include <algorithm>
+#include <boost/beast/http/status.hpp>
+#include <ostream>
 
 namespace sosie::net {
 namespace {
@@ -40,28 +42,11 @@ std::optional<std::string_view> HeaderList::find(std::string_view name) const no
 }
 
 std::string_view reason_phrase(int status) noexcept {
-  switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 204: return "No Content";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Content Too Large";
-    case 424: return "Failed Dependency";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Status";
-  }
+  namespace http = boost::beast::http;
+  const http::status known = http::int_to_status(static_cast<unsigned>(status));
+  if (known == http::status::unknown) return "Status";
+  const auto phrase = http::obsolete_reason(known);
+  return {phrase.data(), phrase.size()};
 }
 
 void append_header(std::string& lines, std::string_view name, std::string_view value) {
