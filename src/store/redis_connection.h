@@ -1,0 +1,49 @@
+// redis_connection.h: commands and scripts sent to a Redis server by callers that wait for the replies.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "net/lanes.h"
+#include "redis/client.h"
+#include "store/redis_scripts.h"
+
+namespace sosie::store {
+
+/// Thread-safety: every method may be called concurrently.
+/// Errors of all: those of redis::Client; resource_exhausted (all connections are busy for too long).
+class RedisConnection {
+ public:
+  /// Does not connect. Errors: invalid_argument.
+  static Result<RedisConnection> make(const RedisOptions& options);
+
+  /// When a call that begins now must have ended.
+  net::SteadyTime deadline() const { return net::after(command_timeout_); }
+
+  /// The replies, one a command; a server's error is a reply like any other.
+  Result<std::vector<redis::Reply>> send(redis::Pipeline commands);
+
+  /// Runs a script, which the server may have to be told first. A server's error is an error.
+  Result<redis::Reply> call(const RedisScript& script, std::span<const std::string> keys, std::span<const std::string> arguments) {
+    return call("EVALSHA", "EVAL", script, keys, arguments);
+  }
+  /// One that only reads.
+  Result<redis::Reply> call_reading(const RedisScript& script, std::span<const std::string> keys, std::span<const std::string> arguments) {
+    return call("EVALSHA_RO", "EVAL_RO", script, keys, arguments);
+  }
+
+  Error no_search_module() const;
+
+ private:
+  RedisConnection(redis::Endpoint endpoint, std::size_t pool_size);
+  Result<redis::Reply> call(std::string_view by_sha, std::string_view by_text, const RedisScript& script, std::span<const std::string> keys,
+                            std::span<const std::string> arguments);
+
+  std::string where_;
+  std::chrono::milliseconds command_timeout_;
+  std::unique_ptr<net::Lanes<redis::Client>> lanes_;
+};
+
+}  // namespace sosie::store
