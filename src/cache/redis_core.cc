@@ -473,12 +473,10 @@ Task<Result<RedisCore::ReadyIndex>> RedisCore::build(RedisPeer& peer, std::size_
   const std::array names{index_name_, index_name_ + "_isolated", own};
   for (const std::string& name : names) {
     auto prepared = co_await prepare(peer, name, dimension);
-    if (!prepared && prepared.error().code == ErrorCode::permission_denied && name == names.front()) {
-      // An ACL without FT.INFO: the index is taken to be there.
-      co_return ReadyIndex{name, 0, false};
-    }
     if (!prepared) co_return prepared.error();
-    if (!*prepared) continue;
+    // An ACL without FT.INFO: the index of the configured name is taken to be there.
+    if (*prepared == Prepared::not_shown) co_return ReadyIndex{index_name_, 0, false};
+    if (*prepared == Prepared::other_schema) continue;
     ReadyIndex ready{name, dimension, false};
     if (options_.index == RedisIndex::hnsw) {
       auto whole = co_await prepare_hnsw(peer, name, dimension);
@@ -491,7 +489,7 @@ Task<Result<RedisCore::ReadyIndex>> RedisCore::build(RedisPeer& peer, std::size_
 }
 
 /// Whether the index of this name serves; makes it where there is none.
-Task<Result<bool>> RedisCore::prepare(RedisPeer& peer, std::string name, std::size_t dimension) {
+Task<Result<RedisCore::Prepared>> RedisCore::prepare(RedisPeer& peer, std::string name, std::size_t dimension) {
   for (int round = 0; round < 3; ++round) {
     Pipeline info;
     info.add({"FT.INFO", name});
@@ -499,14 +497,15 @@ Task<Result<bool>> RedisCore::prepare(RedisPeer& peer, std::string name, std::si
     if (!described) co_return described.error();
     if (!described->is_error()) {
       const redis::IndexInfo found = redis::read_index_info(*described, name);
-      co_return found.ours && found.dimension == dimension;
+      co_return found.ours && found.dimension == dimension ? Prepared::ready : Prepared::other_schema;
     }
+    if (redis::to_error(*described).code == ErrorCode::permission_denied) co_return Prepared::not_shown;
     if (!redis::is_unknown_index(*described)) co_return search_error(*described);
     Pipeline create;
     redis::add_create_index(create, name, dimension, !upstream_);
     auto created = co_await ask(peer, std::move(create));
     if (!created) co_return created.error();
-    if (!created->is_error()) co_return true;
+    if (!created->is_error()) co_return Prepared::ready;
     const bool was_first = created->text.find("already exists") != std::string::npos;  // Another process made it meanwhile.
     if (!was_first) co_return search_error(*created);
   }

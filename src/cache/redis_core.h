@@ -96,6 +96,8 @@ class RedisCore {
     bool hnsw = false;
   };
 
+  enum class Prepared { ready, other_schema, not_shown };
+
   explicit RedisCore(RedisSemanticCacheOptions options) : options_(std::move(options)) {}
 
   std::optional<RedisQuestion> ask_for(std::string_view key, std::string prompt, std::string_view non_text_parts) const;
@@ -106,7 +108,7 @@ class RedisCore {
   net::Task<Result<std::vector<std::vector<float>>>> embed(RedisPeer& peer, std::vector<std::string> texts, std::string metadata);
   net::Task<Result<ReadyIndex>> ready(RedisPeer& peer, std::size_t dimension);
   net::Task<Result<ReadyIndex>> build(RedisPeer& peer, std::size_t dimension);
-  net::Task<Result<bool>> prepare(RedisPeer& peer, std::string name, std::size_t dimension);
+  net::Task<Result<Prepared>> prepare(RedisPeer& peer, std::string name, std::size_t dimension);
   net::Task<Result<bool>> prepare_hnsw(RedisPeer& peer, std::string name, std::size_t dimension);
   net::Task<Result<redis::Reply>> ask(RedisPeer& peer, redis::Pipeline command);
   net::Task<Result<std::optional<RedisAnswer>>> search(RedisPeer& peer, const RedisQuestion& question, ReadyIndex index, bool& index_is_gone);

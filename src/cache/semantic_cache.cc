@@ -8,6 +8,7 @@
 #include "decide/threshold.h"
 #include "sosie/cache.h"
 #include "store/embedded_store.h"
+#include "store/redis_store.h"
 #include "store/store.h"
 #include "text/utf8.h"
 
@@ -122,7 +123,8 @@ Result<SemanticCache> SemanticCache::open(CacheOptions options) {
   if (auto checked = decide::check_threshold(options.threshold); !checked) return std::move(checked).error();
   if (auto checked = check_ttl(options.ttl); !checked) return std::move(checked).error();
   auto impl = std::make_unique<Impl>();
-  auto opened = store::open_embedded_store({options.data, options.durability, options.max_bytes});
+  auto opened = options.redis ? store::open_redis_store(*options.redis, options.max_bytes)
+                              : store::open_embedded_store({options.data, options.durability, options.max_bytes});
   if (!opened) return std::move(opened).error();
   impl->store = std::move(*opened);
   impl->embedder = options.embedder;
@@ -222,6 +224,8 @@ CacheStats SemanticCache::stats() const {
           .erased = s.erased,
           .embeddings = impl_->embeddings};
 }
+
+bool SemanticCache::is_local() const noexcept { return impl_->store->is_local(); }
 
 const Embedder& SemanticCache::embedder() const noexcept { return *impl_->embedder; }
 

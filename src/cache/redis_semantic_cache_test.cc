@@ -1,0 +1,282 @@
+// RedisSemanticCache over a real Redis: what it stores, finds and says.
+#include <cstdlib>
+#include <thread>
+
+#include "cache/redis_fixture.h"
+#include "redis/semantic_index.h"
+
+namespace sosie {
+namespace {
+
+TEST_F(RedisCacheTest, AnAnswerComesBackByItsTextAndByItsMeaning) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.1)}, {"c", ChosenVectors::at(0.3)}};
+  auto cache = open(options());
+  set(cache, "k", "a", "answer");
+  EXPECT_EQ(embedder_->count, 1u);
+  EXPECT_EQ(get(cache, "k", "a"), "answer");
+  EXPECT_EQ(embedder_->count, 1u) << "the same text needs no embedding";
+  const auto near = cache.get_cache("k", {.prompt = "b"});
+  ASSERT_TRUE(near && near->response);
+  EXPECT_EQ(*near->response, "answer");
+  EXPECT_NEAR(near->similarity, 0.9, 1e-6);
+  EXPECT_EQ(embedder_->count, 2u);
+  EXPECT_EQ(get(cache, "k", "c"), "");
+  const auto stats = cache.stats();
+  EXPECT_EQ(stats.exact_hits, 1u);
+  EXPECT_EQ(stats.semantic_hits, 1u);
+  EXPECT_EQ(stats.misses, 1u);
+  EXPECT_EQ(stats.stored, 1u);
+  EXPECT_EQ(stats.embeddings, 3u);
+  EXPECT_EQ(stats.faults, 0u);
+}
+
+TEST_F(RedisCacheTest, AnEntryIsWrittenAsLiteLlmWritesIt) {
+  auto how = options();
+  how.clock = [] { return 1755000000.25; };
+  auto cache = open(how);
+  ASSERT_TRUE(cache.set_cache("key1", "It's \"Paris\"\né", {.prompt = "capital?", .ttl = 90.7}));
+  const std::string key = "idx:" + redis::entry_id("capital?", {{"litellm_cache_key", "key1"}});
+  const auto entry = command({"HGETALL", key});
+  ASSERT_EQ(entry.items.size(), 14u);
+  const auto field = [&](std::string_view name) { return entry.find(name) ? entry.find(name)->text : "(none)"; };
+  EXPECT_EQ(field("entry_id"), key.substr(4));
+  EXPECT_EQ(field("prompt"), "capital?");
+  EXPECT_EQ(field("response"), R"({"timestamp": 1755000000.25, "response": "It's \"Paris\"\né"})");
+  EXPECT_EQ(field("prompt_vector").size(), 12u);
+  EXPECT_EQ(field("inserted_at"), "1755000000.25");
+  EXPECT_EQ(field("updated_at"), "1755000000.25");
+  EXPECT_EQ(field("litellm_cache_key"), "key1");
+  EXPECT_EQ(command({"TTL", key}).integer, 90);
+  const auto info = redis::read_index_info(command({"FT.INFO", "idx"}), "idx");
+  EXPECT_TRUE(info.ours);
+  EXPECT_EQ(info.dimension, 3u);
+  const auto found = cache.get_cache("key1", {.prompt = "capital?"});
+  ASSERT_TRUE(found && found->response);
+  EXPECT_EQ(*found->response, "It's \"Paris\"\né");
+  EXPECT_EQ(found->timestamp, 1755000000.25);
+}
+
+TEST_F(RedisCacheTest, AnEntryOfPythonsIsRead) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.05)}};
+  auto cache = open(options());
+  EXPECT_EQ(get(cache, "k", "a"), "");  // Makes the index.
+  const std::string id = redis::entry_id("a", {{"litellm_cache_key", "k"}});
+  command({"HSET", "idx:" + id, "entry_id", id, "prompt", "a", "response",
+           R"({'timestamp': 1755000000.5, 'response': '{"content":"it\'s \\"Paris\\""}'})", "prompt_vector",
+           redis::vector_bytes(ChosenVectors::at(0)), "inserted_at", "1755000000.5", "updated_at", "1755000000.5", "litellm_cache_key", "k"});
+  EXPECT_EQ(get(cache, "k", "a"), R"({"content":"it's \"Paris\""})");
+  EXPECT_EQ(get(cache, "k", "b"), R"({"content":"it's \"Paris\""})");
+}
+
+TEST_F(RedisCacheTest, TheMetadataSaysHowSimilarTheAnswerIs) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.25)}};
+  auto cache = open(options(0.7));
+  std::map<std::string, std::string> metadata{{"user", "u"}};
+  EXPECT_EQ(get(cache, "k", RedisCall{.prompt = "a", .metadata = &metadata}), "");
+  EXPECT_EQ(metadata["semantic-similarity"], "0.0");
+  set(cache, "k", "a", "answer");
+  EXPECT_EQ(get(cache, "k", RedisCall{.prompt = "a", .metadata = &metadata}), "answer");
+  EXPECT_EQ(metadata["semantic-similarity"], "1.0");
+  EXPECT_EQ(get(cache, "k", RedisCall{.prompt = "b", .metadata = &metadata}), "answer");
+  EXPECT_NEAR(std::stod(metadata["semantic-similarity"]), 0.75, 1e-6);
+  EXPECT_EQ(metadata["user"], "u");
+  EXPECT_EQ(get(cache, "k", RedisCall{.request = R"({"messages":[]})", .metadata = &metadata}), "");
+  EXPECT_EQ(metadata["semantic-similarity"], "0.0");
+}
+
+TEST_F(RedisCacheTest, AsyncCallsAgreeWithBlockingOnes) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.1)}, {"c", ChosenVectors::at(0.3)}};
+  auto cache = open(options());
+  ASSERT_TRUE(cache.async_set_cache("k", "answer", {.prompt = "a", .ttl = 100}).get());
+  for (const char* prompt : {"a", "b", "c"}) {
+    const auto async = cache.async_get_cache("k", {.prompt = prompt}).get();
+    const auto sync = cache.get_cache("k", {.prompt = prompt});
+    ASSERT_TRUE(async && sync);
+    EXPECT_EQ(async->response, sync->response);
+    EXPECT_EQ(async->similarity, sync->similarity);
+  }
+}
+
+TEST_F(RedisCacheTest, ManyCallsAreUnderWayAtOnce) {
+  auto cache = open(options());
+  std::vector<std::future<Result<void>>> stored;
+  for (int i = 0; i < 200; ++i) {
+    const std::string prompt = "prompt " + std::to_string(i);
+    stored.push_back(cache.async_set_cache("k", "answer " + std::to_string(i), {.prompt = prompt}));
+  }
+  for (auto& one : stored) EXPECT_TRUE(one.get());
+  std::vector<std::future<Result<RedisFound>>> found;
+  for (int i = 0; i < 200; ++i) {
+    const std::string prompt = "prompt " + std::to_string(i);
+    found.push_back(cache.async_get_cache("k", {.prompt = prompt}));
+  }
+  for (int i = 0; i < 200; ++i) {
+    const auto one = found[static_cast<std::size_t>(i)].get();
+    ASSERT_TRUE(one && one->response);
+    EXPECT_EQ(*one->response, "answer " + std::to_string(i));
+  }
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = t; i < 200; i += 8) right += get(cache, "k", "prompt " + std::to_string(i)) == "answer " + std::to_string(i);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(right, 200);
+}
+
+TEST_F(RedisCacheTest, APipelineEmbedsAllItsPromptsInOneCall) {
+  auto cache = open(options());
+  std::vector<RedisSemanticCache::Item> items;
+  for (int i = 0; i < 20; ++i) items.push_back({"k" + std::to_string(i), "answer " + std::to_string(i), {}, "prompt " + std::to_string(i % 5)});
+  items.push_back({"none", "never stored", R"({"messages":[]})", std::nullopt});
+  command({"CONFIG", "RESETSTAT"});
+  ASSERT_TRUE(cache.async_set_cache_pipeline(items, {.ttl = 50}).get());
+  EXPECT_EQ(embedder_->calls, 1u);
+  EXPECT_EQ(embedder_->count, 5u);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(get(cache, "k" + std::to_string(i), "prompt " + std::to_string(i % 5)), "answer " + std::to_string(i));
+  EXPECT_EQ(get(cache, "none", "prompt 1"), "");
+  EXPECT_EQ(command({"DBSIZE"}).integer, 20);
+}
+
+TEST_F(RedisCacheTest, ATtlIsCutToWholeSecondsAndANegativeOneEndsTheEntry) {
+  auto cache = open(options());
+  const std::string key = "idx:" + redis::entry_id("p", {{"litellm_cache_key", "k"}});
+  const auto ttl_after = [&](std::optional<double> ttl) {
+    EXPECT_TRUE(cache.set_cache("k", "r", {.prompt = "p", .ttl = ttl}));
+    return command({"TTL", key}).integer;
+  };
+  EXPECT_EQ(ttl_after(std::nullopt), -1);
+  EXPECT_EQ(ttl_after(30), 30);
+  EXPECT_EQ(ttl_after(1.9), 1);
+  EXPECT_EQ(ttl_after(0), -1);
+  EXPECT_EQ(ttl_after(0.5), -1);
+  EXPECT_EQ(ttl_after(-1), -2);
+  const auto before = embedder_->count.load();
+  for (const double bad : {std::nan(""), HUGE_VAL}) {
+    const auto stored = cache.set_cache("k", "r", {.prompt = "p", .ttl = bad});
+    ASSERT_FALSE(stored);
+    EXPECT_EQ(stored.error().code, ErrorCode::invalid_argument);
+  }
+  EXPECT_EQ(embedder_->count, before) << "a bad ttl is found before the embedding is paid for";
+  EXPECT_EQ(command({"EXISTS", key}).integer, 0);
+}
+
+TEST_F(RedisCacheTest, AGivenEmbeddingIsUsedAsItIs) {
+  auto cache = open(options());
+  const auto vector = ChosenVectors::at(0), near = ChosenVectors::at(0.15);
+  ASSERT_TRUE(cache.set_cache("k", "r", {.prompt = "p", .embedding = vector}));
+  EXPECT_EQ(get(cache, "k", RedisCall{.prompt = "other", .embedding = near}), "r");
+  EXPECT_EQ(embedder_->count, 0u);
+}
+
+TEST_F(RedisCacheTest, SettingsComeFromArgumentsThenTheEnvironmentWithUpstreamsWords) {
+  for (const char* name : {"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_URL"}) unsetenv(name);
+  const auto error = [](RedisSemanticCacheOptions options) {
+    auto opened = RedisSemanticCache::open(std::move(options));
+    EXPECT_FALSE(opened);
+    return opened ? std::string() : opened.error().message;
+  };
+  EXPECT_EQ(error({}), "similarity_threshold must be provided, passed None");
+  RedisSemanticCacheOptions how;
+  how.similarity_threshold = 0.8;
+  EXPECT_EQ(error(how), "Missing required Redis configuration: REDIS_HOST. Provide REDIS_HOST or redis_url.");
+  how.host = "127.0.0.1";
+  EXPECT_EQ(error(how), "Missing required Redis configuration: REDIS_PORT. Provide REDIS_PORT or redis_url.");
+  setenv("REDIS_PORT", "6379", 1);
+  EXPECT_EQ(error(how), "Missing required Redis configuration: REDIS_PASSWORD. Provide REDIS_PASSWORD or redis_url.");
+  setenv("REDIS_PASSWORD", "p@ss/#%:word", 1);
+  EXPECT_TRUE(RedisSemanticCache::open(how));
+  for (const char* name : {"REDIS_PORT", "REDIS_PASSWORD"}) unsetenv(name);
+  for (const double bad : {-0.1, 1.1, std::nan(""), HUGE_VAL}) {
+    how.similarity_threshold = bad;
+    how.redis_url = server_->url();
+    EXPECT_NE(error(how).find("outside [0, 1]"), std::string::npos);
+  }
+}
+
+TEST_F(RedisCacheTest, AnIndexThatVanishesIsMadeAgain) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.1)}};
+  auto cache = open(options());
+  set(cache, "k", "a", "answer");
+  ASSERT_EQ(command({"FT.DROPINDEX", "idx"}).text, "OK");
+  EXPECT_TRUE(cache.get_cache("k", {.prompt = "b"}));
+  // The entries are still there; the new index takes them in by itself.
+  for (int i = 0; i < 200 && get(cache, "k", "b").empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(get(cache, "k", "b"), "answer");
+}
+
+TEST_F(RedisCacheTest, HnswAnswersFromASecondIndexOverTheSameEntries) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.1)}, {"c", ChosenVectors::at(0.3)}};
+  auto plain = open(options());
+  set(plain, "k", "a", "answer");
+  set(plain, "other", "a", "not for k");
+  auto how = options();
+  how.index = RedisIndex::hnsw;
+  auto cache = open(how);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(get(cache, "k", "b"), "answer") << "exact until the second index is whole";
+    EXPECT_EQ(get(cache, "k", "c"), "");
+    const auto info = redis::read_index_info(command({"FT.INFO", "sosie_hnsw_idx"}), "sosie_hnsw_idx");
+    EXPECT_EQ(info.dimension, 3u);
+    if (info.whole && i > 3) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  auto later = open(how);
+  command({"CONFIG", "RESETSTAT"});
+  EXPECT_EQ(get(later, "k", "b"), "answer");
+  EXPECT_EQ(get(later, "other", "b"), "not for k");
+  EXPECT_EQ(get(later, "k", "c"), "");
+  EXPECT_TRUE(redis::read_index_info(command({"FT.INFO", "idx"}), "idx").ours) << "LiteLLM's own index stays as it is";
+}
+
+TEST_F(RedisCacheTest, UpstreamsThresholdsAreReproduced) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(1.4)}};
+  const auto with = [&](double threshold) {
+    auto how = options(threshold);
+    how.compat = Compat::upstream;
+    return open(how);
+  };
+  auto cache = with(0.8);
+  set(cache, "k", "a", "answer");
+  for (const double never : {1.0000001, 1.5, -1.1, std::nan("")}) {
+    auto odd = with(never);
+    EXPECT_EQ(get(odd, "k", "a"), "") << never;
+    EXPECT_FALSE(odd.set_cache("k", "x", {.prompt = "z"}));
+  }
+  auto opposite = with(-0.5);
+  const auto found = opposite.get_cache("k", {.prompt = "b"});
+  ASSERT_TRUE(found && found->response);
+  EXPECT_NEAR(found->similarity, -0.4, 1e-6) << "upstream does not clamp";
+  auto zero = with(0);
+  EXPECT_EQ(get(zero, "k", "b"), "");
+}
+
+TEST_F(RedisCacheTest, UpstreamsKeysPromptsAndTopHitAreReproduced) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.1)}, {"", ChosenVectors::at(0)}};
+  auto how = options();
+  how.compat = Compat::upstream;
+  auto cache = open(how);
+  set(cache, "with,comma", "a", "answer");
+  EXPECT_EQ(get(cache, "with,comma", "a"), "") << "such a key never hits";
+  set(cache, "Key", "a", "upper");
+  EXPECT_EQ(get(cache, "key", "a"), "");
+  set(cache, "e", "", "of an empty prompt");
+  EXPECT_EQ(get(cache, "e", ""), "of an empty prompt");
+  // A value that cannot be read is a miss that keeps its similarity.
+  const std::string id = redis::entry_id("b", {{"litellm_cache_key", "odd"}});
+  command({"HSET", "idx:" + id, "entry_id", id, "prompt", "b", "response", "plain text", "prompt_vector", redis::vector_bytes(ChosenVectors::at(0.1)),
+           "inserted_at", "1", "updated_at", "1", "litellm_cache_key", "odd"});
+  const auto odd = cache.get_cache("odd", {.prompt = "a"});
+  ASSERT_TRUE(odd);
+  EXPECT_FALSE(odd->response);
+  EXPECT_NEAR(odd->similarity, 0.9, 1e-6);
+  // An overwrite keeps the life of the entry before it.
+  ASSERT_TRUE(cache.set_cache("t", "1", {.prompt = "a", .ttl = 50}));
+  ASSERT_TRUE(cache.set_cache("t", "2", {.prompt = "a"}));
+  EXPECT_EQ(command({"TTL", "idx:" + redis::entry_id("a", {{"litellm_cache_key", "t"}})}).integer, 50);
+}
+
+}  // namespace
+}  // namespace sosie
