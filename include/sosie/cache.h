@@ -136,11 +136,13 @@ struct CacheStats {
 /// A semantic cache: an exact layer before a semantic one, in hard scopes.
 ///
 /// Thread-safety: every method may be called concurrently. The cache starts no thread (an encoder with `threads` > 1 does).
-/// Errors common to all: unavailable and resource_exhausted (full disk) from the store, data_corruption.
+/// Errors common to all: unavailable and resource_exhausted (full disk) from the store, data_corruption; with a store in Redis
+/// also deadline_exceeded, permission_denied and unsupported.
 class SemanticCache {
  public:
   /// Errors: those of `open_local_encoder`; invalid_argument (a limit out of range), unavailable (another process has the
-  /// folder), permission_denied (it cannot be written), data_corruption.
+  /// folder; Redis has no search module), permission_denied (it cannot be written; Redis refuses), data_corruption. A Redis
+  /// that cannot be reached is no error here: the calls fail until it is there.
   static Result<SemanticCache> open(CacheOptions options);
 
   SemanticCache(SemanticCache&&) noexcept;
@@ -174,8 +176,12 @@ class SemanticCache {
   /// Removes expired entries now. They are never returned in any case; writes sweep too, a little at a time.
   Result<std::uint64_t> sweep();
 
+  /// With a store in Redis: asks the server, and gives what it knew last where that does not answer.
   CacheStats stats() const;
   const Embedder& embedder() const noexcept;
+
+  /// Whether entries are kept by this process itself. Else every call but those to the embedder waits for a server.
+  bool is_local() const noexcept;
 
  private:
   struct Impl;

@@ -88,16 +88,34 @@ Task<ChatRoute::Found> ChatRoute::find(const ChatRequest& request, CacheControl 
   }
   if (control.no_cache) co_return Uncertain{"bypass", Uncached::no_cache, !control.no_store, nullptr};
 
-  // In memory, and a matter of microseconds: not worth another thread.
-  LookupOptions exact;
-  exact.layers = Layers::exact;
-  exact.max_age = control.max_age;
-  auto looked = shared_.cache->lookup({.prompt = request.prompt, .scope = request.scope}, exact);
-  if (looked && looked->hit()) co_return std::move(looked->hits.front());
-  if (!looked) co_return Uncertain{"error", Uncached::lookup_error, !control.no_store, nullptr};
+  auto looked = co_await look_up_exactly(request, control);
+  if (!looked) co_return not_looked_up(looked.error(), control);
+  if (looked->hit()) co_return std::move(looked->hits.front());
   if (looked->reason == MissReason::blank_prompt) co_return Uncertain{"bypass", Uncached::blank_prompt, false, nullptr};
   Found found = co_await find_by_meaning(request, control);
   co_return found;
+}
+
+ChatRoute::Uncertain ChatRoute::not_looked_up(const Error& error, CacheControl control) {
+  // Where the cache has no time for a question, storing would only add to the load.
+  if (error.code == ErrorCode::resource_exhausted) return {"miss", Uncached::overloaded, false, nullptr};
+  if (error.code == ErrorCode::deadline_exceeded) return {"error", Uncached::lookup_timeout, false, nullptr};
+  return {"error", Uncached::lookup_error, !control.no_store, nullptr};
+}
+
+Task<Result<Lookup>> ChatRoute::look_up_exactly(const ChatRequest& request, CacheControl control) {
+  LookupOptions exact;
+  exact.layers = Layers::exact;
+  exact.max_age = control.max_age;
+  // In memory, and a matter of microseconds: not worth another thread.
+  if (shared_.cache->is_local()) co_return shared_.cache->lookup({.prompt = request.prompt, .scope = request.scope}, exact);
+  std::function<Result<Lookup>()> job = [cache = shared_.cache, prompt = request.prompt, scope = request.scope, exact] {
+    return cache->lookup({.prompt = prompt, .scope = scope}, exact);
+  };
+  // By a writer, which waits for the store anyway: encoders have better things to do.
+  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran) co_return std::move(ran.error());
+  co_return std::move(*ran);
 }
 
 Task<ChatRoute::Found> ChatRoute::find_by_meaning(const ChatRequest& request, CacheControl control) {
@@ -109,12 +127,9 @@ Task<ChatRoute::Found> ChatRoute::find_by_meaning(const ChatRequest& request, Ca
     return cache->lookup({.prompt = prompt, .scope = scope}, options);
   };
   auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
-  // With no worker free, storing would only add to the load.
-  if (!ran && ran.error().code == ErrorCode::resource_exhausted)
-    co_return Uncertain{"miss", Uncached::overloaded, false, nullptr};
-  if (!ran) co_return Uncertain{"error", Uncached::lookup_timeout, false, nullptr};
+  if (!ran) co_return not_looked_up(ran.error(), control);
   Result<Lookup>& looked = *ran;
-  if (!looked) co_return Uncertain{"error", Uncached::lookup_error, !control.no_store, nullptr};
+  if (!looked) co_return not_looked_up(looked.error(), control);
   if (looked->hit()) co_return std::move(looked->hits.front());
   const bool blank = looked->reason == MissReason::blank_prompt;
   co_return Uncertain{blank ? "bypass" : "miss", to_uncached(looked->reason), !blank && !control.no_store,

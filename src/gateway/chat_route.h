@@ -36,6 +36,8 @@ class ChatRoute {
   using Found = std::variant<Hit, Uncertain>;
 
   net::Task<Found> find(const ChatRequest& request, CacheControl control);
+  net::Task<Result<Lookup>> look_up_exactly(const ChatRequest& request, CacheControl control);
+  static Uncertain not_looked_up(const Error& error, CacheControl control);
   net::Task<Found> find_by_meaning(const ChatRequest& request, CacheControl control);
   net::Task<bool> store(const ChatRequest& request, std::string answer, std::shared_ptr<const Embedding> embedding);
 

@@ -63,6 +63,7 @@ class EmbeddedStore final : public Store {
   Result<std::uint64_t> clear(std::optional<std::string_view> scope) override;
   Result<std::uint64_t> sweep(TimePoint now) override;
   StoreStats stats() const override;
+  bool is_local() const noexcept override { return true; }
 
  private:
   Result<std::shared_ptr<const Entry>> text(const Snapshot& found) const;

@@ -113,6 +113,7 @@ class RedisStore final : public Store {
   Result<std::uint64_t> clear(std::optional<std::string_view> scope) override;
   Result<std::uint64_t> sweep(TimePoint now) override;
   StoreStats stats() const override;
+  bool is_local() const noexcept override { return false; }
 
  private:
   /// The place that a search goes to.

@@ -78,6 +78,9 @@ class Store {
   virtual Result<std::uint64_t> sweep(TimePoint now) = 0;
 
   virtual StoreStats stats() const = 0;
+
+  /// Whether it is kept by this process itself, so that `exact`, `get` and `stats` wait for no other.
+  virtual bool is_local() const noexcept = 0;
 };
 
 }  // namespace sosie::store
