@@ -67,6 +67,14 @@ class InternalError(Error):
     code = "internal"
 
 
+class PromptError(InvalidArgumentError, AttributeError):
+    """A request of a shape that upstream raises an AttributeError on: `messages` that are not a list of messages."""
+
+
+class UnreadableValueError(DataCorruptionError, ValueError, TypeError, RecursionError):
+    """A stored value that upstream raises one of these on: digits without end, a key that cannot be hashed, nesting too deep."""
+
+
 _BY_CODE = {
     kind.code: kind
     for kind in (

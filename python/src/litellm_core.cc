@@ -1,0 +1,258 @@
+// What sosie.litellm stands on: RedisCore and its two drivers, with questions and answers as Python objects.
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cache/redis_core.h"
+#include "cache/redis_engine.h"
+#include "convert.h"
+#include "rooms.h"
+#include "text/utf8.h"
+
+namespace sosie::python {
+namespace {
+
+using cache::RedisAnswer;
+using cache::RedisPeer;
+using cache::RedisQuestion;
+using cache::RedisWrite;
+using Answer = std::optional<RedisAnswer>;
+using SharedQuestion = std::shared_ptr<RedisQuestion>;
+
+// A token of the usual vocabularies spans at least this many bytes of nearly every text.
+constexpr std::size_t kBytesPerToken = 2;
+
+/// A Python function that C++ threads may hold, call and drop.
+class Callback {
+ public:
+  explicit Callback(py::object function) : function_(new py::object(std::move(function)), &drop) {}
+
+  /// Calls it with what `make` makes. A loop that has been closed meanwhile raises, and nobody is left to be told.
+  template <class Make>
+  void operator()(Make&& make) const {
+    py::gil_scoped_acquire gil;
+    try {
+      (*function_)(make());
+    } catch (py::error_already_set& failure) {
+      failure.discard_as_unraisable("sosie: telling the end of an asynchronous call");
+    }
+  }
+
+ private:
+  static void drop(py::object* function) {
+    py::gil_scoped_acquire gil;
+    delete function;
+  }
+  std::shared_ptr<py::object> function_;
+};
+
+py::object answer_object(Answer answer) {
+  if (!answer) return py::none();
+  return py::cast(std::make_shared<RedisAnswer>(std::move(*answer)));
+}
+
+/// The error as an exception object, to be given to a future.
+py::object exception_object(const Error& error) {
+  const py::object type = py::module_::import("sosie._errors").attr("error_class")(std::string(to_string(error.code)));
+  return type(error.message);
+}
+
+class Core {
+ public:
+  Core(std::unique_ptr<cache::RedisEngine> engine, std::shared_ptr<std::atomic<std::size_t>> max_tokens)
+      : engine_(std::move(engine)), max_tokens_(std::move(max_tokens)) {}
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+  ~Core() { close(); }
+
+  /// Waits for asynchronous calls under way.
+  void close() {
+    if (auto last = std::move(engine_)) unlocked([&] { last.reset(); });
+  }
+
+  /// In a forked child, where the engine's threads are not: its memory is left alone.
+  void abandon() { new std::shared_ptr<cache::RedisEngine>(std::move(engine_)); }
+
+  void set_max_input_tokens(std::size_t tokens) { *max_tokens_ = tokens; }
+
+  SharedQuestion question(const py::object& key, const std::string& request) const {
+    const std::string key_bytes = bytes_of(key, "key");
+    auto engine = open();
+    auto made = value_of(unlocked([&] { return engine->core().question(key_bytes, {.request = request}); }));
+    return made ? std::make_shared<RedisQuestion>(std::move(*made)) : nullptr;
+  }
+
+  py::object find(const SharedQuestion& question, const py::object& done) const {
+    return run<Answer>(job(&cache::RedisCore::find, *question), done);
+  }
+
+  py::object find_exact(const SharedQuestion& question, const py::object& done) const {
+    return run<Answer>(job(&cache::RedisCore::find_exact, *question), done);
+  }
+
+  py::object find_near(const SharedQuestion& question, const py::buffer& vector, const py::object& done) const {
+    RedisQuestion asked = *question;
+    asked.embedding = floats(vector);
+    return run<Answer>(job(&cache::RedisCore::find_near, std::move(asked)), done);
+  }
+
+  /// `writes`: (question, vector or None, value, ttl in seconds or None).
+  py::object store(const std::vector<std::tuple<SharedQuestion, py::object, py::object, std::optional<double>>>& writes,
+                   const py::object& done) const {
+    std::vector<RedisWrite> made;
+    for (const auto& [question, vector, value, ttl] : writes) {
+      RedisWrite& write = made.emplace_back(RedisWrite{*question, bytes_of(value, "value"), ttl});
+      if (!vector.is_none()) write.question.embedding = floats(vector.cast<py::buffer>());
+    }
+    cache::RedisCore* core = &open()->core();
+    return run<void>([core, made = std::move(made)](RedisPeer& peer) { return core->store(peer, made); }, done);
+  }
+
+  void count(const std::shared_ptr<RedisAnswer>& answer) const {
+    open()->core().count(answer ? Answer(RedisAnswer{{}, answer->similarity, answer->exact}) : Answer());
+  }
+  void count_fault() const { open()->core().count(Error{}); }
+
+  RedisCacheStats stats() const { return open()->core().stats(); }
+
+ private:
+  static std::vector<float> floats(const py::buffer& buffer) {
+    const py::buffer_info info = buffer.request();
+    if (info.format != py::format_descriptor<float>::format() || info.ndim != 1 || info.strides[0] != sizeof(float) || info.size == 0) {
+      raise({ErrorCode::invalid_argument, "a vector must be an array of float32"});
+    }
+    const auto* data = static_cast<const float*>(info.ptr);
+    return {data, data + info.size};
+  }
+
+  std::shared_ptr<cache::RedisEngine> open() const {
+    if (!engine_) throw py::value_error("the cache is closed");
+    return engine_;
+  }
+
+  using Step = net::Task<Result<Answer>> (cache::RedisCore::*)(RedisPeer&, RedisQuestion);
+
+  cache::RedisEngine::Job<Answer> job(Step step, RedisQuestion question) const {
+    cache::RedisCore* core = &open()->core();
+    return [core, step, question = std::move(question)](RedisPeer& peer) { return (core->*step)(peer, question); };
+  }
+
+  /// Blocks and returns the result, or returns at once and calls `done` with the result or an exception later.
+  template <class T>
+  py::object run(cache::RedisEngine::Job<T> job, const py::object& done) const {
+    auto engine = open();
+    if (done.is_none()) {
+      Result<T> result = unlocked([&, engine = std::move(engine)] { return engine->template block<T>(job); });
+      return object_of(std::move(result), [](const Error& error) -> py::object { raise(error); });
+    }
+    std::function<void(Result<T>)> tell = [callback = Callback(done)](Result<T> result) {
+      callback([&] { return object_of(std::move(result), exception_object); });
+    };
+    unlocked([&, engine = std::move(engine)] { engine->template spawn<T>(std::move(job), std::move(tell)); });
+    return py::none();
+  }
+
+  template <class T, class OnError>
+  static py::object object_of(Result<T> result, OnError&& on_error) {
+    if (!result) return on_error(result.error());
+    if constexpr (std::is_void_v<T>) {
+      return py::none();
+    } else {
+      return answer_object(std::move(*result));
+    }
+  }
+
+  std::shared_ptr<cache::RedisEngine> engine_;
+  std::shared_ptr<std::atomic<std::size_t>> max_tokens_;
+};
+
+std::string text_or_empty(const std::optional<std::string>& text) { return text.value_or(""); }
+
+std::unique_ptr<Core> open_core(std::optional<std::string> host, std::optional<std::string> port, std::optional<std::string> password,
+                                std::optional<std::string> redis_url, double similarity_threshold, std::string embedding_model,
+                                std::string index_name, std::optional<std::size_t> embedding_max_input_tokens, double embedding_timeout,
+                                std::optional<std::string> username, int db, bool ssl, bool ssl_verify, std::optional<std::string> ca_file,
+                                std::optional<std::string> certificate, std::optional<std::string> key, const py::object& connect_timeout,
+                                const py::object& command_timeout, std::size_t pool_size, bool hnsw, bool upstream) {
+  RedisSemanticCacheOptions options;
+  options.host = text_or_empty(host);
+  options.port = text_or_empty(port);
+  options.password = text_or_empty(password);
+  options.redis_url = std::move(redis_url);
+  options.similarity_threshold = similarity_threshold;
+  options.embedding_model = std::move(embedding_model);
+  options.index_name = std::move(index_name);
+  options.embedding_max_input_tokens = embedding_max_input_tokens;
+  options.embedding_timeout = duration(py::float_(embedding_timeout), "embedding_timeout");
+  options.connection.username = text_or_empty(username);
+  options.connection.password = text_or_empty(password);
+  options.connection.db = db;
+  options.connection.tls.enabled = ssl;
+  options.connection.tls.verify = ssl_verify;
+  options.connection.tls.ca_file = text_or_empty(ca_file);
+  options.connection.tls.client_certificate = text_or_empty(certificate);
+  options.connection.tls.client_key = text_or_empty(key);
+  if (const auto given = duration(connect_timeout, "socket_connect_timeout")) options.connection.connect_timeout = *given;
+  if (const auto given = duration(command_timeout, "socket_timeout")) options.connection.command_timeout = *given;
+  options.connection.pool_size = pool_size;
+  options.index = hnsw ? RedisIndex::hnsw : RedisIndex::flat;
+  options.compat = upstream ? Compat::upstream : Compat::sosie;
+
+  // A Router may set the limit after the cache was made, so it is looked up at each use.
+  auto max_tokens = std::make_shared<std::atomic<std::size_t>>(embedding_max_input_tokens.value_or(0));
+  cache::RedisCore::Unseen unseen;
+  if (!options.embedding_model.starts_with("local/")) {
+    unseen = [max_tokens](std::string_view text) {
+      const std::size_t tokens = *max_tokens;
+      if (tokens == 0) return std::string();
+      return std::string(text.substr(text::prefix_of(text, tokens * kBytesPerToken).size()));
+    };
+  }
+  auto core = value_of(unlocked([&] { return cache::RedisCore::open(std::move(options), std::move(unseen)); }));
+  return std::make_unique<Core>(std::make_unique<cache::RedisEngine>(std::move(core)), std::move(max_tokens));
+}
+
+}  // namespace
+
+void bind_litellm_core(py::module_& module) {
+  py::class_<RedisQuestion, SharedQuestion>(module, "RedisQuestion")
+      .def_readonly("id", &RedisQuestion::id)
+      .def_property_readonly("prompt", [](const RedisQuestion& q) { return text_of(q.prompt); })
+      .def_readonly("same_text_only", &RedisQuestion::same_text_only);
+  py::class_<RedisAnswer, std::shared_ptr<RedisAnswer>>(module, "RedisAnswer")
+      .def_property_readonly("stored", [](const RedisAnswer& a) { return py::bytes(a.stored); })
+      .def_readonly("similarity", &RedisAnswer::similarity)
+      .def_readonly("exact", &RedisAnswer::exact)
+      .def("value", [](const RedisAnswer& a) { return read_value(a.stored); });
+  py::class_<RedisCacheStats>(module, "RedisCacheStats")
+      .def_readonly("exact_hits", &RedisCacheStats::exact_hits)
+      .def_readonly("semantic_hits", &RedisCacheStats::semantic_hits)
+      .def_readonly("misses", &RedisCacheStats::misses)
+      .def_readonly("stored", &RedisCacheStats::stored)
+      .def_readonly("embeddings", &RedisCacheStats::embeddings)
+      .def_readonly("faults", &RedisCacheStats::faults);
+  py::class_<Core>(module, "RedisCore")
+      .def(py::init(&open_core), py::kw_only(), py::arg("host"), py::arg("port"), py::arg("password"), py::arg("redis_url"),
+           py::arg("similarity_threshold"), py::arg("embedding_model"), py::arg("index_name"), py::arg("embedding_max_input_tokens"),
+           py::arg("embedding_timeout"), py::arg("username"), py::arg("db"), py::arg("ssl"), py::arg("ssl_verify"), py::arg("ca_file"),
+           py::arg("certificate"), py::arg("key"), py::arg("connect_timeout"), py::arg("command_timeout"), py::arg("pool_size"),
+           py::arg("hnsw"), py::arg("upstream"))
+      .def("question", &Core::question, py::arg("key"), py::arg("request"))
+      .def("find", &Core::find, py::arg("question"), py::arg("done") = py::none())
+      .def("find_exact", &Core::find_exact, py::arg("question"), py::arg("done") = py::none())
+      .def("find_near", &Core::find_near, py::arg("question"), py::arg("vector"), py::arg("done") = py::none())
+      .def("store", &Core::store, py::arg("writes"), py::arg("done") = py::none())
+      .def("count", &Core::count, py::arg("answer").none(true))
+      .def("count_fault", &Core::count_fault)
+      .def("set_max_input_tokens", &Core::set_max_input_tokens, py::arg("tokens"))
+      .def("stats", &Core::stats)
+      .def("close", &Core::close)
+      .def("abandon", &Core::abandon);
+}
+
+}  // namespace sosie::python
