@@ -1,4 +1,7 @@
 // RedisSemanticCache over a real Redis: what it stores, finds and says.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <thread>
 
@@ -194,6 +197,28 @@ TEST_F(RedisCacheTest, SettingsComeFromArgumentsThenTheEnvironmentWithUpstreamsW
     how.redis_url = server_->url();
     EXPECT_NE(error(how).find("outside [0, 1]"), std::string::npos);
   }
+}
+
+TEST_F(RedisCacheTest, AForkedChildTalksOverConnectionsOfItsOwn) {
+  auto cache = open(options());
+  set(cache, "k", "a", "answer");
+  ASSERT_TRUE(cache.async_get_cache("k", {.prompt = "a"}).get());
+  const ::pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    bool good = true;
+    for (int i = 0; i < 200; ++i) {
+      const std::string prompt = "of the child " + std::to_string(i);
+      good &= cache.set_cache("k", prompt, {.prompt = prompt}).has_value();
+      const auto found = cache.async_get_cache("k", {.prompt = prompt}).get();
+      good &= found && found->response == prompt;
+    }
+    ::_exit(good ? 0 : 1);
+  }
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(get(cache, "k", "a"), "answer");
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(RedisCacheTest, AnIndexThatVanishesIsMadeAgain) {
