@@ -25,7 +25,8 @@ void Backoff::failed(Time now) {
   auto pause = first_;
   for (unsigned i = 1; i < failures_ && pause < longest_; ++i) pause *= 2;
   pause = std::min(pause, longest_);
-  until_ = now + std::chrono::milliseconds(std::uniform_int_distribution<std::int64_t>(pause.count() / 2, pause.count())(random_));
+  until_ = now + std::chrono::milliseconds(
+                     std::uniform_int_distribution<std::int64_t>(pause.count() / 2, pause.count())(random_));
 }
 
 void Backoff::succeeded() {

@@ -8,15 +8,16 @@
 
 namespace sosie::net {
 
-/// Exponential with jitter: after the n-th failure in a row nobody tries for (half to all of) min(first x 2^(n-1), longest).
-/// Then one caller at a time tries; a success ends it. Failures of callers that had all been let in count as one.
-/// Thread-safety: safe. Time is given.
+/// Exponential with jitter: after the n-th failure in a row nobody tries for (half to all of) min(first x 2^(n-1),
+/// longest). Then one caller at a time tries; a success ends it. Failures of callers that had all been let in count as
+/// one. Thread-safety: safe. Time is given.
 class Backoff {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
   explicit Backoff(std::chrono::milliseconds first = std::chrono::milliseconds{50},
-                   std::chrono::milliseconds longest = std::chrono::milliseconds{2'000}, std::uint32_t seed = std::random_device{}());
+                   std::chrono::milliseconds longest = std::chrono::milliseconds{2'000},
+                   std::uint32_t seed = std::random_device{}());
 
   /// Whether the peer may be tried now.
   bool allows(Time now);

@@ -23,7 +23,8 @@ struct Resolution {
 
 }  // namespace
 
-Task<Result<std::vector<tcp::endpoint>>> resolve(asio::any_io_executor executor, std::string host, std::uint16_t port, SteadyTime deadline) {
+Task<Result<std::vector<tcp::endpoint>>> resolve(asio::any_io_executor executor, std::string host, std::uint16_t port,
+                                                 SteadyTime deadline) {
   error_code not_an_address;
   const auto address = asio::ip::make_address(host, not_an_address);
   if (!not_an_address) {

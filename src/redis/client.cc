@@ -28,11 +28,12 @@ struct Call {
   std::vector<Reply> replies;
   std::optional<Error> error;
   bool done = false, sent_again = false;
-  std::optional<asio::async_result<asio::use_awaitable_t<>, void()>::handler_type> wake;  // any_completion_handler of Boost 1.81 recurses for ever
+  std::optional<asio::async_result<asio::use_awaitable_t<>, void()>::handler_type>
+      wake;  // any_completion_handler of Boost 1.81 recurses for ever
 
   void finish() {
     done = true;
-    if (auto waiting = std::exchange(wake, std::nullopt)) std::move(*waiting)();
+    if (auto waiting = std::exchange(wake, std::nullopt)) std::move (*waiting)();
   }
   void fail(Error why) {
     error = std::move(why);
@@ -47,7 +48,10 @@ using Calls = std::deque<std::shared_ptr<Call>>;
 /// A call is woken last, when everything is in order again: what it does may lead back here.
 struct Client::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::any_io_executor loop, Endpoint where, std::shared_ptr<net::Backoff> shared)
-      : executor(std::move(loop)), endpoint(std::make_shared<const Endpoint>(std::move(where))), backoff(std::move(shared)), timer(executor) {}
+      : executor(std::move(loop)),
+        endpoint(std::make_shared<const Endpoint>(std::move(where))),
+        backoff(std::move(shared)),
+        timer(executor) {}
 
   const asio::any_io_executor executor;
   const std::shared_ptr<const Endpoint> endpoint;
@@ -80,12 +84,15 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     }
     const auto now = steady_clock::now();
     if (!backoff->allows(now))
-      return Error{ErrorCode::unavailable, "the Redis server could not be used a moment ago and is left alone for a while; calls try again by themselves"};
+      return Error{ErrorCode::unavailable,
+                   "the Redis server could not be used a moment ago and is left alone for a while; calls try again by "
+                   "themselves"};
     link = std::make_shared<Link>(executor, endpoint, tls.get());
     asio::co_spawn(executor, link->open(now + endpoint->connect_timeout),
                    [self = shared_from_this(), mine = link](std::exception_ptr broken, Result<void> opened) {
                      if (self->link != mine) return;  // given up meanwhile
-                     if (broken) opened = Error{ErrorCode::internal, "connecting to the Redis server ended in an exception"};
+                     if (broken)
+                       opened = Error{ErrorCode::internal, "connecting to the Redis server ended in an exception"};
                      self->opened(std::move(opened));
                    });
     return {};
@@ -117,27 +124,29 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     if (link->writing || link->waiting.empty()) return;
     link->writing = true;
     link->leaving.swap(link->waiting);
-    link->write(asio::buffer(link->leaving), [self = shared_from_this(), mine = link](const error_code& failed, std::size_t) {
-      if (self->link != mine) return;
-      mine->writing = false;
-      mine->leaving.clear();
-      if (failed) return self->lost("the connection to the Redis server broke: " + failed.message());
-      self->write();
-    });
+    link->write(asio::buffer(link->leaving),
+                [self = shared_from_this(), mine = link](const error_code& failed, std::size_t) {
+                  if (self->link != mine) return;
+                  mine->writing = false;
+                  mine->leaving.clear();
+                  if (failed) return self->lost("the connection to the Redis server broke: " + failed.message());
+                  self->write();
+                });
   }
 
   void read() {
     if (link->reading || sent.empty()) return;
     link->reading = true;
     const auto space = link->parser.space();
-    link->read(asio::buffer(space.data(), space.size()), [self = shared_from_this(), mine = link](const error_code& failed, std::size_t count) {
-      if (self->link != mine) return;
-      mine->reading = false;
-      if (failed) return self->lost("the connection to the Redis server broke: " + failed.message());
-      mine->heard = true;
-      mine->parser.filled(count);
-      self->take_replies();
-    });
+    link->read(asio::buffer(space.data(), space.size()),
+               [self = shared_from_this(), mine = link](const error_code& failed, std::size_t count) {
+                 if (self->link != mine) return;
+                 mine->reading = false;
+                 if (failed) return self->lost("the connection to the Redis server broke: " + failed.message());
+                 mine->heard = true;
+                 mine->parser.filled(count);
+                 self->take_replies();
+               });
   }
 
   void take_replies() {
@@ -214,7 +223,8 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     const auto is_late = [now](const std::shared_ptr<Call>& call) { return call->deadline <= now; };
     Calls late, others;
     const bool was_stuck = std::any_of(sent.begin(), sent.end(), is_late);
-    std::remove_copy_if(queued.begin(), queued.end(), std::back_inserter(late), [&](const auto& call) { return !is_late(call); });
+    std::remove_copy_if(queued.begin(), queued.end(), std::back_inserter(late),
+                        [&](const auto& call) { return !is_late(call); });
     std::erase_if(queued, is_late);
     if (was_stuck) {
       for (auto& call : std::exchange(sent, {})) (is_late(call) ? late : others).push_back(std::move(call));
@@ -229,7 +239,8 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     }
     for (const auto& call : late) call->fail({ErrorCode::deadline_exceeded, "the Redis server did not answer in time"});
     for (const auto& call : others)
-      call->fail({ErrorCode::unavailable, "the connection was closed because the Redis server did not answer another call in time"});
+      call->fail({ErrorCode::unavailable,
+                  "the connection was closed because the Redis server did not answer another call in time"});
   }
 
   void close() {
@@ -250,7 +261,8 @@ void Client::close() { impl_->close(); }
 
 net::Task<Result<std::vector<Reply>>> Client::run(Pipeline commands, net::SteadyTime deadline) {
   if (commands.commands() == 0) co_return std::vector<Reply>();
-  if (steady_clock::now() >= deadline) co_return Error{ErrorCode::deadline_exceeded, "no time was left to ask the Redis server"};
+  if (steady_clock::now() >= deadline)
+    co_return Error{ErrorCode::deadline_exceeded, "no time was left to ask the Redis server"};
   const auto call = std::make_shared<Call>(std::move(commands), deadline);
   call->replies.reserve(call->commands.commands());
   impl_->submit(call);

@@ -21,7 +21,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using std::chrono::milliseconds;
 
-/// Takes one connection after the other. `serve` says what happens on each; it ends with the peer, or when `serve` returns.
+/// Takes one connection after the other. `serve` says what happens on each; it ends with the peer, or when `serve`
+/// returns.
 class Peer {
  public:
   class Line {
@@ -46,7 +47,9 @@ class Peer {
   };
 
   explicit Peer(std::function<void(Line)> serve)
-      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)), serve_(std::move(serve)), thread_([this] { accept(); }) {}
+      : acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+        serve_(std::move(serve)),
+        thread_([this] { accept(); }) {}
   ~Peer() {
     closing_ = true;
     boost::system::error_code ignored;
@@ -89,10 +92,11 @@ Peer peer_that_says(std::string reply) {
 }
 
 TEST(RedisClientFaults, MapsTheErrorsOfServersInTrouble) {
-  const std::pair<const char*, ErrorCode> cases[] = {{"-MOVED 3999 127.0.0.1:6381\r\n", ErrorCode::unsupported},
-                                                     {"-LOADING Redis is loading the dataset in memory\r\n", ErrorCode::unavailable},
-                                                     {"-MASTERDOWN Link with MASTER is down\r\n", ErrorCode::unavailable},
-                                                     {"-READONLY You can't write against a read only replica.\r\n", ErrorCode::unavailable}};
+  const std::pair<const char*, ErrorCode> cases[] = {
+      {"-MOVED 3999 127.0.0.1:6381\r\n", ErrorCode::unsupported},
+      {"-LOADING Redis is loading the dataset in memory\r\n", ErrorCode::unavailable},
+      {"-MASTERDOWN Link with MASTER is down\r\n", ErrorCode::unavailable},
+      {"-READONLY You can't write against a read only replica.\r\n", ErrorCode::unavailable}};
   for (const auto& [words, code] : cases) {
     Peer peer = peer_that_says(words);
     TestClient client(peer.options());
@@ -152,7 +156,8 @@ TEST(RedisClientFaults, GivesUpOnAServerThatDripsAReply) {
 }
 
 TEST(RedisClientFaults, ClosesAConnectionThatBringsGarbage) {
-  for (const char* const garbage : {"HTTP/1.1 400 Bad Request\r\n\r\n", "$99999999999\r\n", "*1000000000\r\n", "\r\n\r\n"}) {
+  for (const char* const garbage :
+       {"HTTP/1.1 400 Bad Request\r\n\r\n", "$99999999999\r\n", "*1000000000\r\n", "\r\n\r\n"}) {
     Peer peer = peer_that_says(garbage);
     TestClient client(peer.options());
     for (int i = 1; i <= 2; ++i) {
@@ -260,7 +265,8 @@ TEST(RedisClientFaults, ReportsANameThatIsNotThere) {
   options.url = "redis://no-such-host.invalid";
   auto reply = TestClient(options).ask({"PING"});
   ASSERT_FALSE(reply);
-  EXPECT_TRUE(reply.error().code == ErrorCode::unavailable || reply.error().code == ErrorCode::deadline_exceeded) << reply.error().message;
+  EXPECT_TRUE(reply.error().code == ErrorCode::unavailable || reply.error().code == ErrorCode::deadline_exceeded)
+      << reply.error().message;
 }
 
 }  // namespace

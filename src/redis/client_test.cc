@@ -19,7 +19,9 @@ namespace {
 using std::chrono::milliseconds;
 using Replies = Result<std::vector<Reply>>;
 
-milliseconds since(net::SteadyTime start) { return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start); }
+milliseconds since(net::SteadyTime start) {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
+}
 
 class RedisClient : public testing::Test {
  protected:
@@ -41,7 +43,11 @@ TEST_F(RedisClient, AnswersAPipelineInOrder) {
   TestServer server;
   TestClient client(server.options());
   Pipeline commands;
-  commands.add({"SET", "k", std::string_view("a\r\n\0b", 5)}).add({"GET", "k"}).add({"NONSENSE"}).add({"GET", "none"}).add({"INCR", "n"});
+  commands.add({"SET", "k", std::string_view("a\r\n\0b", 5)})
+      .add({"GET", "k"})
+      .add({"NONSENSE"})
+      .add({"GET", "none"})
+      .add({"INCR", "n"});
   auto replies = client.run(std::move(commands));
   ASSERT_TRUE(replies) << replies.error().message;
   ASSERT_EQ(replies->size(), 5U);
@@ -182,7 +188,8 @@ TEST_F(RedisClient, KeepsManyCallsInFlightApart) {
           return client.run(Pipeline().add({"ECHO", text}).add({"ECHO", "x" + text}), net::after(milliseconds(10'000)));
         },
         [&, i](Replies replies) {
-          if (replies && (*replies)[0].text == std::to_string(i) && (*replies)[1].text == "x" + std::to_string(i)) ++right;
+          if (replies && (*replies)[0].text == std::to_string(i) && (*replies)[1].text == "x" + std::to_string(i))
+            ++right;
           start();
           if (++ended == kCalls) all_ended.set_value();
         });
@@ -190,7 +197,8 @@ TEST_F(RedisClient, KeepsManyCallsInFlightApart) {
   for (int i = 0; i < kInFlight; ++i) start();
   ASSERT_EQ(all_ended.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
   EXPECT_EQ(right, kCalls);
-  EXPECT_NE(server.command({"INFO", "clients"}).find("connected_clients:2"), std::string::npos) << "one connection, and redis-cli's";
+  EXPECT_NE(server.command({"INFO", "clients"}).find("connected_clients:2"), std::string::npos)
+      << "one connection, and redis-cli's";
 }
 
 TEST_F(RedisClient, ReplacesAConnectionThatDiedWhileIdle) {
@@ -292,7 +300,9 @@ TEST_F(RedisClient, ClosesWithCallsUnderWay) {
   std::promise<Replies> blocked, queued, after;
   const auto ask = [&](std::promise<Replies>& into, std::string_view word) {
     background.spawn<std::vector<Reply>>(
-        [word](Client& client) { return client.run(Pipeline().add({word, "never", "0"}), net::after(milliseconds(10'000))); },
+        [word](Client& client) {
+          return client.run(Pipeline().add({word, "never", "0"}), net::after(milliseconds(10'000)));
+        },
         [&](Replies replies) { into.set_value(std::move(replies)); });
   };
   ask(blocked, "BLPOP");

@@ -24,9 +24,13 @@ class RedisTlsClient : public testing::Test {
     folder_ = folder;
     std::ofstream(folder_ / "make.sh") << R"sh(set -e
 cd "$(dirname "$0")"
-authority() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" -keyout $1.key -out $1.crt; }
+request() {
+  name=$1; shift
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$name" -keyout $name.key "$@"
+}
+authority() { request $1 -x509 -days 2 -out $1.crt; }
 signed() {
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" -keyout $1.key -out $1.csr
+  request $1 -out $1.csr
   printf '%s\n' "$2" > $1.ext
   openssl x509 -req -in $1.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile $1.ext -out $1.crt
 }
@@ -37,7 +41,8 @@ mkdir elsewhere; cp ca.crt elsewhere
 signed stranger subjectAltName=DNS:redis.example
 cp stranger.crt elsewhere/server.crt; cp stranger.key elsewhere/server.key
 )sh";
-    can_make_ = std::system(("sh " + (folder_ / "make.sh").string() + " > " + (folder_ / "log").string() + " 2>&1").c_str()) == 0;
+    const std::string command = "sh " + (folder_ / "make.sh").string() + " > " + (folder_ / "log").string() + " 2>&1";
+    can_make_ = std::system(command.c_str()) == 0;
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(folder_); }
   void SetUp() override {

@@ -8,7 +8,9 @@
 namespace sosie::redis {
 namespace {
 
-Error bad(std::string_view why) { return {ErrorCode::invalid_argument, "the Redis URL " + std::string(why) + "; for example redis://127.0.0.1:6379/0"}; }
+Error bad(std::string_view why) {
+  return {ErrorCode::invalid_argument, "the Redis URL " + std::string(why) + "; for example redis://127.0.0.1:6379/0"};
+}
 
 std::optional<unsigned char> hex_digit(char c) {
   if (c >= '0' && c <= '9') return static_cast<unsigned char>(c - '0');
@@ -57,7 +59,8 @@ Result<void> read_query(std::string_view query, Endpoint& endpoint) {
     if (name == "db") {
       if (!read_number(value, endpoint.db) || endpoint.db < 0) return bad("has a malformed db");
     } else if (name == "protocol") {
-      if (!read_number(value, endpoint.protocol) || (endpoint.protocol != 2 && endpoint.protocol != 3)) return bad("has a protocol other than 2 and 3");
+      if (!read_number(value, endpoint.protocol) || (endpoint.protocol != 2 && endpoint.protocol != 3))
+        return bad("has a protocol other than 2 and 3");
     } else {
       return bad("has a parameter other than db and protocol; the rest are options");
     }
@@ -80,7 +83,8 @@ Result<void> read_host(std::string_view authority, Endpoint& endpoint) {
   if (!decoded || decoded->empty()) return bad("has no host");
   endpoint.host = *decoded;
   if (port.empty()) return {};
-  if (port[0] != ':' || !read_number(port.substr(1), endpoint.port) || endpoint.port == 0) return bad("has a malformed port");
+  if (port[0] != ':' || !read_number(port.substr(1), endpoint.port) || endpoint.port == 0)
+    return bad("has a malformed port");
   return {};
 }
 
@@ -96,7 +100,8 @@ Result<void> read_user(std::string_view user_and_password, Endpoint& endpoint) {
 }
 
 Result<void> read_url(std::string_view url, Endpoint& endpoint) {
-  const bool printable = std::all_of(url.begin(), url.end(), [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; });
+  const bool printable =
+      std::all_of(url.begin(), url.end(), [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; });
   if (!printable) return bad("contains a space or a control character: write it as %XX");
   const bool is_unix = url.starts_with("unix://");
   endpoint.tls.enabled = endpoint.tls.enabled || url.starts_with("rediss://");
@@ -117,12 +122,14 @@ Result<void> read_url(std::string_view url, Endpoint& endpoint) {
   }
   if (is_unix) {
     const auto socket = percent_decoded(place);
-    if (!socket || !socket->starts_with('/')) return bad("must name the socket by its whole path, unix:///run/redis.sock");
+    if (!socket || !socket->starts_with('/'))
+      return bad("must name the socket by its whole path, unix:///run/redis.sock");
     if (endpoint.tls.enabled) return bad("names a unix socket, which has no TLS");
     endpoint.unix_socket = *socket;
   } else {
     if (auto read = read_host(place, endpoint); !read) return read;
-    if (path.size() > 1 && (!read_number(path.substr(1), endpoint.db) || endpoint.db < 0)) return bad("has a malformed database number");
+    if (path.size() > 1 && (!read_number(path.substr(1), endpoint.db) || endpoint.db < 0))
+      return bad("has a malformed database number");
   }
   return read_query(query, endpoint);
 }
@@ -138,8 +145,10 @@ Result<Endpoint> read_endpoint(const RedisOptions& options) {
   if (options.db >= 0) endpoint.db = options.db;
   if (options.db < -1) return Error{ErrorCode::invalid_argument, "the Redis database number must not be negative"};
   if (options.tls.client_certificate.empty() != options.tls.client_key.empty())
-    return Error{ErrorCode::invalid_argument, "a TLS client certificate needs its key, and a key its certificate: set both or none"};
-  if (options.connect_timeout <= std::chrono::milliseconds::zero() || options.command_timeout <= std::chrono::milliseconds::zero())
+    return Error{ErrorCode::invalid_argument,
+                 "a TLS client certificate needs its key, and a key its certificate: set both or none"};
+  if (options.connect_timeout <= std::chrono::milliseconds::zero() ||
+      options.command_timeout <= std::chrono::milliseconds::zero())
     return Error{ErrorCode::invalid_argument, "the Redis timeouts must be above 0 ms"};
   endpoint.connect_timeout = options.connect_timeout;
   endpoint.command_timeout = options.command_timeout;

@@ -14,7 +14,7 @@ namespace sosie::redis {
 struct Endpoint {
   std::string host;  ///< A name or an address without brackets; empty with a unix socket.
   std::uint16_t port = 6379;
-  std::string unix_socket;  ///< A path; empty: TCP.
+  std::string unix_socket;         ///< A path; empty: TCP.
   std::string username, password;  ///< Empty: none.
   int db = 0;
   int protocol = 2;  ///< 2 or 3.
@@ -22,7 +22,8 @@ struct Endpoint {
   std::chrono::milliseconds connect_timeout{1'000}, command_timeout{1'000};
 };
 
-/// Errors: invalid_argument (not a Redis URL, a number out of range, a client certificate without its key); the text holds no part of the URL but its scheme.
+/// Errors: invalid_argument (not a Redis URL, a number out of range, a client certificate without its key); the text
+/// holds no part of the URL but its scheme.
 Result<Endpoint> read_endpoint(const RedisOptions& options);
 
 }  // namespace sosie::redis

@@ -68,11 +68,31 @@ TEST(Endpoint, LetsOptionsWin) {
 }
 
 TEST(Endpoint, RefusesWhatIsNoRedisUrlAndRepeatsNothingOfIt) {
-  for (const char* const url :
-       {"", "localhost:6379", "http://secret", "redis://", "redis://:secret@", "redis://secret:port", "redis://secret:0", "redis://secret:65536",
-        "redis://secret:", "redis://secret/x", "redis://secret/-1", "redis://secret/1/2", "redis://secret?db=-1", "redis://secret?db=",
-        "redis://secret?db", "redis://secret?protocol=4", "redis://secret?timeout=3", "redis://secret%2", "redis://:secret%zz@h", "redis://[secret",
-        "redis://sec ret", "redis://secret#x", "unix://secret", "unix://", "REDIS://secret"}) {
+  for (const char* const url : {"",
+                                "localhost:6379",
+                                "http://secret",
+                                "redis://",
+                                "redis://:secret@",
+                                "redis://secret:port",
+                                "redis://secret:0",
+                                "redis://secret:65536",
+                                "redis://secret:",
+                                "redis://secret/x",
+                                "redis://secret/-1",
+                                "redis://secret/1/2",
+                                "redis://secret?db=-1",
+                                "redis://secret?db=",
+                                "redis://secret?db",
+                                "redis://secret?protocol=4",
+                                "redis://secret?timeout=3",
+                                "redis://secret%2",
+                                "redis://:secret%zz@h",
+                                "redis://[secret",
+                                "redis://sec ret",
+                                "redis://secret#x",
+                                "unix://secret",
+                                "unix://",
+                                "REDIS://secret"}) {
     auto endpoint = from_url(url);
     ASSERT_FALSE(endpoint) << url;
     EXPECT_EQ(endpoint.error().code, ErrorCode::invalid_argument) << url;

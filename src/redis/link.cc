@@ -21,7 +21,8 @@ using Stream = asio::generic::stream_protocol;
 Pipeline greeting(const Endpoint& endpoint, std::size_t& checked) {
   Pipeline commands;
   const bool has_login = !endpoint.username.empty() || !endpoint.password.empty();
-  const std::string_view user = endpoint.username.empty() ? std::string_view("default") : std::string_view(endpoint.username);
+  const std::string_view user =
+      endpoint.username.empty() ? std::string_view("default") : std::string_view(endpoint.username);
   if (endpoint.protocol == 3) {
     if (has_login) {
       commands.add({"HELLO", "3", "AUTH", user, endpoint.password});
@@ -50,13 +51,16 @@ Result<asio::ssl::context> make_tls_context(const RedisTls& tls) {
     context.set_default_verify_paths(failure);  // without a store every handshake fails, and says so
   } else {
     context.load_verify_file(tls.ca_file, failure);
-    if (failure) return Error{ErrorCode::invalid_argument, "the file of Redis TLS authorities (ca_file) cannot be read as PEM"};
+    if (failure)
+      return Error{ErrorCode::invalid_argument, "the file of Redis TLS authorities (ca_file) cannot be read as PEM"};
   }
   if (!tls.client_certificate.empty()) {
     context.use_certificate_chain_file(tls.client_certificate, failure);
     if (failure) return Error{ErrorCode::invalid_argument, "the Redis client certificate cannot be read as PEM"};
     context.use_private_key_file(tls.client_key, asio::ssl::context::pem, failure);
-    if (failure) return Error{ErrorCode::invalid_argument, "the key of the Redis client certificate cannot be read, or is not the certificate's"};
+    if (failure)
+      return Error{ErrorCode::invalid_argument,
+                   "the key of the Redis client certificate cannot be read, or is not the certificate's"};
   }
   return context;
 }
@@ -83,7 +87,8 @@ net::Task<Result<void>> Link::connect_any(net::SteadyTime deadline) {
   std::vector<Stream::endpoint> addresses;
   if (!endpoint_->unix_socket.empty()) {
     constexpr std::size_t kLongest = 107;  // sockaddr_un
-    if (endpoint_->unix_socket.size() > kLongest) co_return Error{ErrorCode::invalid_argument, "the path of the Redis socket is over 107 bytes"};
+    if (endpoint_->unix_socket.size() > kLongest)
+      co_return Error{ErrorCode::invalid_argument, "the path of the Redis socket is over 107 bytes"};
     addresses.emplace_back(asio::local::stream_protocol::endpoint(endpoint_->unix_socket));
   } else {
     auto found = co_await net::resolve(executor_, endpoint_->host, endpoint_->port, deadline);

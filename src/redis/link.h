@@ -25,11 +25,13 @@ namespace sosie::redis {
 /// Errors: invalid_argument (a file cannot be read; the text names which, not where).
 Result<boost::asio::ssl::context> make_tls_context(const RedisTls& tls);
 
-/// Thread-safety: none. One read and one write at a time, side by side. Kept by a shared_ptr while an operation is under way.
+/// Thread-safety: none. One read and one write at a time, side by side. Kept by a shared_ptr while an operation is
+/// under way.
 class Link : public std::enable_shared_from_this<Link> {
  public:
   /// `tls`: where the endpoint asks for it, else nullptr; outlives the link.
-  Link(const boost::asio::any_io_executor& executor, std::shared_ptr<const Endpoint> endpoint, boost::asio::ssl::context* tls);
+  Link(const boost::asio::any_io_executor& executor, std::shared_ptr<const Endpoint> endpoint,
+       boost::asio::ssl::context* tls);
 
   /// Resolves, connects, shakes hands, authenticates and chooses the database. Once.
   /// Errors: unavailable, deadline_exceeded, cancelled (closed meanwhile), those of to_error for the server's refusal.

@@ -13,24 +13,32 @@ struct Meaning {
 };
 
 constexpr std::array<Meaning, 17> kMeanings{{
-    {"NOAUTH", ErrorCode::permission_denied, "the Redis server asks for a password: set it (and the user) in the options or the URL"},
+    {"NOAUTH", ErrorCode::permission_denied,
+     "the Redis server asks for a password: set it (and the user) in the options or the URL"},
     {"WRONGPASS", ErrorCode::permission_denied, "the Redis server refuses the user or the password: check both"},
     {"ERR AUTH", ErrorCode::permission_denied, "the Redis server has no password set and refuses one: leave it out"},
     {"ERR invalid password", ErrorCode::permission_denied, "the Redis server refuses the password: check it"},
-    {"NOPERM", ErrorCode::permission_denied, "the Redis user may not run this command or touch this key: widen its ACL"},
-    {"OOM", ErrorCode::resource_exhausted, "the Redis server is out of memory: raise maxmemory or set an eviction policy"},
+    {"NOPERM", ErrorCode::permission_denied,
+     "the Redis user may not run this command or touch this key: widen its ACL"},
+    {"OOM", ErrorCode::resource_exhausted,
+     "the Redis server is out of memory: raise maxmemory or set an eviction policy"},
     {"LOADING", ErrorCode::unavailable, "the Redis server is still loading its data: try again later"},
     {"BUSY", ErrorCode::unavailable, "the Redis server is busy with a script: try again later"},
     {"MASTERDOWN", ErrorCode::unavailable, "the Redis replica has lost its primary: try again later"},
     {"READONLY", ErrorCode::unavailable, "this Redis server is a read-only replica: name the primary"},
     {"TRYAGAIN", ErrorCode::unavailable, "the Redis cluster is moving this key: try again later"},
     {"CLUSTERDOWN", ErrorCode::unavailable, "the Redis cluster is down: try again later"},
-    {"ERR max number of clients", ErrorCode::unavailable, "the Redis server has no connection left: raise its maxclients"},
-    {"MOVED", ErrorCode::unsupported, "this Redis server is part of a cluster that keeps the key elsewhere: use a single server"},
-    {"ASK", ErrorCode::unsupported, "this Redis server is part of a cluster that keeps the key elsewhere: use a single server"},
-    {"NOPROTO", ErrorCode::unsupported, "the Redis server does not speak this protocol: leave protocol=3 out of the URL"},
+    {"ERR max number of clients", ErrorCode::unavailable,
+     "the Redis server has no connection left: raise its maxclients"},
+    {"MOVED", ErrorCode::unsupported,
+     "this Redis server is part of a cluster that keeps the key elsewhere: use a single server"},
+    {"ASK", ErrorCode::unsupported,
+     "this Redis server is part of a cluster that keeps the key elsewhere: use a single server"},
+    {"NOPROTO", ErrorCode::unsupported,
+     "the Redis server does not speak this protocol: leave protocol=3 out of the URL"},
     {"ERR unknown command", ErrorCode::unsupported,
-     "the Redis server does not know the command: it needs the search module (Redis 8, redis-stack, Valkey with search)"},
+     "the Redis server does not know the command: it needs the search module (Redis 8, redis-stack, Valkey with "
+     "search)"},
 }};
 
 }  // namespace

@@ -41,7 +41,8 @@ TEST(Reply, SaysWhatAServersErrorMeans) {
       {"NOAUTH Authentication required.", ErrorCode::permission_denied},
       {"WRONGPASS invalid username-password pair or user is disabled.", ErrorCode::permission_denied},
       {"NOPERM User x has no permissions to run the 'ft.create' command", ErrorCode::permission_denied},
-      {"ERR AUTH <password> called without any password configured for the default user.", ErrorCode::permission_denied},
+      {"ERR AUTH <password> called without any password configured for the default user.",
+       ErrorCode::permission_denied},
       {"OOM command not allowed when used memory > 'maxmemory'.", ErrorCode::resource_exhausted},
       {"LOADING Redis is loading the dataset in memory", ErrorCode::unavailable},
       {"BUSY Redis is busy running a script.", ErrorCode::unavailable},
@@ -62,8 +63,8 @@ TEST(Reply, SaysWhatAServersErrorMeans) {
 }
 
 TEST(Reply, RepeatsNothingOfTheCommand) {
-  for (const std::string_view words : {"ERR unknown command 'X', with args beginning with: 'secret'", "MOVED 1 secret:1", "ERR secret",
-                                       "secret words", "WRONGPASS secret"}) {
+  for (const std::string_view words : {"ERR unknown command 'X', with args beginning with: 'secret'",
+                                       "MOVED 1 secret:1", "ERR secret", "secret words", "WRONGPASS secret"}) {
     EXPECT_EQ(to_error(error(words)).message.find("secret"), std::string::npos) << words;
   }
   EXPECT_NE(to_error(error("WRONGTYPE no")).message.find("WRONGTYPE"), std::string::npos);
@@ -73,7 +74,8 @@ TEST(Pipeline, WritesCommandsAsArraysOfStrings) {
   Pipeline commands;
   commands.add({"GET", "k"}).add({"SET", std::string_view("a\r\n\0b", 5), ""});
   EXPECT_EQ(commands.commands(), 2U);
-  EXPECT_EQ(commands.bytes(), std::string("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$5\r\na\r\n\0b\r\n$0\r\n\r\n", 50));
+  EXPECT_EQ(commands.bytes(),
+            std::string("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$5\r\na\r\n\0b\r\n$0\r\n\r\n", 50));
 }
 
 }  // namespace

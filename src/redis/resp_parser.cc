@@ -8,7 +8,8 @@ namespace sosie::redis {
 namespace {
 
 constexpr std::size_t kFirstBuffer = 16 * 1024, kLeastSpace = 4 * 1024;
-constexpr std::size_t kReserveItems = 1024, kReserveText = 1024 * 1024;  // what an announced length may claim before its bytes come
+constexpr std::size_t kReserveItems = 1024,
+                      kReserveText = 1024 * 1024;  // what an announced length may claim before its bytes come
 
 template <class Number>
 bool read_number(std::string_view text, Number& number) {
@@ -91,7 +92,8 @@ RespParser::Step RespParser::step() {
     case '|':
       return begin_list(item, mark, line);
     default:
-      return fail(ErrorCode::data_corruption, "something else than RESP: is this a Redis server, and TLS on or off on both sides?");
+      return fail(ErrorCode::data_corruption,
+                  "something else than RESP: is this a Redis server, and TLS on or off on both sides?");
   }
 }
 
@@ -99,7 +101,8 @@ RespParser::Step RespParser::step() {
 RespParser::Step RespParser::read_line(std::string_view& line) {
   const char* const from = buffer_.data() + begin_;
   const std::size_t held = end_ - begin_;
-  const auto* newline = held > scanned_ ? static_cast<const char*>(std::memchr(from + scanned_, '\n', held - scanned_)) : nullptr;
+  const auto* newline =
+      held > scanned_ ? static_cast<const char*>(std::memchr(from + scanned_, '\n', held - scanned_)) : nullptr;
   const std::size_t length = newline ? static_cast<std::size_t>(newline - from) : held;
   if (length > kMaxLine) return fail(ErrorCode::resource_exhausted, "a line over 64 KiB");
   if (!newline) {
@@ -116,7 +119,8 @@ RespParser::Step RespParser::read_line(std::string_view& line) {
 RespParser::Step RespParser::begin_text(Reply& into, Reply::Kind kind, std::string_view length) {
   if (length == "-1" && kind == Reply::Kind::string && !verbatim_) return Step::done;  // RESP2's null
   std::size_t size = 0;
-  if (!read_number(length, size) || (verbatim_ && size < 4)) return fail(ErrorCode::data_corruption, "a malformed length");
+  if (!read_number(length, size) || (verbatim_ && size < 4))
+    return fail(ErrorCode::data_corruption, "a malformed length");
   if (!charge(size)) return Step::failed;
   into.kind = kind;
   into.text.reserve(std::min(size, kReserveText));
@@ -133,7 +137,8 @@ RespParser::Step RespParser::read_text(Reply& into) {
     text_missing_ -= count;
   }
   if (text_missing_ > 2 || end_ - begin_ < 2) return Step::more_bytes;
-  if (std::memcmp(buffer_.data() + begin_, "\r\n", 2) != 0) return fail(ErrorCode::data_corruption, "a string without its end");
+  if (std::memcmp(buffer_.data() + begin_, "\r\n", 2) != 0)
+    return fail(ErrorCode::data_corruption, "a string without its end");
   begin_ += 2;
   text_ = nullptr;
   if (verbatim_) into.text.erase(0, 4);  // "txt:"

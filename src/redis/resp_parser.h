@@ -59,7 +59,7 @@ class RespParser {
   Reply root_;
   std::vector<Frame> open_;
   bool in_reply_ = false;
-  Reply* text_ = nullptr;       // the string whose bytes are coming
+  Reply* text_ = nullptr;         // the string whose bytes are coming
   std::size_t text_missing_ = 0;  // of them, with the CR LF behind
   bool verbatim_ = false;
   std::size_t cost_ = 0;

@@ -16,16 +16,30 @@ std::string read(std::string_view stream, std::size_t piece, std::size_t max_byt
 std::string shown(const Reply& reply) {
   std::string out;
   switch (reply.kind) {
-    case Reply::Kind::null: return "null";
-    case Reply::Kind::string: return "'" + reply.text + "'";
-    case Reply::Kind::error: return "error(" + reply.text + ")";
-    case Reply::Kind::integer: return std::to_string(reply.integer);
-    case Reply::Kind::number: return std::isnan(reply.number) ? "nan" : std::to_string(reply.number);
-    case Reply::Kind::boolean: return reply.integer ? "true" : "false";
-    case Reply::Kind::array: out = "array"; break;
-    case Reply::Kind::map: out = "map"; break;
-    case Reply::Kind::set: out = "set"; break;
-    case Reply::Kind::push: out = "push"; break;
+    case Reply::Kind::null:
+      return "null";
+    case Reply::Kind::string:
+      return "'" + reply.text + "'";
+    case Reply::Kind::error:
+      return "error(" + reply.text + ")";
+    case Reply::Kind::integer:
+      return std::to_string(reply.integer);
+    case Reply::Kind::number:
+      return std::isnan(reply.number) ? "nan" : std::to_string(reply.number);
+    case Reply::Kind::boolean:
+      return reply.integer ? "true" : "false";
+    case Reply::Kind::array:
+      out = "array";
+      break;
+    case Reply::Kind::map:
+      out = "map";
+      break;
+    case Reply::Kind::set:
+      out = "set";
+      break;
+    case Reply::Kind::push:
+      out = "push";
+      break;
   }
   out += '[';
   for (const Reply& item : reply.items) out += (out.back() == '[' ? "" : " ") + shown(item);
@@ -70,32 +84,44 @@ TEST_P(RespVectors, ReadTheSameInPiecesOfAnySize) {
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) EXPECT_EQ(read(stream, piece), expected) << piece;
 }
 
-INSTANTIATE_TEST_SUITE_P(Resp2, RespVectors,
-                         testing::Values(Vector{"+OK\r\n", "'OK';"}, Vector{"-ERR no\r\n", "error(ERR no);"}, Vector{":-42\r\n:+7\r\n", "-42;7;"},
-                                         Vector{"$5\r\nhe\r\no\r\n$0\r\n\r\n", "'he\r\no';'';"}, Vector{"$-1\r\n*-1\r\n", "null;null;"},
-                                         Vector{"*0\r\n", "array[];"}, Vector{"*3\r\n:1\r\n$-1\r\n+a\r\n", "array[1 null 'a'];"},
-                                         Vector{"*2\r\n*1\r\n*0\r\n*2\r\n:1\r\n*-1\r\n:9\r\n", "array[array[array[]] array[1 null]];9;"},
-                                         Vector{"*2\r\n$3\r\nab", "..."}, Vector{"+OK\r\n$1", "'OK';..."}));
-
 INSTANTIATE_TEST_SUITE_P(
-    Resp3, RespVectors,
-    testing::Values(Vector{"_\r\n#t\r\n#f\r\n", "null;true;false;"}, Vector{",1.5\r\n,-inf\r\n,nan\r\n,1e3\r\n", "1.500000;-inf;nan;1000.000000;"},
-                    Vector{"(3492890328409238509324850943850943825024385\r\n", "'3492890328409238509324850943850943825024385';"},
-                    Vector{"!8\r\nERR a\r\nb\r\n", "error(ERR a\r\nb);"}, Vector{"=8\r\ntxt:abcd\r\n", "'abcd';"}, Vector{"=4\r\ntxt:\r\n", "'';"},
-                    Vector{"%2\r\n+a\r\n:1\r\n+b\r\n%0\r\n", "map['a' 1 'b' map[]];"}, Vector{"~2\r\n:1\r\n:2\r\n", "set[1 2];"},
-                    Vector{">2\r\n+message\r\n+x\r\n+OK\r\n", "push['message' 'x'];'OK';"}, Vector{"|1\r\n+ttl\r\n:3\r\n$2\r\nhi\r\n", "'hi';"},
-                    Vector{"*2\r\n|1\r\n+a\r\n*1\r\n:1\r\n:1\r\n|0\r\n:2\r\n", "array[1 2];"}, Vector{"*0\r\n|1\r\n+a\r\n:1\r\n", "array[];..."}));
+    Resp2, RespVectors,
+    testing::Values(Vector{"+OK\r\n", "'OK';"}, Vector{"-ERR no\r\n", "error(ERR no);"},
+                    Vector{":-42\r\n:+7\r\n", "-42;7;"}, Vector{"$5\r\nhe\r\no\r\n$0\r\n\r\n", "'he\r\no';'';"},
+                    Vector{"$-1\r\n*-1\r\n", "null;null;"}, Vector{"*0\r\n", "array[];"},
+                    Vector{"*3\r\n:1\r\n$-1\r\n+a\r\n", "array[1 null 'a'];"},
+                    Vector{"*2\r\n*1\r\n*0\r\n*2\r\n:1\r\n*-1\r\n:9\r\n", "array[array[array[]] array[1 null]];9;"},
+                    Vector{"*2\r\n$3\r\nab", "..."}, Vector{"+OK\r\n$1", "'OK';..."}));
+
+INSTANTIATE_TEST_SUITE_P(Resp3, RespVectors,
+                         testing::Values(Vector{"_\r\n#t\r\n#f\r\n", "null;true;false;"},
+                                         Vector{",1.5\r\n,-inf\r\n,nan\r\n,1e3\r\n", "1.500000;-inf;nan;1000.000000;"},
+                                         Vector{"(3492890328409238509324850943850943825024385\r\n",
+                                                "'3492890328409238509324850943850943825024385';"},
+                                         Vector{"!8\r\nERR a\r\nb\r\n", "error(ERR a\r\nb);"},
+                                         Vector{"=8\r\ntxt:abcd\r\n", "'abcd';"}, Vector{"=4\r\ntxt:\r\n", "'';"},
+                                         Vector{"%2\r\n+a\r\n:1\r\n+b\r\n%0\r\n", "map['a' 1 'b' map[]];"},
+                                         Vector{"~2\r\n:1\r\n:2\r\n", "set[1 2];"},
+                                         Vector{">2\r\n+message\r\n+x\r\n+OK\r\n", "push['message' 'x'];'OK';"},
+                                         Vector{"|1\r\n+ttl\r\n:3\r\n$2\r\nhi\r\n", "'hi';"},
+                                         Vector{"*2\r\n|1\r\n+a\r\n*1\r\n:1\r\n:1\r\n|0\r\n:2\r\n", "array[1 2];"},
+                                         Vector{"*0\r\n|1\r\n+a\r\n:1\r\n", "array[];..."}));
 
 INSTANTIATE_TEST_SUITE_P(
     Hostile, RespVectors,
-    testing::Values(Vector{"HTTP/1.1 200 OK\r\n", "!data_corruption"}, Vector{"\r\n", "!data_corruption"}, Vector{"+OK\n", "!data_corruption"},
-                    Vector{":\r\n", "!data_corruption"}, Vector{":1x\r\n", "!data_corruption"}, Vector{":99999999999999999999\r\n", "!data_corruption"},
-                    Vector{"$x\r\n", "!data_corruption"}, Vector{"$-2\r\n", "!data_corruption"}, Vector{"!-1\r\n", "!data_corruption"},
-                    Vector{"=3\r\ntxt\r\n", "!data_corruption"}, Vector{"$3\r\nabcde", "!data_corruption"}, Vector{"*-2\r\n", "!data_corruption"},
-                    Vector{"%-1\r\n", "!data_corruption"}, Vector{"$?\r\n", "!data_corruption"}, Vector{"*?\r\n", "!data_corruption"},
-                    Vector{"#x\r\n", "!data_corruption"}, Vector{",1.5.\r\n", "!data_corruption"}, Vector{"_x\r\n", "!data_corruption"},
-                    Vector{"$1048577\r\n", "!resource_exhausted"}, Vector{"$18446744073709551615\r\n", "!resource_exhausted"},
-                    Vector{"*2000000000\r\n", "!resource_exhausted"}, Vector{"%9223372036854775807\r\n", "!resource_exhausted"},
+    testing::Values(Vector{"HTTP/1.1 200 OK\r\n", "!data_corruption"}, Vector{"\r\n", "!data_corruption"},
+                    Vector{"+OK\n", "!data_corruption"}, Vector{":\r\n", "!data_corruption"},
+                    Vector{":1x\r\n", "!data_corruption"}, Vector{":99999999999999999999\r\n", "!data_corruption"},
+                    Vector{"$x\r\n", "!data_corruption"}, Vector{"$-2\r\n", "!data_corruption"},
+                    Vector{"!-1\r\n", "!data_corruption"}, Vector{"=3\r\ntxt\r\n", "!data_corruption"},
+                    Vector{"$3\r\nabcde", "!data_corruption"}, Vector{"*-2\r\n", "!data_corruption"},
+                    Vector{"%-1\r\n", "!data_corruption"}, Vector{"$?\r\n", "!data_corruption"},
+                    Vector{"*?\r\n", "!data_corruption"}, Vector{"#x\r\n", "!data_corruption"},
+                    Vector{",1.5.\r\n", "!data_corruption"}, Vector{"_x\r\n", "!data_corruption"},
+                    Vector{"$1048577\r\n", "!resource_exhausted"},
+                    Vector{"$18446744073709551615\r\n", "!resource_exhausted"},
+                    Vector{"*2000000000\r\n", "!resource_exhausted"},
+                    Vector{"%9223372036854775807\r\n", "!resource_exhausted"},
                     Vector{"%18446744073709551615\r\n", "!resource_exhausted"}));
 
 TEST(RespParser, KeepsItsErrorAndItsEarlierReplies) {

@@ -17,17 +17,20 @@ class TestClient {
  public:
   using Replies = Result<std::vector<Reply>>;
 
-  explicit TestClient(const RedisOptions& options, std::shared_ptr<net::Backoff> backoff = std::make_shared<net::Backoff>())
+  explicit TestClient(const RedisOptions& options,
+                      std::shared_ptr<net::Backoff> backoff = std::make_shared<net::Backoff>())
       : lanes_(1, [endpoint = read_endpoint(options), backoff](boost::asio::any_io_executor executor) {
           return std::make_unique<Client>(executor, *endpoint, backoff);
         }) {}
 
   Replies run(Pipeline commands, std::chrono::milliseconds patience = std::chrono::milliseconds(5'000)) {
     const auto deadline = net::after(patience);
-    return lanes_.run<std::vector<Reply>>([&](Client& client) { return client.run(std::move(commands), deadline); }, deadline);
+    return lanes_.run<std::vector<Reply>>([&](Client& client) { return client.run(std::move(commands), deadline); },
+                                          deadline);
   }
   /// One command; a reply that is an error is one.
-  Result<Reply> ask(std::initializer_list<std::string_view> words, std::chrono::milliseconds patience = std::chrono::milliseconds(5'000)) {
+  Result<Reply> ask(std::initializer_list<std::string_view> words,
+                    std::chrono::milliseconds patience = std::chrono::milliseconds(5'000)) {
     Pipeline commands;
     commands.add(words);
     auto replies = run(std::move(commands), patience);

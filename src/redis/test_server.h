@@ -32,21 +32,24 @@
 
 namespace sosie::redis {
 
-/// On a free port of 127.0.0.1, with a folder of its own; nothing is kept on disk unless `arguments` say so. Dies with the thread that started it.
-/// Throws std::runtime_error where a server cannot be started: the test ends there. Thread-safety: none.
+/// On a free port of 127.0.0.1, with a folder of its own; nothing is kept on disk unless `arguments` say so. Dies with
+/// the thread that started it. Throws std::runtime_error where a server cannot be started: the test ends there.
+/// Thread-safety: none.
 class TestServer {
  public:
   struct Options {
-    std::vector<std::string> arguments;          ///< For redis-server, behind ours: {"--requirepass", "secret"}.
-    std::filesystem::path tls_folder;            ///< With ca.crt, server.crt, server.key: speaks TLS only.
-    bool asks_client_certificate = false;        ///< With tls_folder.
+    std::vector<std::string> arguments;    ///< For redis-server, behind ours: {"--requirepass", "secret"}.
+    std::filesystem::path tls_folder;      ///< With ca.crt, server.crt, server.key: speaks TLS only.
+    bool asks_client_certificate = false;  ///< With tls_folder.
     bool with_search = true;
   };
 
   /// Why there is no server to start; empty: there is.
   static std::string missing() {
-    if (std::filesystem::exists(home() / "bin/redis-server") && std::filesystem::exists(home() / "lib/redisearch.so")) return {};
-    return "no Redis to test against: run script/bootstrap --with-tests, or let SOSIE_REDIS_HOME name a folder with bin/redis-server and "
+    if (std::filesystem::exists(home() / "bin/redis-server") && std::filesystem::exists(home() / "lib/redisearch.so"))
+      return {};
+    return "no Redis to test against: run script/bootstrap --with-tests, or let SOSIE_REDIS_HOME name a folder with "
+           "bin/redis-server and "
            "lib/redisearch.so";
   }
 
@@ -70,7 +73,9 @@ class TestServer {
   TestServer& operator=(const TestServer&) = delete;
 
   std::uint16_t port() const noexcept { return port_; }
-  std::string url() const { return (options_.tls_folder.empty() ? "redis://127.0.0.1:" : "rediss://127.0.0.1:") + std::to_string(port_); }
+  std::string url() const {
+    return (options_.tls_folder.empty() ? "redis://127.0.0.1:" : "rediss://127.0.0.1:") + std::to_string(port_);
+  }
   /// How to reach it; no password, and with tls_folder its authority.
   RedisOptions options() const {
     RedisOptions out;
@@ -106,7 +111,8 @@ class TestServer {
     FILE* const pipe = ::popen((line + " 2>&1").c_str(), "r");
     if (pipe == nullptr) throw std::runtime_error("redis-cli does not start");
     std::array<char, 4096> buffer;
-    while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), pipe)) out.append(buffer.data(), count);
+    while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), pipe))
+      out.append(buffer.data(), count);
     ::pclose(pipe);
     while (out.ends_with('\n')) out.pop_back();
     return out;
@@ -115,7 +121,8 @@ class TestServer {
  private:
   static std::filesystem::path home() {
     if (const char* const named = std::getenv("SOSIE_REDIS_HOME"); named && *named) return named;
-    if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) return std::filesystem::path(cache) / "sosie/redis-7.4";
+    if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache && *cache)
+      return std::filesystem::path(cache) / "sosie/redis-7.4";
     const char* const user = std::getenv("HOME");
     return std::filesystem::path(user ? user : "") / ".cache/sosie/redis-7.4";
   }
@@ -140,15 +147,17 @@ class TestServer {
   }
 
   std::vector<std::string> command_line() const {
-    std::vector<std::string> words{(home() / "bin/redis-server").string(), "--bind", "127.0.0.1", "--save", "", "--dir", folder_.string()};
+    std::vector<std::string> words{
+        (home() / "bin/redis-server").string(), "--bind", "127.0.0.1", "--save", "", "--dir", folder_.string()};
     const auto add = [&](std::initializer_list<std::string> more) { words.insert(words.end(), more); };
     const std::string port = std::to_string(port_);
     if (options_.tls_folder.empty()) {
       add({"--port", port});
     } else {
       const auto& folder = options_.tls_folder;
-      add({"--port", "0", "--tls-port", port, "--tls-cert-file", (folder / "server.crt").string(), "--tls-key-file", (folder / "server.key").string(),
-           "--tls-ca-cert-file", (folder / "ca.crt").string(), "--tls-auth-clients", options_.asks_client_certificate ? "yes" : "no"});
+      add({"--port", "0", "--tls-port", port, "--tls-cert-file", (folder / "server.crt").string(), "--tls-key-file",
+           (folder / "server.key").string(), "--tls-ca-cert-file", (folder / "ca.crt").string(), "--tls-auth-clients",
+           options_.asks_client_certificate ? "yes" : "no"});
     }
     if (options_.with_search) add({"--loadmodule", (home() / "lib/redisearch.so").string()});
     words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
@@ -191,7 +200,8 @@ class TestServer {
     if (good && options_.tls_folder.empty()) {
       constexpr std::string_view kPing = "PING\r\n";
       std::array<char, 64> buffer;
-      const auto count = ::send(fd, kPing.data(), kPing.size(), MSG_NOSIGNAL) > 0 ? ::recv(fd, buffer.data(), buffer.size(), 0) : 0;
+      const auto count =
+          ::send(fd, kPing.data(), kPing.size(), MSG_NOSIGNAL) > 0 ? ::recv(fd, buffer.data(), buffer.size(), 0) : 0;
       const std::string_view reply(buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
       good = reply.starts_with("+PONG") || reply.starts_with("-NOAUTH");
     }
