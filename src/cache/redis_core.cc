@@ -93,13 +93,13 @@ Error unexpected(std::string_view command) {
   return {ErrorCode::unavailable, "Redis answered " + std::string(command) + " in a form that this version of sosie does not know"};
 }
 
-/// Of an FT.* command. The module's absence shows as an unknown command.
-Error search_error(const Reply& reply) {
-  if (reply.text.find("unknown command") != std::string::npos) {
-    return {ErrorCode::unsupported,
-            "Redis has no search module: use Redis 8, redis-stack or another server with RediSearch, or sosie's embedded store"};
+/// Of FT.CREATE. An old module does not know vectors, which shows as a schema that it cannot read.
+Error create_error(const Reply& reply) {
+  Error error = redis::to_error(reply);
+  if (error.code == ErrorCode::internal) {
+    error = {ErrorCode::unsupported, "Redis refuses a vector index: its search module must be RediSearch 2.6 or newer (redis-stack 7, Redis 8)"};
   }
-  return redis::to_error(reply);
+  return error;
 }
 
 }  // namespace
@@ -309,7 +309,7 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, cons
     if (!reply) co_return reply.error();
     if (reply->is_error()) {
       index_is_gone = redis::is_unknown_index(*reply) || reply->text.find("blob size") != std::string::npos;
-      co_return search_error(*reply);
+      co_return redis::to_error(*reply);
     }
     auto found = redis::read_search(*reply);
     if (!found) co_return unexpected("FT.SEARCH");
@@ -500,14 +500,14 @@ Task<Result<RedisCore::Prepared>> RedisCore::prepare(RedisPeer& peer, std::strin
       co_return found.ours && found.dimension == dimension ? Prepared::ready : Prepared::other_schema;
     }
     if (redis::to_error(*described).code == ErrorCode::permission_denied) co_return Prepared::not_shown;
-    if (!redis::is_unknown_index(*described)) co_return search_error(*described);
+    if (!redis::is_unknown_index(*described)) co_return redis::to_error(*described);
     Pipeline create;
     redis::add_create_index(create, name, dimension, !upstream_);
     auto created = co_await ask(peer, std::move(create));
     if (!created) co_return created.error();
     if (!created->is_error()) co_return Prepared::ready;
     const bool was_first = created->text.find("already exists") != std::string::npos;  // Another process made it meanwhile.
-    if (!was_first) co_return search_error(*created);
+    if (!was_first) co_return create_error(*created);
   }
   co_return Error{ErrorCode::unavailable, "the index " + name + " comes and goes: another process drops it"};
 }
@@ -525,13 +525,13 @@ Task<Result<bool>> RedisCore::prepare_hnsw(RedisPeer& peer, std::string name, st
     base::log_warning("the index " + second + " is of another dimension; searching exactly: drop it to have it made anew");
     co_return false;
   }
-  if (!redis::is_unknown_index(*described)) co_return search_error(*described);
+  if (!redis::is_unknown_index(*described)) co_return redis::to_error(*described);
   Pipeline create;
   redis::add_create_hnsw_index(create, name, dimension);
   auto created = co_await ask(peer, std::move(create));
   if (!created) co_return created.error();
   const bool exists = created->text.find("already exists") != std::string::npos;
-  if (created->is_error() && !exists) co_return search_error(*created);
+  if (created->is_error() && !exists) co_return create_error(*created);
   co_return false;  // It is being filled.
 }
 

@@ -199,6 +199,25 @@ TEST_F(RedisCacheTest, SettingsComeFromArgumentsThenTheEnvironmentWithUpstreamsW
   }
 }
 
+TEST_F(RedisCacheTest, BothProtocolsSayTheSame) {
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.1)}, {"c", ChosenVectors::at(0.3)}};
+  for (const char* protocol : {"?protocol=2", "?protocol=3"}) {
+    command({"FLUSHALL"});
+    auto how = options();
+    how.redis_url = server_->url() + protocol;
+    auto cache = open(how);
+    set(cache, "k", "a", "answer");
+    const auto near = cache.get_cache("k", {.prompt = "b"});
+    ASSERT_TRUE(near && near->response) << protocol;
+    EXPECT_NEAR(near->similarity, 0.9, 1e-6);
+    EXPECT_EQ(get(cache, "k", "a"), "answer");
+    EXPECT_EQ(get(cache, "k", "c"), "");
+    auto again = open(how);  // The index is there already, and recognised.
+    EXPECT_EQ(get(again, "k", "b"), "answer");
+    EXPECT_EQ(command({"FT._LIST"}).items.size(), 1u) << protocol;
+  }
+}
+
 TEST_F(RedisCacheTest, AForkedChildTalksOverConnectionsOfItsOwn) {
   auto cache = open(options());
   set(cache, "k", "a", "answer");
