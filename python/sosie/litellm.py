@@ -201,7 +201,11 @@ class RedisSemanticCache(BaseCache):
             writes = self._writes([(key, value)], kwargs)
             if not writes:
                 return
-            vector = self._known_vector(writes) or self._embed(writes[0][0], kwargs)
+            vector = self._known_vector(writes)
+            if vector is None:
+                if self._unreachable:
+                    self._exact(writes[0][0])  # no embedding is paid for that cannot be stored
+                vector = self._embed(writes[0][0], kwargs)
             with self._search():
                 self._core.store(self._with_vector(writes, vector))
         except Exception as failure:
@@ -385,6 +389,7 @@ class RedisSemanticCache(BaseCache):
         self._recent = _RecentVectors()
         self._embedding_pause = Pause(trial=self.embedding_timeout)
         self._search_pause = Pause(trial=self.embedding_timeout)
+        self._unreachable = False  # Redis, when last asked for an exact entry
         self._embeddings = 0
         self._warned = -_WARN_EVERY
 
@@ -397,7 +402,7 @@ class RedisSemanticCache(BaseCache):
             return None
         if self._is_local:
             return self._core.find(question)
-        answer = None if self._upstream else self._core.find_exact(question)
+        answer = None if self._upstream else self._exact(question)
         if answer is not None or question.same_text_only:
             return answer
         vector = self._embed(question, kwargs)
@@ -412,7 +417,7 @@ class RedisSemanticCache(BaseCache):
             return None
         if self._is_local:
             return await self._call(self._core.find, question)
-        answer = None if self._upstream else await self._call(self._core.find_exact, question)
+        answer = None if self._upstream else await self._async_exact(question)
         if answer is not None or question.same_text_only:
             return answer
         vector = await self._async_embed(question, kwargs)
@@ -421,12 +426,34 @@ class RedisSemanticCache(BaseCache):
             answer = await self._call(self._core.find_near, question, vector)
         return answer
 
+    def _exact(self, question):
+        try:
+            answer = self._core.find_exact(question)
+        except Error:
+            self._unreachable = True
+            raise
+        self._unreachable = False
+        return answer
+
+    async def _async_exact(self, question):
+        try:
+            answer = await self._call(self._core.find_exact, question)
+        except Error:
+            self._unreachable = True
+            raise
+        self._unreachable = False
+        return answer
+
     async def _async_store(self, name, items, kwargs):
         try:
             writes = self._writes(items, kwargs)
             if not writes:
                 return
-            vector = self._known_vector(writes) or await self._async_embed(writes[0][0], kwargs)
+            vector = self._known_vector(writes)
+            if vector is None:
+                if self._unreachable:
+                    await self._async_exact(writes[0][0])
+                vector = await self._async_embed(writes[0][0], kwargs)
             with self._search():
                 await self._call(self._core.store, self._with_vector(writes, vector))
         except Exception as failure:

@@ -177,9 +177,9 @@ def test_what_lies_in_redis(remote, redis_server, index_name):
     id = compat.entry_id(OTHER, {"litellm_cache_key": KEY})
     key = compat.redis_key(index_name, id)
     fields = client.hgetall(key)
-    assert list(fields) == [
+    assert set(fields) == {
         b"entry_id", b"prompt", b"response", b"prompt_vector", b"inserted_at", b"updated_at", b"litellm_cache_key"
-    ]  # fmt: skip
+    }  # fmt: skip
     assert (fields[b"entry_id"], fields[b"prompt"], fields[b"litellm_cache_key"]) == (id.encode(), OTHER.encode(), KEY.encode())
     assert fields[b"response"] == b'{"content":"Paris"}' and len(fields[b"prompt_vector"]) == 4 * 384
     assert abs(float(fields[b"inserted_at"]) - time.time()) < 60 and 0 < client.ttl(key) <= 60
@@ -277,12 +277,10 @@ def test_a_value_that_nobody_can_read_is_a_miss_without_similarity(local, redis_
 
 def test_pipeline_embeds_once_and_stores_all(remote, endpoint, redis_server, index_name):
     items = [(f"key-{n}", {"n": n}) for n in range(20)]
-    before = redis_server.client().info("commandstats")
     asyncio.run(remote.async_set_cache_pipeline(items, messages=user(QUESTION), ttl=60))
     assert endpoint.texts() == [QUESTION]
     assert len(redis_server.client().keys(f"{index_name}:*")) == 20
     assert all(remote.get_cache(key, messages=user(PARAPHRASE)) == value for key, value in items)
-    assert before is not None
 
 
 def test_the_proxys_router_embeds_where_it_has_the_model(make, endpoint, monkeypatch):
@@ -317,7 +315,7 @@ def test_the_proxys_router_embeds_where_it_has_the_model(make, endpoint, monkeyp
 
 def recorded(function, calls):
     def call(**arguments):
-        calls.append(arguments)
+        calls.append({**arguments, "metadata": dict(arguments["metadata"])})
         return function(**arguments)
 
     return call
