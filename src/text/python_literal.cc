@@ -86,10 +86,9 @@ class LiteralReader {
     return true;
   }
 
-  // The first failure in order of evaluation is the one that Python reports.
-  void malformed() noexcept {
-    if (failed_ == Failed::no) failed_ = Failed::malformed;
-  }
+  // The first failure in order of evaluation is the one that Python reports. What stands in a malformed place is not
+  // evaluated: `before` is how things stood ahead of it.
+  void malformed(Failed before) noexcept { failed_ = before == Failed::no ? Failed::malformed : before; }
   void raise(const char* what) noexcept {
     if (failed_ != Failed::no) return;
     failed_ = Failed::raised;
@@ -97,7 +96,7 @@ class LiteralReader {
   }
 
   PythonValue value_of(Expression& expression) {
-    if (expression.shape == Shape::set_name) malformed();
+    if (expression.shape == Shape::set_name) malformed(failed_);
     return std::move(expression.value);
   }
 
@@ -218,12 +217,13 @@ class LiteralReader {
 
   // A number with or without a sign, a sum of a real and an imaginary number, or any other operand.
   bool read_expression(Expression& out) {
+    const Failed before = failed_;
     if (peek() == '+' || peek() == '-') {
       const bool minus = peek() == '-';
       ++at_;
       if (!skip_space() || !read_operand(out)) return false;
       if (out.shape != Shape::number) {
-        malformed();
+        malformed(before);
         out = {};
       } else {
         if (minus) negate(out.value);
@@ -239,15 +239,15 @@ class LiteralReader {
       ++at_;
       Expression right;
       if (!skip_space() || !read_operand(right)) return false;
-      add(out, right, minus);
+      add(out, right, minus, before);
     }
   }
 
-  void add(Expression& left, Expression& right, bool minus) {
+  void add(Expression& left, const Expression& right, bool minus, Failed before) {
     const bool addable = (left.shape == Shape::number || left.shape == Shape::signed_number) && is_real(left.value) &&
                          right.shape == Shape::number && right.value.kind == Kind::complex;
     if (!addable) {
-      malformed();
+      malformed(before);
       left = {};
       return;
     }
