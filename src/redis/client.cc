@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <exception>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -24,10 +25,12 @@ using std::chrono::steady_clock;
 struct Call {
   Call(Pipeline pipeline, net::SteadyTime until) : commands(std::move(pipeline)), deadline(until) {}
   const Pipeline commands;
-  const net::SteadyTime deadline;
+  net::SteadyTime deadline;
+  net::SteadyTime sent_at;
   std::vector<Reply> replies;
   std::optional<Error> error;
-  bool done = false, sent_again = false;
+  bool done = false;  // among the sent: given up, its replies are still to come
+  bool sent_again = false;
   std::optional<asio::async_result<asio::use_awaitable_t<>, void()>::handler_type>
       wake;  // any_completion_handler of Boost 1.81 recurses for ever
 
@@ -113,7 +116,7 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void send(std::shared_ptr<Call> call) {
-    if (sent.empty()) link->heard = false;
+    call->sent_at = steady_clock::now();
     link->waiting += call->commands.bytes();
     sent.push_back(std::move(call));
     write();
@@ -143,7 +146,7 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
                  if (self->link != mine) return;
                  mine->reading = false;
                  if (failed) return self->lost("the connection to the Redis server broke: " + failed.message());
-                 mine->heard = true;
+                 mine->heard_at = steady_clock::now();
                  mine->parser.filled(count);
                  self->take_replies();
                });
@@ -164,12 +167,12 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
       Call& call = *sent.front();
       call.replies.push_back(std::move(**next));
       if (call.replies.size() < call.commands.commands()) continue;
-      finished.push_back(std::move(sent.front()));
+      if (!call.done) finished.push_back(std::move(sent.front()));
       sent.pop_front();
     }
     if (!broken) {
-      if (sent.empty()) {
-        link->was_used = true;
+      if (sent.empty()) link->was_used = true;
+      if (sent.empty() || nobody_waits()) {
         rest();
       } else {
         read();
@@ -182,11 +185,12 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
 
   /// The connection is gone: what a dead idle one was asked is asked again, the rest fails.
   void lost(std::string why) {
-    const bool was_dead = link->was_used && !link->heard;
+    const bool was_dead = link->was_used && !sent.empty() && link->heard_at < sent.front()->sent_at;
     Calls calls = std::exchange(sent, {});
     drop_link();
     rest();
     for (auto& call : calls) {
+      if (call->done) continue;
       if (was_dead && !std::exchange(call->sent_again, true)) {
         call->replies.clear();
         submit(std::move(call));
@@ -202,9 +206,18 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     is_open = false;
   }
 
-  /// Nobody waits: no handler may be left behind.
+  bool nobody_waits() const {
+    return std::all_of(sent.begin(), sent.end(), [](const auto& call) { return call->done; });
+  }
+
+  /// Where nobody waits, no handler may be left behind.
   void rest() {
-    if (!queued.empty() || !sent.empty() || !alarm) return;
+    if (!queued.empty() || !nobody_waits()) return;
+    if (!sent.empty()) {  // replies to come that nobody wants
+      sent.clear();
+      drop_link();
+    }
+    if (!alarm) return;
     alarm.reset();
     timer.cancel();
   }
@@ -218,29 +231,40 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     });
   }
 
+  /// A server that has brought something since is only slow: who is late gives up, and its replies are passed over
+  /// where they come within the same time again, for the sake of the other calls. A silent one is not waited for.
   void ring() {
     const auto now = steady_clock::now();
-    const auto is_late = [now](const std::shared_ptr<Call>& call) { return call->deadline <= now; };
+    const auto is_late = [now](const auto& call) { return call->deadline <= now; };
     Calls late, others;
-    const bool was_stuck = std::any_of(sent.begin(), sent.end(), is_late);
-    std::remove_copy_if(queued.begin(), queued.end(), std::back_inserter(late),
-                        [&](const auto& call) { return !is_late(call); });
+    std::copy_if(queued.begin(), queued.end(), std::back_inserter(late), is_late);
     std::erase_if(queued, is_late);
-    if (was_stuck) {
-      for (auto& call : std::exchange(sent, {})) (is_late(call) ? late : others).push_back(std::move(call));
+    bool is_stuck = false;
+    for (const auto& call : sent) {
+      if (!is_late(call)) continue;
+      is_stuck = is_stuck || call->done || link->heard_at < call->sent_at;
+      if (!call->done) late.push_back(call);
+      call->deadline = now + (now - call->sent_at);
+    }
+    for (const auto& call : late) call->done = true;
+    if (is_stuck) {
+      others = std::exchange(sent, {});
       drop_link();
     } else if (link && !is_open && queued.empty()) {
       drop_link();  // nobody waits for it any longer
       backoff->failed(now);
     }
     alarm.reset();
+    rest();
     for (const Calls* calls : {&queued, &sent}) {
       for (const auto& call : *calls) set_alarm(call->deadline);
     }
     for (const auto& call : late) call->fail({ErrorCode::deadline_exceeded, "the Redis server did not answer in time"});
-    for (const auto& call : others)
-      call->fail({ErrorCode::unavailable,
-                  "the connection was closed because the Redis server did not answer another call in time"});
+    for (const auto& call : others) {
+      if (!call->done)
+        call->fail({ErrorCode::unavailable,
+                    "the connection was closed because the Redis server did not answer another call in time"});
+    }
   }
 
   void close() {
@@ -248,7 +272,8 @@ struct Client::Impl : std::enable_shared_from_this<Impl> {
     for (auto& call : std::exchange(sent, {})) calls.push_back(std::move(call));
     drop_link();
     rest();
-    for (const auto& call : calls) call->fail({ErrorCode::cancelled, "the Redis client was closed"});
+    for (const auto& call : calls)
+      if (!call->done) call->fail({ErrorCode::cancelled, "the Redis client was closed"});
   }
 };
 

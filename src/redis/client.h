@@ -26,10 +26,10 @@ class Client {
   ///
   /// Connects first where there is no connection. A connection that was idle and turns out dead before any byte of a
   /// reply is replaced once and the commands are sent again: use it for commands that may be repeated.
-  /// Errors: unavailable (cannot connect, connection lost, or backing off: then at once), deadline_exceeded (the
-  /// connection is closed, as nobody knows what it owes; the other calls on it end with unavailable), permission_denied
-  /// and whatever else to_error makes of a refused login or database, invalid_argument (a TLS file cannot be read),
-  /// cancelled.
+  /// Errors: unavailable (cannot connect, connection lost, or backing off: then at once), deadline_exceeded (a
+  /// connection on which nothing has come meanwhile is closed; other calls on it end with unavailable),
+  /// permission_denied and whatever else to_error makes of a refused login or database, invalid_argument (a TLS file
+  /// cannot be read), cancelled.
   net::Task<Result<std::vector<Reply>>> run(Pipeline commands, net::SteadyTime deadline);
 
   /// Closes the connection; calls under way end with cancelled.

@@ -1,13 +1,14 @@
 // Against a peer that says what the test tells it to: what no real server can be brought to say on demand.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <functional>
-#include <list>
+#include <future>
 #include <string>
 #include <thread>
 
@@ -237,6 +238,43 @@ TEST(RedisClientFaults, AsksNothingTwiceOnAFreshConnection) {
   auto reply = TestClient(peer.options()).ask({"GET", "k"});
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().code, ErrorCode::unavailable) << reply.error().message;
+  EXPECT_EQ(peer.connections(), 1);
+}
+
+TEST(RedisClientFaults, LosesOnlyTheLateCallOfASlowServer) {
+  // Answers one call every 100 ms.
+  Peer peer([](Peer::Line line) {
+    line.hear();
+    line.say("+OK\r\n");
+    for (int i = 0; i < 4; ++i) {
+      if (i == 0) line.hear();
+      std::this_thread::sleep_for(milliseconds(100));
+      line.say(":" + std::to_string(i) + "\r\n");
+    }
+    line.hear();
+  });
+  auto endpoint = read_endpoint(peer.options());
+  net::Background<Client> background([&](asio::any_io_executor executor) {
+    return std::make_unique<Client>(executor, *endpoint, std::make_shared<net::Backoff>());
+  });
+  std::array<std::promise<TestClient::Replies>, 4> calls;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    background.spawn<std::vector<Reply>>(
+        [i](Client& client) {
+          return client.run(Pipeline().add({"GET", "k"}), net::after(milliseconds(i == 1 ? 150 : 5'000)));
+        },
+        [&calls, i](TestClient::Replies replies) { calls[i].set_value(std::move(replies)); });
+  }
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    auto replies = calls[i].get_future().get();
+    if (i == 1) {
+      ASSERT_FALSE(replies);
+      EXPECT_EQ(replies.error().code, ErrorCode::deadline_exceeded);
+    } else {
+      ASSERT_TRUE(replies) << replies.error().message;
+      EXPECT_EQ(replies->front().integer, static_cast<int>(i));
+    }
+  }
   EXPECT_EQ(peer.connections(), 1);
 }
 

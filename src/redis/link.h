@@ -64,8 +64,8 @@ class Link : public std::enable_shared_from_this<Link> {
   RespParser parser;
   std::string waiting, leaving;  ///< Commands not yet written, and those being written.
   bool writing = false, reading = false;
-  bool was_used = false;  ///< Has answered all that it was asked, at least once.
-  bool heard = false;     ///< Something came since it was last idle.
+  bool was_used = false;     ///< Has answered all that it was asked, at least once.
+  net::SteadyTime heard_at;  ///< When bytes came last.
 
  private:
   net::Task<Result<void>> connect(boost::asio::generic::stream_protocol::endpoint address, net::SteadyTime deadline);
