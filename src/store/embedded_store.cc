@@ -57,6 +57,7 @@ class EmbeddedStore final : public Store {
   Result<Nearest> nearest(const base::Digest& partition, std::span<const float> vector, std::size_t k, Similarity floor,
                           const Filter& filter) const override;
   Result<std::optional<Entry>> get(std::string_view id, TimePoint now) const override;
+  Result<void> scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const override;
   void touch(std::string_view id, TimePoint now) const override;
   Result<bool> erase(std::string_view id) override;
   Result<std::uint64_t> erase(std::string_view scope, const Attributes& attributes) override;
@@ -67,6 +68,8 @@ class EmbeddedStore final : public Store {
 
  private:
   Result<std::shared_ptr<const Entry>> text(const Snapshot& found) const;
+  // Null: there is none, or it does not live.
+  Result<std::shared_ptr<const Entry>> entry(index::RowId id, TimePoint now) const;
   // Before a reader that lost a race looks again: mostly memory shows the new state already, else the commit under way must
   // become visible first.
   void before_next(int race) const {
@@ -256,19 +259,34 @@ Result<Nearest> EmbeddedStore::nearest(const base::Digest& partition, std::span<
   }
 }
 
+Result<std::shared_ptr<const Entry>> EmbeddedStore::entry(index::RowId id, TimePoint now) const {
+  for (int race = 1;; ++race) {
+    const auto found = residents_.find(id, milliseconds(now));
+    if (!found) return std::shared_ptr<const Entry>();
+    auto read = text(*found);
+    if (!read || *read != nullptr || race == kMostRaces) return read;
+    before_next(race);
+  }
+}
+
 Result<std::optional<Entry>> EmbeddedStore::get(std::string_view id, TimePoint now) const {
   writer_->observe(milliseconds(now));
   const auto parsed = parse_id(id);
   if (!parsed) return std::optional<Entry>();
-  for (int race = 1;; ++race) {
-    const auto found = residents_.find(*parsed, milliseconds(now));
-    if (!found) return std::optional<Entry>();
-    auto entry = text(*found);
-    if (!entry) return std::move(entry).error();
-    if (*entry != nullptr) return std::optional<Entry>(**entry);
-    if (race == kMostRaces) return std::optional<Entry>();
-    before_next(race);
+  auto found = entry(*parsed, now);
+  if (!found) return std::move(found).error();
+  if (*found == nullptr) return std::optional<Entry>();
+  return std::optional<Entry>(**found);
+}
+
+Result<void> EmbeddedStore::scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const {
+  writer_->observe(milliseconds(now));
+  for (const index::RowId& id : residents_.ids(milliseconds(now))) {
+    auto found = entry(id, now);
+    if (!found) return std::move(found).error();
+    if (*found != nullptr && !visit(**found)) break;
   }
+  return {};
 }
 
 void EmbeddedStore::touch(std::string_view id, TimePoint now) const {

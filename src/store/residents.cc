@@ -137,6 +137,22 @@ std::optional<Snapshot> Residents::find(index::RowId id, std::int64_t now_ms) co
   return snapshot(*found->second);
 }
 
+std::vector<index::RowId> Residents::ids(std::int64_t now_ms) const {
+  std::vector<std::pair<std::int64_t, index::RowId>> rows;
+  {
+    std::shared_lock lock(mutex_);
+    rows.reserve(by_id_.size());
+    for (const auto& [id, record] : by_id_) {
+      if (record->lives(now_ms)) rows.emplace_back(record->row, id);
+    }
+  }
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<index::RowId> ids;
+  ids.reserve(rows.size());
+  for (const auto& [row, id] : rows) ids.push_back(id);
+  return ids;
+}
+
 void Residents::touch(index::RowId id, std::int64_t now_ms) const {
   std::shared_lock lock(mutex_);
   const auto found = by_id_.find(id);

@@ -92,6 +92,8 @@ class Residents {
   Result<Near> nearest(const base::Digest& partition, std::span<const float> vector, const index::Criteria& criteria,
                        const Filter& filter) const;
   std::optional<Snapshot> find(index::RowId id, std::int64_t now_ms) const;
+  /// Of the living entries, in the order they were stored.
+  std::vector<index::RowId> ids(std::int64_t now_ms) const;
   void touch(index::RowId id, std::int64_t now_ms) const;
   std::uint64_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
   std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }

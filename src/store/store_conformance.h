@@ -299,6 +299,50 @@ TEST_P(StoreConformance, RefusesWhatItCannotKeepAndChangesNothing) {
   store.touch("short", at(1));
 }
 
+TEST_P(StoreConformance, ScansEveryLivingEntryOnce) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  Store& store = subject->store();
+  std::mt19937 random(11);
+  std::map<EntryId, NewEntry> living;
+  for (int i = 0; i < 700; ++i) {
+    const std::string scope = i % 3 == 0 ? "" : std::string("a\0b", 3) + std::to_string(i % 5);
+    NewEntry made = make_entry(scope, "p" + std::to_string(i), "r", exact_unit(random), at(1'000 + i), {{"i", std::to_string(i % 2)}});
+    if (i % 4 == 0) made.entry.expires = at(5'000 + i % 8 * 1'000);
+    ASSERT_TRUE(store.put(made));
+    if (!made.entry.expires || *made.entry.expires > at(6'000)) living[made.entry.id] = made;
+  }
+  const auto scan = [&](TimePoint now, std::map<EntryId, NewEntry> left) {
+    const auto done = store.scan(now, [&](const Entry& entry) {
+      const auto found = left.find(entry.id);
+      EXPECT_NE(found, left.end()) << "unknown, or seen twice";
+      if (found == left.end()) return false;
+      expect_equal(entry, found->second.entry);
+      left.erase(found);
+      return true;
+    });
+    if (!done && done.error().code == ErrorCode::unsupported) return false;
+    EXPECT_TRUE(done) << done.error().message;
+    EXPECT_EQ(left.size(), 0u) << "entries left out";
+    return true;
+  };
+  if (!scan(at(6'000), living)) GTEST_SKIP() << "this store does not scan";
+
+  int seen = 0;
+  ASSERT_TRUE(store.scan(at(6'000), [&](const Entry&) { return ++seen < 3; }));
+  EXPECT_EQ(seen, 3) << "goes on though it was told to stop";
+  // The store may be written meanwhile, even by who is told of the entries.
+  ASSERT_TRUE(store.scan(at(6'000), [&](const Entry& entry) {
+    const auto erased = store.erase(entry.id);
+    EXPECT_TRUE(erased && *erased);
+    return true;
+  }));
+  ASSERT_TRUE(store.scan(at(6'000), [&](const Entry&) {
+    ADD_FAILURE() << "an erased entry";
+    return false;
+  }));
+}
+
 TEST_P(StoreConformance, LongTextsComeBackWhole) {
   using namespace conformance;
   auto subject = GetParam().make(0);
