@@ -183,14 +183,14 @@ int bench_http(const Arguments& arguments) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, Run& run) {
+void add_bench(CLI::App& app, const Settings& settings, Run& run) {
   static Arguments arguments;
   auto* command = app.add_subcommand("bench", "Measure this machine: embed, search or http");
   command->require_subcommand(1);
   command->footer("Examples:\n  sosie bench embed --precision int8 --tokens 16 --json\n  sosie bench search --entries 100000\n  sosie bench http");
 
   auto* embed = command->add_subcommand("embed", "The local encoder");
-  add_encoder_options(*embed, arguments.encoder);
+  add_encoder_options(*embed, settings, arguments.encoder);
   embed->add_option("--tokens", arguments.tokens, "Tokens of a text, special tokens included")->capture_default_str();
   embed->add_option("--batch", arguments.batch, "Texts of a call")->check(CLI::Range(1, 100'000))->capture_default_str();
   embed->add_option("--threads", arguments.encoder.threads, "Threads of the encoder")->check(CLI::Range(1, 1024))->capture_default_str();
@@ -204,7 +204,7 @@ void add_bench(CLI::App& app, Run& run) {
   search->callback([&run] { run = [] { return bench_search(arguments); }; });
 
   auto* http = command->add_subcommand("http", "A chat request that is an exact hit; server and load share this process");
-  add_encoder_options(*http, arguments.encoder);
+  add_encoder_options(*http, settings, arguments.encoder);
   http->add_option("--entries", arguments.http_entries, "Entries in the scope")->check(CLI::Range(1, 1'000'000))->capture_default_str();
   http->add_option("--threads", arguments.encoder.threads, "I/O threads of the server")->check(CLI::Range(1, 256))->capture_default_str();
   http->add_option("--connections", arguments.connections, "Keep-alive connections")->check(CLI::Range(1, 1000))->capture_default_str();

@@ -1,8 +1,9 @@
 // doctor: what this machine has, what is missing, and what to do about it.
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 
+#include "ask_redis.h"
+#include "base/isa.h"
 #include "command.h"
 #include "embed/local_encoder.h"
 #include "index/kernels.h"
@@ -12,7 +13,8 @@ namespace sosie::app {
 namespace {
 
 struct Arguments {
-  CacheOptions cache;
+  Settings settings;
+  CacheChoice cache;
 };
 
 class Findings {
@@ -36,53 +38,88 @@ void look_at_cpu(Findings& findings) {
   if (__builtin_cpu_supports("avx512f")) features += " AVX-512";
   if (__builtin_cpu_supports("avx512vnni")) features += " VNNI";
   if (__builtin_cpu_supports("avx512bf16")) features += " BF16";
-  findings.good("cpu", features.empty() ? "x86-64 without vector extensions: slow, but correct" : "x86-64 with" + features);
+  findings.good("cpu",
+                features.empty() ? "x86-64 without vector extensions: slow, but correct" : "x86-64 with" + features);
 #else
   findings.note("cpu", "not x86-64: the portable kernels are used");
 #endif
-  findings.good("search", "kernel " + std::string(index::to_string(index::kernels().isa)));
+  findings.good("search", "kernel " + std::string(base::to_string(index::kernels().isa)));
 }
 
 void look_at_encoder(const Arguments& arguments, Findings& findings) {
-  auto encoder = embed::LocalEncoder::open(arguments.cache.encoder);
+  auto encoder = embed::LocalEncoder::open(arguments.cache.options.encoder);
   if (!encoder) return findings.missing("encoder", encoder.error().message);
-  findings.good("encoder", std::string((*encoder)->model_name()) + ", " + std::to_string((*encoder)->dimension()) + " dimensions, window " +
-                               std::to_string((*encoder)->max_tokens()) + " tokens, " + (*encoder)->precision_name());
+  findings.good("encoder", std::string((*encoder)->model_name()) + ", " + std::to_string((*encoder)->dimension()) +
+                               " dimensions, window " + std::to_string((*encoder)->max_tokens()) + " tokens, " +
+                               (*encoder)->precision_name());
 }
 
-void look_at_data(const Arguments& arguments, Findings& findings) {
-  const auto& folder = arguments.cache.data;
-  if (!std::filesystem::exists(folder)) return findings.note("data", folder.string() + " does not exist yet: the first use makes it");
+void look_at_config(const Arguments& arguments, Findings& findings) {
+  const auto& file = arguments.settings.file;
+  if (file.empty())
+    return findings.note("config", "no file, so the defaults: --config FILE, $SOSIE_CONFIG or ./sosie.toml names one");
+  findings.good("config", file.string());
+}
+
+void look_at_folder(const std::filesystem::path& folder, Findings& findings) {
+  if (!std::filesystem::exists(folder))
+    return findings.note("data", folder.string() + " does not exist yet: the first use makes it");
   auto store = store::open_embedded_store({.folder = folder});
   if (!store) return findings.missing("data", store.error().message);
   findings.good("data", folder.string() + ", " + std::to_string((*store)->stats().entries) + " entries");
 }
 
-void look_at_upstream(Findings& findings) {
-  const char* url = std::getenv("OPENAI_BASE_URL");
-  const char* key = std::getenv("OPENAI_API_KEY");
-  if (url == nullptr && key == nullptr) {
+void look_at_redis(const CacheOptions& options, Findings& findings) {
+  findings.good("store", describe_store(options));
+  auto server = ask_redis(*options.redis);
+  if (!server && server.error().code == ErrorCode::unavailable)
+    return findings.missing("redis", server.error().message + ": is it running, and is this its address?");
+  if (!server) return findings.missing("redis", server.error().message);
+  findings.good("redis", server->software);
+  if (!server->search) return findings.missing("module", server->search.error().message);
+  findings.good("module", *server->search);
+  if (!server->has_store) return findings.note("entries", "no store of that name there yet: the first use begins it");
+  auto cache = SemanticCache::open(options);
+  if (!cache) return findings.missing("entries", cache.error().message);
+  findings.good("entries", std::to_string(cache->stats().entries));
+}
+
+void look_at_store(const Arguments& arguments, Findings& findings) {
+  auto options = choose_cache(arguments.cache);
+  if (!options) return findings.missing("store", options.error().message);
+  if (options->redis) return look_at_redis(*options, findings);
+  look_at_folder(options->data, findings);
+}
+
+void look_at_upstream(const Arguments& arguments, Findings& findings) {
+  auto upstream = find_upstream(arguments.settings, "");
+  if (!upstream) return findings.missing("upstream", upstream.error().message);
+  if (!*upstream) {
     return findings.note("upstream", "neither OPENAI_BASE_URL nor OPENAI_API_KEY is set: give serve --upstream URL");
   }
-  findings.good("upstream", std::string(url ? url : "https://api.openai.com/v1") + (key ? ", key set" : ", no key: the caller's is passed on"));
+  findings.good("upstream", (*upstream)->base_url +
+                                ((*upstream)->api_key.empty() ? ", no key: the caller's is passed on" : ", key set"));
 }
 
 int run_doctor(const Arguments& arguments) {
   Findings findings;
   look_at_cpu(findings);
+  look_at_config(arguments, findings);
   look_at_encoder(arguments, findings);
-  look_at_data(arguments, findings);
-  look_at_upstream(findings);
+  look_at_store(arguments, findings);
+  look_at_upstream(arguments, findings);
   return findings.healthy() ? kOk : kFailed;
 }
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Run& run) {
+void add_doctor(CLI::App& app, const Settings& settings, Run& run) {
   static Arguments arguments;
-  auto* command = app.add_subcommand("doctor", "What this machine has and what is missing; exit code 0: all that is needed is there");
-  add_cache_options(*command, arguments.cache);
-  command->footer("Example:\n  sosie doctor --data ./data");
+  arguments.settings = settings;
+  auto* command = app.add_subcommand(
+      "doctor", "What this machine has and what is missing; exit code 0: all that is needed is there");
+  add_cache_options(*command, settings, arguments.cache);
+  command->footer("Example:\n  sosie doctor --store redis://127.0.0.1:6379");
   command->callback([&run] { run = [] { return run_doctor(arguments); }; });
 }
 

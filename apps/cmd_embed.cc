@@ -59,10 +59,10 @@ int run_embed(const Arguments& arguments) {
 
 }  // namespace
 
-void add_embed(CLI::App& app, Run& run) {
+void add_embed(CLI::App& app, const Settings& settings, Run& run) {
   static Arguments arguments;
   auto* command = app.add_subcommand("embed", "Embed a text a line from standard input");
-  add_encoder_options(*command, arguments.encoder);
+  add_encoder_options(*command, settings, arguments.encoder);
   command->add_option("--threads", arguments.encoder.threads, "Threads of the encoder")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_flag("--json", arguments.json, "A line each with ids, embedding, tokens, truncated");
   command->footer("Example:\n  echo 'How do I reset my password?' | sosie embed --json --precision f32");

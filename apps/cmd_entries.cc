@@ -4,6 +4,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "ask_redis.h"
 #include "command.h"
 #include "store/embedded_store.h"
 
@@ -13,7 +14,7 @@ namespace {
 using nlohmann::json;
 
 struct Arguments {
-  CacheOptions cache;
+  CacheChoice cache;
   std::string prompt, answer, scope;
   std::vector<std::string> attributes;
   double cost = 0;
@@ -41,7 +42,7 @@ std::string text_of(const std::string& argument) {
 int run_set(const Arguments& arguments) {
   auto attributes = parse_attributes(arguments.attributes);
   if (!attributes) return fail(attributes.error());
-  auto cache = SemanticCache::open(arguments.cache);
+  auto cache = open_cache(arguments.cache);
   if (!cache) return fail(cache.error());
   auto id = cache->store({.prompt = arguments.prompt, .scope = arguments.scope, .attributes = *attributes},
                          text_of(arguments.answer), {.cost = arguments.cost});
@@ -71,7 +72,7 @@ json describe(const Lookup& found) {
 int run_get(const Arguments& arguments) {
   auto attributes = parse_attributes(arguments.attributes);
   if (!attributes) return fail(attributes.error());
-  auto cache = SemanticCache::open(arguments.cache);
+  auto cache = open_cache(arguments.cache);
   if (!cache) return fail(cache.error());
   auto found = cache->lookup({.prompt = arguments.prompt, .scope = arguments.scope, .attributes = *attributes});
   if (!found) return fail(found.error());
@@ -91,17 +92,37 @@ int run_get(const Arguments& arguments) {
   return found->hit() ? kOk : kMiss;
 }
 
-int run_stats(const Arguments& arguments) {
-  const auto& folder = arguments.cache.data;
-  if (!std::filesystem::exists(folder)) return fail({ErrorCode::not_found, "there is no folder " + folder.string() + ": name it with --data"});
-  auto store = store::open_embedded_store({.folder = folder});
-  if (!store) return fail(store.error());
+struct Held {
+  std::uint64_t entries = 0, bytes = 0, scopes = 0;
+};
+
+Result<Held> count_entries(const CacheOptions& options) {
+  if (options.redis) {
+    // A cache opens without its server, and would count nothing.
+    if (auto server = ask_redis(*options.redis); !server) return server.error();
+    auto cache = SemanticCache::open(options);
+    if (!cache) return cache.error();
+    const auto stats = cache->stats();
+    return Held{stats.entries, stats.bytes, stats.scopes};
+  }
+  if (!std::filesystem::exists(options.data))
+    return Error{ErrorCode::not_found, "there is no folder " + options.data.string() + ": name it with --data"};
+  auto store = store::open_embedded_store({.folder = options.data});
+  if (!store) return store.error();
   const auto stats = (*store)->stats();
+  return Held{stats.entries, stats.bytes, stats.scopes};
+}
+
+int run_stats(const Arguments& arguments) {
+  auto options = choose_cache(arguments.cache);
+  if (!options) return fail(options.error());
+  auto held = count_entries(*options);
+  if (!held) return fail(held.error());
   if (arguments.json) {
-    std::printf("%s\n", json{{"entries", stats.entries}, {"bytes", stats.bytes}, {"scopes", stats.scopes}}.dump().c_str());
+    std::printf("%s\n", json{{"entries", held->entries}, {"bytes", held->bytes}, {"scopes", held->scopes}}.dump().c_str());
   } else {
-    std::printf("entries  %llu\nbytes    %llu\nscopes   %llu\n", static_cast<unsigned long long>(stats.entries),
-                static_cast<unsigned long long>(stats.bytes), static_cast<unsigned long long>(stats.scopes));
+    std::printf("entries  %llu\nbytes    %llu\nscopes   %llu\n", static_cast<unsigned long long>(held->entries),
+                static_cast<unsigned long long>(held->bytes), static_cast<unsigned long long>(held->scopes));
   }
   return kOk;
 }
@@ -114,27 +135,27 @@ void add_query_options(CLI::App& command, Arguments& arguments) {
 
 }  // namespace
 
-void add_entry_commands(CLI::App& app, Run& run) {
+void add_entry_commands(CLI::App& app, const Settings& settings, Run& run) {
   static Arguments arguments;
 
   auto* set = app.add_subcommand("set", "Store an answer; prints the entry's id");
   add_query_options(*set, arguments);
   set->add_option("answer", arguments.answer, "The answer; - reads standard input")->required();
   set->add_option("--cost", arguments.cost, "What the answer cost to make; dear entries stay longer")->check(CLI::NonNegativeNumber);
-  add_cache_options(*set, arguments.cache);
+  add_cache_options(*set, settings, arguments.cache);
   set->footer("Example:\n  sosie set \"How do I reset my password?\" \"Settings, Security, Reset.\" --ttl 7d");
   set->callback([&run] { run = [] { return run_set(arguments); }; });
 
   auto* get = app.add_subcommand("get", "Look a question up; exit code 0: hit, 1: miss, 2: failure");
   add_query_options(*get, arguments);
   get->add_flag("--json", arguments.json, "Print everything known about the hit or the miss");
-  add_cache_options(*get, arguments.cache);
+  add_cache_options(*get, settings, arguments.cache);
   get->footer("Example:\n  sosie get \"How can I reset my password?\" --threshold 0.9 --json");
   get->callback([&run] { run = [] { return run_get(arguments); }; });
 
-  auto* stats = app.add_subcommand("stats", "What the data folder holds");
+  auto* stats = app.add_subcommand("stats", "How much the store holds");
   stats->add_flag("--json", arguments.json, "As JSON");
-  stats->add_option("--data", arguments.cache.data, "Folder where entries are kept")->capture_default_str();
+  add_store_options(*stats, settings, arguments.cache);
   stats->footer("Example:\n  sosie stats --data ./data");
   stats->callback([&run] { run = [] { return run_stats(arguments); }; });
 }

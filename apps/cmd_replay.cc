@@ -18,7 +18,7 @@ using nlohmann::json;
 using Micros = double;
 
 struct Arguments {
-  CacheOptions cache;
+  CacheChoice cache;
   std::string file;
   std::size_t worst = 10;
   bool json = false;
@@ -188,7 +188,7 @@ void print(Report& report, const Arguments& arguments) {
   std::printf("questions asked      %zu (stored %zu, blank %zu, unreadable lines %zu)\n", report.asked, report.stored,
               report.skipped_blank, report.unreadable);
   std::printf("hit rate             %.2f %% (%zu: exact %zu, semantic %zu) at threshold %g\n", share(report.hits(), report.asked),
-              report.hits(), report.exact, report.semantic, arguments.cache.threshold.value);
+              report.hits(), report.exact, report.semantic, arguments.cache.options.threshold.value);
   if (report.right + report.wrong > 0) {
     std::printf("labelled hits        right %zu, wrong %zu (%.2f %% of the labelled), not labelled %zu\n", report.right, report.wrong,
                 share(report.wrong, report.right + report.wrong), report.unlabelled);
@@ -221,7 +221,7 @@ void print_json(Report& report, const Arguments& arguments) {
                  {"stored", report.stored},
                  {"blank", report.skipped_blank},
                  {"unreadable", report.unreadable},
-                 {"threshold", arguments.cache.threshold.value},
+                 {"threshold", arguments.cache.options.threshold.value},
                  {"hit_rate", report.asked ? static_cast<double>(report.hits()) / static_cast<double>(report.asked) : 0.0},
                  {"exact_hits", report.exact},
                  {"semantic_hits", report.semantic},
@@ -250,7 +250,7 @@ int run_replay(const Arguments& arguments) {
     }
   }
   if (rows.empty()) return fail({ErrorCode::invalid_argument, arguments.file + " has no question that could be read (see replay --help)"});
-  auto cache = SemanticCache::open(arguments.cache);
+  auto cache = open_cache(arguments.cache);
   if (!cache) return fail(cache.error());
   auto report = Replay(*cache).run(rows);
   if (!report) return fail(report.error());
@@ -265,15 +265,17 @@ int run_replay(const Arguments& arguments) {
 
 }  // namespace
 
-void add_replay(CLI::App& app, Run& run) {
+void add_replay(CLI::App& app, const Settings& settings, Run& run) {
   static Arguments arguments;
   auto* command = app.add_subcommand("replay", "Ask a file of questions: hit rate, latencies, worst pairs");
   command->add_option("file", arguments.file, "JSONL: a question a line, with answers and labels where it has them")->required();
   command->add_option("--worst", arguments.worst, "How many of the worst pairs to print")->capture_default_str();
   command->add_flag("--json", arguments.json, "As JSON");
-  add_cache_options(*command, arguments.cache);
-  arguments.cache.data.clear();
+  add_cache_options(*command, settings, arguments.cache);
+  arguments.cache.options.data.clear();
+  arguments.cache.use_redis = false;  // a trial must not fill the store that a server uses, unless told to
   command->get_option("--data")->description("Keep the entries in this folder (default: in memory)")->default_str("");
+  command->get_option("--store")->default_str("in memory");
   command->footer(
       "A line is a pair  {\"a\": \"...\", \"b\": \"...\", \"same\": 1}: every a is stored, then every b asked\n"
       "                  (also question1, question2, is_duplicate; sentence1, sentence2, label; text1, text2);\n"

@@ -1,58 +1,29 @@
 // serve: the gateway, with everything that needs no configuration.
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 
 #include "command.h"
 #include "embed/local_encoder.h"
 #include "gateway/server.h"
+#include "values.h"
 
 namespace sosie::app {
 namespace {
 
-constexpr const char* kOpenAiUrl = "https://api.openai.com/v1";
-
 struct Arguments {
-  CacheOptions cache;
+  CacheChoice cache;
+  Settings settings;
   gateway::ServerOptions server;
-  std::string listen = "127.0.0.1:8080";
+  std::string listen;
   std::string upstream;
   std::optional<std::chrono::milliseconds> upstream_timeout;
 };
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-/// "127.0.0.1:8080", "[::1]:8080"
-Result<void> parse_listen(const std::string& listen, gateway::ServerOptions& options) {
-  const Error bad{ErrorCode::invalid_argument, "--listen wants an IP address and a port, e.g. 127.0.0.1:8080 or [::1]:8080, not " + listen};
-  const auto colon = listen.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == listen.size() || listen.size() - colon > 6) return bad;
-  std::string address = listen.substr(0, colon);
-  if (address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
-  const std::string port = listen.substr(colon + 1);
-  if (port.find_first_not_of("0123456789") != std::string::npos || std::stoul(port) > 65535) return bad;
-  options.address = address;
-  options.port = static_cast<std::uint16_t>(std::stoul(port));
-  return {};
-}
-
-/// The flag, else OPENAI_BASE_URL, else OpenAI itself where there is a key for it.
-void find_upstream(const std::string& flag, gateway::ServerOptions& options) {
-  const std::string key = environment("OPENAI_API_KEY");
-  std::string url = flag.empty() ? environment("OPENAI_BASE_URL") : flag;
-  if (url.empty() && !key.empty()) url = kOpenAiUrl;
-  if (url.empty()) return;
-  options.upstream = gateway::UpstreamOptions{.base_url = url, .api_key = key};
-}
-
-void greet(const gateway::Server& server, const Arguments& arguments, const embed::LocalEncoder& encoder) {
+void greet(const gateway::Server& server, const Arguments& arguments, const CacheOptions& cache, const embed::LocalEncoder& encoder) {
   const std::string url = server.url();
   std::printf("listening on %s\n", url.c_str());
-  std::printf("data in      %s\n", arguments.cache.data.empty() ? "memory only" : std::filesystem::absolute(arguments.cache.data).lexically_normal().c_str());
+  if (!arguments.settings.file.empty()) std::printf("config       %s\n", arguments.settings.file.c_str());
+  std::printf("data in      %s\n", describe_store(cache).c_str());
   std::printf("encoder      %s, %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name().c_str());
   if (arguments.server.upstream) {
     std::printf("upstream     %s\n", arguments.server.upstream->base_url.c_str());
@@ -70,28 +41,39 @@ void greet(const gateway::Server& server, const Arguments& arguments, const embe
 
 int run_serve(Arguments& arguments) {
   std::signal(SIGPIPE, SIG_IGN);  // A peer, or whoever read the greeting, may hang up at any time.
-  if (auto parsed = parse_listen(arguments.listen, arguments.server); !parsed) return fail(parsed.error());
-  find_upstream(arguments.upstream, arguments.server);
+  const auto listen = parse_listen(arguments.listen);
+  if (!listen) return fail({ErrorCode::invalid_argument, std::string("--listen wants ") + kListenWanted + ", not " + arguments.listen});
+  arguments.server.address = listen->address;
+  arguments.server.port = listen->port;
+  auto upstream = find_upstream(arguments.settings, arguments.upstream);
+  if (!upstream) return fail(upstream.error());
+  arguments.server.upstream = std::move(*upstream);
   if (arguments.server.upstream && arguments.upstream_timeout) {
     arguments.server.upstream->first_byte_timeout = *arguments.upstream_timeout;
     arguments.server.upstream->idle_timeout = *arguments.upstream_timeout;
   }
-  auto encoder = embed::LocalEncoder::open(arguments.cache.encoder);
+  auto options = choose_cache(arguments.cache);
+  if (!options) return fail(options.error());
+  auto encoder = embed::LocalEncoder::open(options->encoder);
   if (!encoder) return fail(encoder.error());
-  arguments.cache.embedder = *encoder;
+  options->embedder = *encoder;
   arguments.server.embedding_model = (*encoder)->model_name();
-  auto cache = SemanticCache::open(arguments.cache);
+  auto cache = SemanticCache::open(*options);
   if (!cache) return fail(cache.error());
   auto server = gateway::Server::start(std::make_shared<SemanticCache>(std::move(*cache)), arguments.server);
   if (!server) return fail(server.error());
-  server->run_until_signal([&] { greet(*server, arguments, **encoder); });
+  server->run_until_signal([&] { greet(*server, arguments, *options, **encoder); });
   return kOk;
 }
 
 }  // namespace
 
-void add_serve(CLI::App& app, Run& run) {
+void add_serve(CLI::App& app, const Settings& settings, Run& run) {
   static Arguments arguments;
+  arguments.settings = settings;
+  arguments.server = settings.server;
+  arguments.listen = settings.listen;
+  arguments.upstream_timeout = settings.upstream_timeout;
   auto* command = app.add_subcommand("serve", "Serve the OpenAI-compatible gateway and the LangCache routes");
   command->add_option("--listen", arguments.listen, "Address and port; port 0: any free one")->capture_default_str();
   command->add_option("--upstream", arguments.upstream,
@@ -109,11 +91,11 @@ void add_serve(CLI::App& app, Run& run) {
   command
       ->add_option_function<std::string>(
           "--expiry",
-          [](const std::string& name) { arguments.cache.expiry = name == "sliding" ? Expiry::sliding : Expiry::absolute; },
+          [](const std::string& name) { arguments.cache.options.expiry = name == "sliding" ? Expiry::sliding : Expiry::absolute; },
           "absolute: --ttl counts from storing; sliding: from the last hit")
       ->check(CLI::IsMember({"absolute", "sliding"}))
       ->type_name("NAME");
-  add_cache_options(*command, arguments.cache);
+  add_cache_options(*command, settings, arguments.cache);
   command->footer(
       "Examples:\n"
       "  sosie serve\n"

@@ -8,8 +8,10 @@
 #include <CLI/Validators.hpp>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
+#include "settings.h"
 #include "sosie/cache.h"
 
 namespace sosie::app {
@@ -20,17 +22,42 @@ inline constexpr int kOk = 0, kMiss = 1, kFailed = 2;
 /// Set by the subcommand that the command line names; main runs it after parsing.
 using Run = std::function<int()>;
 
-// Each adds its subcommand(s) to `app` and sets `run` when chosen.
-void add_serve(CLI::App& app, Run& run);
-void add_entry_commands(CLI::App& app, Run& run);  ///< set, get, stats
-void add_embed(CLI::App& app, Run& run);
-void add_bench(CLI::App& app, Run& run);
-void add_replay(CLI::App& app, Run& run);
-void add_doctor(CLI::App& app, Run& run);
+// Each adds its subcommand(s) to `app`, with what the configuration file says as defaults, and sets `run` when chosen.
+void add_serve(CLI::App& app, const Settings& settings, Run& run);
+void add_entry_commands(CLI::App& app, const Settings& settings, Run& run);  ///< set, get, stats
+void add_embed(CLI::App& app, const Settings& settings, Run& run);
+void add_bench(CLI::App& app, const Settings& settings, Run& run);
+void add_replay(CLI::App& app, const Settings& settings, Run& run);
+void add_doctor(CLI::App& app, const Settings& settings, Run& run);
 
-/// Options of the cache as flags: --data, --model, --precision, --threshold, --ttl, --max-bytes.
-void add_cache_options(CLI::App& command, CacheOptions& options);
-void add_encoder_options(CLI::App& command, LocalEncoderOptions& options);
+/// The cache as the configuration file and the flags describe it.
+struct CacheChoice {
+  CacheOptions options;  ///< Where entries are kept is not final: see `choose_cache`.
+  bool use_redis = false;
+  RedisSettings redis;
+  std::optional<std::string> store, data;  ///< The flags --store and --data.
+};
+
+/// Flags that say where entries are: --store, --data.
+void add_store_options(CLI::App& command, const Settings& settings, CacheChoice& choice);
+/// These, and --threshold, --ttl, --max-bytes, --model, --precision.
+void add_cache_options(CLI::App& command, const Settings& settings, CacheChoice& choice);
+void add_encoder_options(CLI::App& command, const Settings& settings, LocalEncoderOptions& options);
+
+/// The options with the store that was chosen, and with its password. A flag wins over the file; --data alone means the
+/// embedded store. Errors: invalid_argument (flags that contradict each other, the URL), not_found (no password where it
+/// should be).
+Result<CacheOptions> choose_cache(const CacheChoice& choice);
+
+/// SemanticCache::open of it.
+Result<SemanticCache> open_cache(const CacheChoice& choice);
+
+/// "./data", "memory only", "redis://127.0.0.1:6379/0, index sosie": without user and password.
+std::string describe_store(const CacheOptions& options);
+
+/// The flag, else the configuration file, else $OPENAI_BASE_URL, else OpenAI itself where there is a key for it; unset: none.
+/// Errors: invalid_argument (the file names a key that is not set).
+Result<std::optional<gateway::UpstreamOptions>> find_upstream(const Settings& settings, const std::string& flag);
 
 /// A flag that takes "500ms", "30s", "5m", "2h" or "7d".
 CLI::Option* add_duration(CLI::App& command, const std::string& flag, std::optional<std::chrono::milliseconds>& into,

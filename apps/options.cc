@@ -1,23 +1,61 @@
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <map>
+#include <utility>
 
 #include "command.h"
+#include "redis/endpoint.h"
+#include "values.h"
 
 namespace sosie::app {
 namespace {
 
-// 100 years: what the cache itself takes at most.
-constexpr std::int64_t kLongestMs = std::int64_t{36'525} * 86'400'000;
+constexpr const char *kEmbedded = "embedded", *kRedis = "redis";
+constexpr const char* kOpenAiUrl = "https://api.openai.com/v1";
+constexpr const char* kLocalRedis = "redis://127.0.0.1:6379";
 
-std::optional<std::chrono::milliseconds> parse_duration(const std::string& text) {
-  static const std::map<std::string, std::int64_t> kUnits{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-  const auto digits = text.find_first_not_of("0123456789");
-  if (digits == 0 || digits == std::string::npos || digits > 12) return std::nullopt;
-  const auto unit = kUnits.find(text.substr(digits));
-  if (unit == kUnits.end()) return std::nullopt;
-  const std::int64_t count = std::stoll(text.substr(0, digits));
-  if (count > kLongestMs / unit->second) return std::nullopt;
-  return std::chrono::milliseconds(count * unit->second);
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool is_store(const std::string& text) {
+  return text == kEmbedded || text == kRedis || text.starts_with("redis://") || text.starts_with("rediss://") ||
+         text.starts_with("unix://");
+}
+
+/// Where the settings say, else $REDIS_PASSWORD.
+Result<std::string> find_password(const RedisSettings& redis) {
+  if (!redis.password_env.empty()) {
+    std::string password = environment(redis.password_env.c_str());
+    if (password.empty())
+      return Error{ErrorCode::invalid_argument,
+                   "the environment variable " + redis.password_env +
+                       ", which the configuration file names for the password of Redis, is not set"};
+    return password;
+  }
+  if (redis.password_file.empty()) return environment("REDIS_PASSWORD");
+  std::ifstream file(redis.password_file);
+  std::string password;
+  if (!std::getline(file, password) || password.empty())
+    return Error{ErrorCode::not_found, "no password of Redis can be read from " + redis.password_file.string()};
+  if (password.back() == '\r') password.pop_back();
+  return password;
+}
+
+Result<RedisStoreOptions> find_redis(RedisSettings redis) {
+  RedisStoreOptions store = std::move(redis.store);
+  if (store.connection.url.empty()) store.connection.url = environment("REDIS_URL");
+  if (store.connection.url.empty()) store.connection.url = kLocalRedis;
+  auto endpoint = redis::read_endpoint(store.connection);
+  if (!endpoint) return endpoint.error();
+  if (endpoint->password.empty()) {
+    auto password = find_password(redis);
+    if (!password) return password.error();
+    store.connection.password = std::move(*password);
+  }
+  return store;
 }
 
 }  // namespace
@@ -34,15 +72,17 @@ CLI::Option* add_duration(CLI::App& command, const std::string& flag, std::optio
           flag,
           [&into, flag](const std::string& text) {
             into = parse_duration(text);
-            if (!into) throw CLI::ValidationError(flag, "wants a whole number and a unit (ms, s, m, h, d), 100 years at most, e.g. 90s, not " + text);
+            if (!into) throw CLI::ValidationError(flag, std::string("wants ") + kDurationWanted + ", not " + text);
           },
           help)
       ->type_name("DURATION");
 }
 
-void add_encoder_options(CLI::App& command, LocalEncoderOptions& options) {
+void add_encoder_options(CLI::App& command, const Settings& settings, LocalEncoderOptions& options) {
   static const std::map<std::string, Precision> kPrecisions{
       {"auto", Precision::automatic}, {"f32", Precision::f32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}};
+  options.model = settings.cache.encoder.model;
+  options.precision = settings.cache.encoder.precision;
   command.add_option("--model", options.model, "Folder of a BERT-family sentence encoder (default: all-MiniLM-L6-v2)");
   command
       .add_option_function<std::string>(
@@ -52,17 +92,104 @@ void add_encoder_options(CLI::App& command, LocalEncoderOptions& options) {
       ->type_name("NAME");
 }
 
-void add_cache_options(CLI::App& command, CacheOptions& options) {
-  options.data = "./data";
-  command.add_option("--data", options.data, "Folder where entries are kept")->capture_default_str();
-  command.add_option("--threshold", options.threshold.value, "Least cosine similarity of a hit, 0 to 1; 1: only the same text")
+void add_store_options(CLI::App& command, const Settings& settings, CacheChoice& choice) {
+  choice.options = settings.cache;
+  choice.use_redis = settings.use_redis;
+  choice.redis = settings.redis;
+  command.add_option("--data", choice.data, "Folder where entries are kept")
+      ->type_name("DIR")
+      ->default_str(settings.cache.data.string());
+  command
+      .add_option(
+          "--store", choice.store,
+          "What keeps the entries: embedded (files in --data), redis (the server of the configuration file, else of $REDIS_URL, "
+          "else redis://127.0.0.1:6379), or the URL of a Redis server; $REDIS_PASSWORD is its password where the URL has none")
+      ->check(
+          [](const std::string& store) {
+            return is_store(store) ? "" : "wants embedded, redis, or a URL like redis://127.0.0.1:6379";
+          },
+          "")
+      ->type_name("WHERE")
+      ->default_str(settings.use_redis ? "redis" : "embedded");
+}
+
+void add_cache_options(CLI::App& command, const Settings& settings, CacheChoice& choice) {
+  add_store_options(command, settings, choice);
+  CacheOptions& options = choice.options;
+  command
+      .add_option("--threshold", options.threshold.value,
+                  "Least cosine similarity of a hit, 0 to 1; 1: only the same text")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   add_duration(command, "--ttl", options.ttl, "How long entries live unless they say otherwise (default: for ever)");
-  command.add_option("--max-bytes", options.max_bytes, "Bound on all entries, e.g. 512MB; the least valuable leave first; 0: none")
+  command
+      .add_option("--max-bytes", options.max_bytes,
+                  "Bound on all entries, e.g. 512MB; the least valuable leave first; 0: none")
       ->transform(CLI::AsSizeValue(false))
-      ->default_str("1GB");
-  add_encoder_options(command, options.encoder);
+      ->default_str(settings.file.empty() ? "1GB" : std::to_string(options.max_bytes));
+  add_encoder_options(command, settings, options.encoder);
+}
+
+Result<CacheOptions> choose_cache(const CacheChoice& choice) {
+  CacheOptions options = choice.options;
+  if (choice.data) options.data = *choice.data;
+  std::string where = choice.use_redis && !choice.data ? kRedis : kEmbedded;
+  if (choice.store) where = *choice.store;
+  if (where == kEmbedded) return options;
+  if (choice.data)
+    return Error{ErrorCode::invalid_argument, "--data names a folder, --store a Redis server: give one of them"};
+
+  RedisSettings redis = choice.redis;
+  if (where != kRedis) {
+    // Another server than the file's: nothing that identifies us to that one may be sent to this one.
+    redis.password_env.clear();
+    redis.password_file.clear();
+    const RedisOptions known = std::exchange(redis.store.connection, {.url = where});
+    redis.store.connection.connect_timeout = known.connect_timeout;
+    redis.store.connection.command_timeout = known.command_timeout;
+    redis.store.connection.pool_size = known.pool_size;
+  }
+  auto found = find_redis(std::move(redis));
+  if (!found) return found.error();
+  options.redis = std::move(*found);
+  return options;
+}
+
+Result<SemanticCache> open_cache(const CacheChoice& choice) {
+  auto options = choose_cache(choice);
+  if (!options) return options.error();
+  return SemanticCache::open(std::move(*options));
+}
+
+std::string describe_store(const CacheOptions& options) {
+  if (!options.redis)
+    return options.data.empty() ? "memory only" : std::filesystem::absolute(options.data).lexically_normal().string();
+  const auto endpoint = redis::read_endpoint(options.redis->connection);
+  if (!endpoint) return "redis";
+  const std::string scheme = !endpoint->unix_socket.empty() ? "unix://"
+                             : endpoint->tls.enabled        ? "rediss://"
+                                                            : "redis://";
+  const std::string host = endpoint->host.find(':') == std::string::npos ? endpoint->host : "[" + endpoint->host + "]";
+  const std::string place =
+      endpoint->unix_socket.empty() ? host + ":" + std::to_string(endpoint->port) : endpoint->unix_socket;
+  return scheme + place + ", database " + std::to_string(endpoint->db) + ", index " + options.redis->name;
+}
+
+Result<std::optional<gateway::UpstreamOptions>> find_upstream(const Settings& settings, const std::string& flag) {
+  // The file's key belongs to the file's URL and is sent to no other.
+  const bool by_file = flag.empty() || flag == settings.upstream_url;
+  const bool own_key = by_file && !settings.upstream_key_env.empty();
+  std::string url = by_file ? settings.upstream_url : flag;
+  std::string key = environment(own_key ? settings.upstream_key_env.c_str() : "OPENAI_API_KEY");
+  if (own_key && key.empty())
+    return Error{ErrorCode::invalid_argument,
+                 "the environment variable " + settings.upstream_key_env +
+                     ", which the configuration file names for the key of the upstream, is not set"};
+  if (url.empty()) url = environment("OPENAI_BASE_URL");
+  if (url.empty() && !key.empty()) url = kOpenAiUrl;
+  std::optional<gateway::UpstreamOptions> upstream;
+  if (!url.empty()) upstream = gateway::UpstreamOptions{.base_url = std::move(url), .api_key = std::move(key)};
+  return upstream;
 }
 
 }  // namespace sosie::app
