@@ -37,6 +37,7 @@ signed() {
 authority ca; authority other
 signed server subjectAltName=IP:127.0.0.1,DNS:localhost
 signed client extendedKeyUsage=clientAuth
+openssl ec -in client.key -aes256 -passout pass:secret -out encrypted.key
 mkdir elsewhere; cp ca.crt elsewhere
 signed stranger subjectAltName=DNS:redis.example
 cp stranger.crt elsewhere/server.crt; cp stranger.key elsewhere/server.key
@@ -106,6 +107,8 @@ TEST_F(RedisTlsClient, ShowsItsOwnCertificate) {
   options.tls.client_key = folder_ / "client.key";
   auto reply = TestClient(options).ask({"PING"});
   EXPECT_TRUE(reply) << reply.error().message;
+  options.tls.client_key = folder_ / "encrypted.key";
+  EXPECT_FALSE(TestClient(options).ask({"PING"})) << "nobody is there to type its password";
   options.tls.client_key = folder_ / "server.key";
   auto wrong = TestClient(options).ask({"PING"});
   ASSERT_FALSE(wrong);

@@ -150,6 +150,8 @@ Result<Endpoint> read_endpoint(const RedisOptions& options) {
   if (options.connect_timeout <= std::chrono::milliseconds::zero() ||
       options.command_timeout <= std::chrono::milliseconds::zero())
     return Error{ErrorCode::invalid_argument, "the Redis timeouts must be above 0 ms"};
+  if (options.pool_size == 0 || options.pool_size > 1024)
+    return Error{ErrorCode::invalid_argument, "the Redis pool_size must be 1 to 1024"};
   endpoint.connect_timeout = options.connect_timeout;
   endpoint.command_timeout = options.command_timeout;
   return endpoint;

@@ -113,6 +113,10 @@ TEST(Endpoint, RefusesOptionsThatContradictEachOther) {
   options.connect_timeout = std::chrono::milliseconds(0);
   EXPECT_FALSE(read_endpoint(options));
   options.connect_timeout = std::chrono::milliseconds(1);
+  options.pool_size = 0;
+  EXPECT_FALSE(read_endpoint(options));
+  options.pool_size = 16;
+  ASSERT_TRUE(read_endpoint(options));
   options.url = "unix:///s";
   options.tls.enabled = true;
   EXPECT_FALSE(read_endpoint(options));

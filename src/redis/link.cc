@@ -57,10 +57,13 @@ Result<asio::ssl::context> make_tls_context(const RedisTls& tls) {
   if (!tls.client_certificate.empty()) {
     context.use_certificate_chain_file(tls.client_certificate, failure);
     if (failure) return Error{ErrorCode::invalid_argument, "the Redis client certificate cannot be read as PEM"};
+    // An encrypted key is refused; OpenSSL itself would ask at the terminal.
+    context.set_password_callback([](std::size_t, asio::ssl::context::password_purpose) { return std::string(); },
+                                  failure);
     context.use_private_key_file(tls.client_key, asio::ssl::context::pem, failure);
     if (failure)
       return Error{ErrorCode::invalid_argument,
-                   "the key of the Redis client certificate cannot be read, or is not the certificate's"};
+                   "the key of the Redis client certificate cannot be read, is encrypted, or is not the certificate's"};
   }
   return context;
 }
