@@ -14,11 +14,14 @@ Result<RedisConnection> RedisConnection::make(const RedisOptions& options) {
 
 RedisConnection::RedisConnection(redis::Endpoint endpoint, std::size_t pool_size)
     : where_(endpoint.unix_socket.empty() ? endpoint.host + ":" + std::to_string(endpoint.port) : endpoint.unix_socket),
-      command_timeout_(endpoint.command_timeout),
-      lanes_(std::make_unique<net::Lanes<redis::Client>>(
-          pool_size, [endpoint = std::move(endpoint), backoff = std::make_shared<net::Backoff>()](boost::asio::any_io_executor executor) {
-            return std::make_unique<redis::Client>(std::move(executor), endpoint, backoff);
-          })) {}
+      command_timeout_(endpoint.command_timeout) {
+  // One for all connections: a server that hangs is found out once.
+  const auto backoff = std::make_shared<net::Backoff>();
+  lanes_ = std::make_unique<net::Lanes<redis::Client>>(
+      pool_size, [endpoint = std::move(endpoint), backoff](boost::asio::any_io_executor executor) {
+        return std::make_unique<redis::Client>(std::move(executor), endpoint, backoff);
+      });
+}
 
 Result<std::vector<redis::Reply>> RedisConnection::send(redis::Pipeline commands) {
   const auto until = deadline();
@@ -28,8 +31,17 @@ Result<std::vector<redis::Reply>> RedisConnection::send(redis::Pipeline commands
   return lanes_->run(job, until);
 }
 
+Result<std::vector<redis::Reply>> RedisConnection::send_all(redis::Pipeline commands) {
+  auto replies = send(std::move(commands));
+  if (!replies) return replies;
+  for (const redis::Reply& reply : *replies) {
+    if (reply.is_error()) return redis::to_error(reply);
+  }
+  return replies;
+}
+
 Result<redis::Reply> RedisConnection::call(std::string_view by_sha, std::string_view by_text, const RedisScript& script,
-                                           std::span<const std::string> keys, std::span<const std::string> arguments) {
+                                           Words keys, Words arguments) {
   const std::string key_count = std::to_string(keys.size());
   const auto run = [&](std::string_view command, std::string_view named) {
     std::vector<std::string_view> words{command, named, key_count};
@@ -40,15 +52,17 @@ Result<redis::Reply> RedisConnection::call(std::string_view by_sha, std::string_
     return send(std::move(commands));
   };
   auto replies = run(by_sha, script.sha);
-  if (replies && replies->front().is_error() && replies->front().text.starts_with("NOSCRIPT")) replies = run(by_text, script.text);
+  const bool unknown = replies && replies->front().is_error() && replies->front().text.starts_with("NOSCRIPT");
+  if (unknown) replies = run(by_text, script.text);
   if (!replies) return std::move(replies).error();
   if (replies->front().is_error()) return redis::to_error(replies->front());
   return std::move(replies->front());
 }
 
 Error RedisConnection::no_search_module() const {
-  return {ErrorCode::unavailable,
-          "Redis at " + where_ + " has no search module: use Redis 8 or redis-stack, or keep the store on disk (store = \"embedded\")"};
+  return {ErrorCode::unavailable, "Redis at " + where_ +
+                                      " has no search module: use Redis 8 or redis-stack, or keep the store on disk "
+                                      "(store = \"embedded\")"};
 }
 
 }  // namespace sosie::store

@@ -16,6 +16,8 @@ namespace sosie::store {
 /// Errors of all: those of redis::Client; resource_exhausted (all connections are busy for too long).
 class RedisConnection {
  public:
+  using Words = std::span<const std::string>;
+
   /// Does not connect. Errors: invalid_argument.
   static Result<RedisConnection> make(const RedisOptions& options);
 
@@ -24,13 +26,15 @@ class RedisConnection {
 
   /// The replies, one a command; a server's error is a reply like any other.
   Result<std::vector<redis::Reply>> send(redis::Pipeline commands);
+  /// The same, where no command may fail.
+  Result<std::vector<redis::Reply>> send_all(redis::Pipeline commands);
 
   /// Runs a script, which the server may have to be told first. A server's error is an error.
-  Result<redis::Reply> call(const RedisScript& script, std::span<const std::string> keys, std::span<const std::string> arguments) {
+  Result<redis::Reply> call(const RedisScript& script, Words keys, Words arguments) {
     return call("EVALSHA", "EVAL", script, keys, arguments);
   }
   /// One that only reads.
-  Result<redis::Reply> call_reading(const RedisScript& script, std::span<const std::string> keys, std::span<const std::string> arguments) {
+  Result<redis::Reply> call_reading(const RedisScript& script, Words keys, Words arguments) {
     return call("EVALSHA_RO", "EVAL_RO", script, keys, arguments);
   }
 
@@ -38,8 +42,8 @@ class RedisConnection {
 
  private:
   RedisConnection(redis::Endpoint endpoint, std::size_t pool_size);
-  Result<redis::Reply> call(std::string_view by_sha, std::string_view by_text, const RedisScript& script, std::span<const std::string> keys,
-                            std::span<const std::string> arguments);
+  Result<redis::Reply> call(std::string_view by_sha, std::string_view by_text, const RedisScript& script, Words keys,
+                            Words arguments);
 
   std::string where_;
   std::chrono::milliseconds command_timeout_;

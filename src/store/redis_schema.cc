@@ -1,8 +1,12 @@
 #include "store/redis_schema.h"
 
+#include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
+#include <initializer_list>
 #include <iterator>
+#include <utility>
 
 namespace sosie::store {
 namespace {
@@ -12,7 +16,9 @@ using redis::Reply;
 // Attributes are any bytes: each length in decimal, a colon, the bytes.
 std::string pack(const Attributes& attributes) {
   std::string packed;
-  const auto add = [&](const std::string& part) { packed.append(std::to_string(part.size())).append(":").append(part); };
+  const auto add = [&](const std::string& part) {
+    packed.append(std::to_string(part.size())).append(":").append(part);
+  };
   for (const auto& [name, value] : attributes) {
     add(name);
     add(value);
@@ -25,7 +31,8 @@ std::optional<Attributes> unpack(std::string_view packed) {
     std::size_t size = 0;
     const auto [end, failed] = std::from_chars(packed.data(), packed.data() + packed.size(), size);
     const auto digits = static_cast<std::size_t>(end - packed.data());
-    if (failed != std::errc() || digits == packed.size() || *end != ':' || packed.size() - digits - 1 < size) return std::nullopt;
+    if (failed != std::errc() || digits == packed.size() || *end != ':') return std::nullopt;
+    if (packed.size() - digits - 1 < size) return std::nullopt;
     std::string part(packed.substr(digits + 1, size));
     packed.remove_prefix(digits + 1 + size);
     return part;
@@ -49,16 +56,18 @@ std::optional<TimePoint> read_time(std::string_view text) {
 
 std::string text_of(TimePoint time) { return std::to_string(time.time_since_epoch().count()); }
 
-std::string query_text(const Seen& seen) {
-  // What expires then or earlier is left out, rather than the rest let in: most never expire, or have not.
-  std::string query = "@partition:{" + std::string(seen.partition) + "} -@expires_at:[-inf " + text_of(seen.now) + "]";
-  if (seen.of == Seen::Of::all) return "(" + query + ")";
+std::string query_text(const SearchScope& scope) {
+  // What has expired is left out, rather than the rest let in: it is seldom much.
+  const Filter& filter = scope.filter;
+  std::string query = "@partition:{" + std::string(scope.partition) + "}";
+  query += " -@expires_at:[-inf " + text_of(filter.now) + "]";
+  if (scope.of == SearchOf::all) return "(" + query + ")";
   std::string conditions;
-  if (seen.filter->not_before) conditions += " @created_at:[" + text_of(*seen.filter->not_before) + " +inf]";
-  if (seen.filter->attributes != nullptr) {
-    for (const std::string& tag : attribute_tags(*seen.filter->attributes)) conditions += " @tags:{" + tag + "}";
+  if (filter.not_before) conditions += " @created_at:[" + text_of(*filter.not_before) + " +inf]";
+  if (filter.attributes != nullptr) {
+    for (const std::string& tag : attribute_tags(*filter.attributes)) conditions += " @tags:{" + tag + "}";
   }
-  return "(" + query + (seen.of == Seen::Of::failing ? " -(" : " (") + conditions + "))";
+  return "(" + query + (scope.of == SearchOf::failing ? " -(" : " (") + conditions + "))";
 }
 
 std::optional<SearchRow> read_row(const Reply& key, const Reply* fields, const RedisKeys& keys, bool with_entries) {
@@ -85,6 +94,8 @@ std::optional<SearchRow> read_row(const Reply& key, const Reply* fields, const R
   return row;
 }
 
+std::string vector_field(std::size_t dimension) { return "vector:" + std::to_string(dimension); }
+
 }  // namespace
 
 RedisKeys::RedisKeys(std::string_view name)
@@ -106,17 +117,30 @@ std::vector<std::string> attribute_tags(const Attributes& attributes) {
   return tags;
 }
 
+std::string vector_bytes(std::span<const float> vector) {
+  static_assert(std::endian::native == std::endian::little);
+  return {reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float)};
+}
+
 std::vector<std::string> entry_fields(const NewEntry& entry) {
-  std::vector<std::string> fields{"scope",   entry.entry.scope,           "prompt",    entry.entry.prompt,           "response", entry.entry.response,
-                                  "created", text_of(entry.entry.created), "partition", base::to_hex(entry.partition)};
-  if (entry.entry.expires) fields.insert(fields.end(), {"expires", text_of(*entry.entry.expires)});
+  std::vector<std::string> fields;
+  const auto add = [&](std::string name, std::string value) {
+    fields.push_back(std::move(name));
+    fields.push_back(std::move(value));
+  };
+  add("scope", entry.entry.scope);
+  add("prompt", entry.entry.prompt);
+  add("response", entry.entry.response);
+  add("created", text_of(entry.entry.created));
+  add("partition", base::to_hex(entry.partition));
+  if (entry.entry.expires) add("expires", text_of(*entry.entry.expires));
   if (!entry.entry.attributes.empty()) {
     std::string tags;
     for (const std::string& tag : attribute_tags(entry.entry.attributes)) tags += (tags.empty() ? "" : ",") + tag;
-    fields.insert(fields.end(), {"attributes", pack(entry.entry.attributes), "tags", std::move(tags)});
+    add("attributes", pack(entry.entry.attributes));
+    add("tags", std::move(tags));
   }
-  fields.push_back("vector:" + std::to_string(entry.vector.size()));
-  fields.emplace_back(reinterpret_cast<const char*>(entry.vector.data()), entry.vector.size() * sizeof(float));
+  add(vector_field(entry.vector.size()), vector_bytes(entry.vector));
   return fields;
 }
 
@@ -148,23 +172,28 @@ std::optional<Entry> read_entry(std::string_view id, std::span<const Reply> valu
 }
 
 void add_create_index(redis::Pipeline& commands, const RedisKeys& keys, std::size_t dimension) {
-  const std::string name = keys.index(dimension), prefix = keys.entry(""), field = "vector:" + std::to_string(dimension),
-                    floats = std::to_string(dimension);
-  // Unit vectors: the inner product is the cosine, and stays exact where the floats are.
-  commands.add({"FT.CREATE",  name,     "ON",   "HASH",    "PREFIX", "1",       prefix, "NOOFFSETS",  "NOHL",      "NOFIELDS", "NOFREQS",
-                "SCHEMA",     "partition", "TAG", "tags",  "TAG",    "created", "AS",   "created_at", "NUMERIC",   "expires",  "AS",
-                "expires_at", "NUMERIC", field, "AS",      "vector", "VECTOR",  "FLAT", "6",          "TYPE",      "FLOAT32",  "DIM",
-                floats,       "DISTANCE_METRIC", "IP"});
+  const std::string name = keys.index(dimension), prefix = keys.entry(""), vector = vector_field(dimension);
+  const std::string floats = std::to_string(dimension);
+  std::vector<std::string_view> words{"FT.CREATE", name, "ON", "HASH", "PREFIX", "1", prefix};
+  const auto add = [&](std::initializer_list<std::string_view> more) { words.insert(words.end(), more); };
+  add({"NOOFFSETS", "NOHL", "NOFIELDS", "NOFREQS", "SCHEMA", "partition", "TAG", "tags", "TAG"});
+  // By other names: what is asked for by a field's own name then comes back as it was written, not as a rounded number.
+  add({"created", "AS", "created_at", "NUMERIC", "expires", "AS", "expires_at", "NUMERIC"});
+  // Of unit vectors the inner product is the cosine, and exact where the products are.
+  add({vector, "AS", "vector", "VECTOR", "FLAT", "6", "TYPE", "FLOAT32", "DIM", floats, "DISTANCE_METRIC", "IP"});
+  commands.add(words);
 }
 
-void add_search(redis::Pipeline& commands, const RedisKeys& keys, const Seen& seen, std::string_view vector, std::size_t dimension,
-                std::size_t k, bool with_entries) {
-  const std::string index = keys.index(dimension), count = std::to_string(k), query = query_text(seen) + "=>[KNN $k @vector $vector AS distance]",
-                    returned = std::to_string(1 + (with_entries ? std::size(kEntryFields) : 0));
+void add_search(redis::Pipeline& commands, const RedisKeys& keys, const SearchScope& scope, std::string_view vector,
+                std::size_t dimension, std::size_t rows, bool with_entries) {
+  const std::string index = keys.index(dimension), count = std::to_string(rows);
+  const std::string query = query_text(scope) + "=>[KNN $k @vector $vector AS distance]";
+  const std::string returned = std::to_string(1 + (with_entries ? std::size(kEntryFields) : 0));
   std::vector<std::string_view> words{"FT.SEARCH", index, query, "RETURN", returned, "distance"};
   if (with_entries) words.insert(words.end(), std::begin(kEntryFields), std::end(kEntryFields));
   // TIMEOUT 0: else the server gives what it has after half a second for the whole.
-  words.insert(words.end(), {"SORTBY", "distance", "LIMIT", "0", count, "TIMEOUT", "0", "PARAMS", "4", "k", count, "vector", vector, "DIALECT", "2"});
+  words.insert(words.end(), {"SORTBY", "distance", "LIMIT", "0", count, "TIMEOUT", "0"});
+  words.insert(words.end(), {"PARAMS", "4", "k", count, "vector", vector, "DIALECT", "2"});
   commands.add(words);
 }
 
@@ -173,7 +202,8 @@ std::optional<std::vector<SearchRow>> read_rows(const Reply& reply, const RedisK
   if (reply.kind == Reply::Kind::map) {  // RESP3
     const Reply* results = reply.find("results");
     const Reply* warning = reply.find("warning");
-    if (results == nullptr || !results->is_list() || (warning != nullptr && !warning->items.empty())) return std::nullopt;
+    if (results == nullptr || !results->is_list()) return std::nullopt;
+    if (warning != nullptr && !warning->items.empty()) return std::nullopt;
     for (const Reply& result : results->items) {
       const Reply* key = result.find("id");
       if (key == nullptr) return std::nullopt;
@@ -187,12 +217,39 @@ std::optional<std::vector<SearchRow>> read_rows(const Reply& reply, const RedisK
   for (std::size_t i = 1; i < reply.items.size(); ++i) {
     const Reply& key = reply.items[i];
     // Its fields follow, or nothing where it is gone.
-    const Reply* fields = i + 1 < reply.items.size() && reply.items[i + 1].kind != Reply::Kind::string ? &reply.items[++i] : nullptr;
+    const bool has_fields = i + 1 < reply.items.size() && reply.items[i + 1].kind != Reply::Kind::string;
+    const Reply* fields = has_fields ? &reply.items[++i] : nullptr;
     auto row = read_row(key, fields, keys, with_entries);
     if (!row) return std::nullopt;
     rows.push_back(*std::move(row));
   }
   return rows;
+}
+
+std::uint64_t read_number(const Reply& reply) {
+  if (reply.kind == Reply::Kind::integer) return static_cast<std::uint64_t>(std::max<std::int64_t>(0, reply.integer));
+  if (reply.kind == Reply::Kind::number) return static_cast<std::uint64_t>(std::max(0.0, reply.number));
+  std::uint64_t value = 0;
+  std::from_chars(reply.text.data(), reply.text.data() + reply.text.size(), value);
+  return value;
+}
+
+Error not_understood() {
+  return {ErrorCode::internal,
+          "the Redis server's reply is not what was asked for: docs/redis-store.md tells which servers do"};
+}
+
+Error newer_format() {
+  return {ErrorCode::unsupported, "the store in Redis was written by a newer sosie: use that version, or another name"};
+}
+
+Error other_dimension(std::size_t dimension, std::uint64_t beside) {
+  return {ErrorCode::invalid_argument, "the vector has " + std::to_string(dimension) +
+                                           " dimensions, the others beside it have " + std::to_string(beside)};
+}
+
+Error damaged(std::string_view id) {
+  return {ErrorCode::data_corruption, "entry " + std::string(id) + " is not as it was written: erase it"};
 }
 
 }  // namespace sosie::store

@@ -36,6 +36,7 @@ local function remove(id)
     call('ZREM', expiries, id)
     call('HDEL', hits, id)
     call('HINCRBY', meta, 'bytes', -bytes)
+    call('HINCRBY', meta, 'entries', -1)
     call('SREM', name .. 'exact:' .. exact, id)
     if call('SREM', name .. 'scope:' .. scope, id) == 1 and call('EXISTS', name .. 'scope:' .. scope) == 0 then
       call('HINCRBY', meta, 'scopes', -1)
@@ -90,6 +91,7 @@ call('HSET', accounts, id, cmsgpack.pack(bytes, worth, sliding, scope, partition
 call('ZADD', priorities, number(meta, 'clock') + worth, id)
 if expires ~= '' then call('ZADD', expiries, expires, id) end
 call('HINCRBY', meta, 'bytes', bytes)
+call('HINCRBY', meta, 'entries', 1)
 call('SADD', name .. 'exact:' .. exact, id)
 if call('SADD', name .. 'scope:' .. scope, id) == 1 and call('SCARD', name .. 'scope:' .. scope) == 1 then
   call('HINCRBY', meta, 'scopes', 1)
@@ -104,7 +106,7 @@ constexpr std::string_view kTouch = R"(
 local id, now = ARGV[2], tonumber(ARGV[3])
 local entry = name .. 'entry:' .. id
 local packed = call('HGET', accounts, id)
-local expires = tonumber(call('ZSCORE', expiries, id) or now + 1)
+local expires = tonumber(call('ZSCORE', expiries, id) or math.huge)
 if not packed or expires <= now or call('EXISTS', entry) == 0 then return end
 local bytes, worth, sliding = cmsgpack.unpack(packed)
 call('ZADD', priorities, number(meta, 'clock') + worth * (1 + call('HINCRBY', hits, id, 1)), id)
@@ -138,7 +140,7 @@ constexpr std::string_view kEvict = "return {evict(tonumber(ARGV[2]), tonumber(A
 
 constexpr std::string_view kCheck = R"(
 local size = call('HLEN', accounts)
-if call('ZCARD', priorities) ~= size or (size > 0 and not call('HGET', meta, 'bytes')) then
+if call('ZCARD', priorities) ~= size or number(meta, 'entries') ~= size then
   call('DEL', unpack(KEYS))
   return 'broken'
 end
@@ -175,7 +177,8 @@ end
 table.sort(rows, function(a, b) return a[1] > b[1] or (a[1] == b[1] and a[2] < b[2]) end)
 for i = 1, math.min(#rows, tonumber(ARGV[4])) do
   local id = rows[i][2]
-  found[i] = {id, unpack(redis.call('HMGET', entry .. id, 'scope', 'prompt', 'response', 'attributes', 'created', 'expires'))}
+  local fields = redis.call('HMGET', entry .. id, 'scope', 'prompt', 'response', 'attributes', 'created', 'expires')
+  found[i] = {id, unpack(fields)}
 end
 return found
 )";

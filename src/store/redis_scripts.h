@@ -14,11 +14,11 @@ struct RedisScript {
   std::string sha;
 };
 
-// KEYS of all writing scripts: meta, accounts, priorities, expiries, hits, partitions. ARGV[1] is the prefix of all keys.
+/// KEYS of those that write: meta, accounts, priorities, expiries, hits, partitions. ARGV[1] is the prefix of all keys.
 struct RedisScripts {
-  /// ARGV: prefix, id, dimension, partition, exact key, scope key, bytes, worth, sliding ttl, expires or "", life in Redis or "",
-  /// bound or 0, time, then fields and values. Returns {"ok", expired, evicted, 1: still above the bound} or {"index"} (there is none),
-  /// {"format", its number} or {"dimension", that of the others}.
+  /// ARGV: prefix, id, dimension, partition, exact key, scope key, bytes, worth, sliding ttl, expires or "", life in
+  /// Redis or "", bound or 0, time, then fields and values. Returns {"ok", expired, evicted, 1: still above the bound}, or
+  /// {"index"} (there is none), {"format", its number}, {"dimension", that of the others}.
   RedisScript put;
   /// ARGV: prefix, id, now, what the server keeps an entry beyond its life.
   RedisScript touch;
@@ -30,12 +30,13 @@ struct RedisScripts {
   RedisScript expire;
   /// ARGV: prefix, bound, most. Returns {how many, 1: still above the bound}.
   RedisScript evict;
-  /// ARGV: prefix, cursor. Forgets entries that the server has dropped by itself. Returns the next cursor; or "broken", when the
-  /// accounts themselves are gone: they are then begun anew, and `discard` must go over all keys.
+  /// ARGV: prefix, cursor. Forgets entries that the server has dropped by itself. Returns the next cursor; or "broken",
+  /// when the accounts themselves are gone: they are then begun anew, and `discard` must go over all keys.
   RedisScript check;
   /// ARGV: prefix, keys. Removes what no account speaks of.
   RedisScript discard;
-  /// KEYS: a set of ids. ARGV: prefix, now, created at the earliest or "", most, tags. Only reads. Returns {id, fields…} of each.
+  /// KEYS: a set of ids. ARGV: prefix, now, created at the earliest or "", most, tags. Only reads. Returns {id, fields…}
+  /// of each, newest first.
   RedisScript exact;
 };
 
