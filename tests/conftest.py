@@ -95,7 +95,6 @@ class Redis:
         module = ["--loadmodule", home / "lib/redisearch.so"] if search else []
         self.command = [home / "bin/redis-server", "--bind", "127.0.0.1", "--port", self.port, "--save", "", "--dir", self.folder]
         self.command = [str(word) for word in [*self.command, *module, *arguments]]
-        self.start()
 
     def start(self):
         """On the same port."""
@@ -168,6 +167,7 @@ def redis_server(redis_home):
 
     def start(*arguments, search=True):
         servers.append(Redis(redis_home, arguments, search))
+        servers[-1].start()
         return servers[-1]
 
     yield start

@@ -62,12 +62,14 @@ class TestServer {
       port_ = free_port();
       try_start();
     }
-    if (pid_ < 0) throw std::runtime_error("redis-server does not start: " + log());
+    if (pid_ > 0) return;
+    const std::string said = log();
+    remove_folder();
+    throw std::runtime_error("redis-server does not start: " + said);
   }
   ~TestServer() {
     kill();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
+    remove_folder();
   }
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
@@ -218,6 +220,11 @@ class TestServer {
     ::kill(pid_, signal);
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
+  }
+
+  void remove_folder() const {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
   }
 
   std::string log() const {
