@@ -1,0 +1,265 @@
+"""The configuration file: what it says is done, what it cannot say is named with its line, and flags win over it."""
+
+import json
+import os
+import pathlib
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+QUESTION = "How do I reset my password?"
+PARAPHRASE = "How can I reset my password?"
+
+
+@pytest.fixture
+def config(tmp_path):
+    """config(text) -> the path of a sosie.toml that says so."""
+
+    def write(text, name="sosie.toml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def clean(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "REDIS_")) or name == "SOSIE_CONFIG":
+            monkeypatch.delenv(name)
+
+
+pytestmark = pytest.mark.usefixtures("clean")
+
+
+def faults(sosie, path, *arguments):
+    done = sosie("--config", path, *(arguments or ("get", QUESTION)), code=2)
+    return done.stderr.decode()
+
+
+def test_data_counts_from_the_files_folder_and_a_flag_wins(sosie, config, tmp_path):
+    path = config('[store]\ndata = "kept"\n')
+    sosie("--config", path, "set", QUESTION, "by the file")
+    assert (tmp_path / "kept").is_dir()
+    sosie("set", QUESTION, "by the flag", "--config", path, "--data", tmp_path / "other")
+    assert sosie("get", QUESTION, "--config", path).stdout == b"by the file\n"
+    assert sosie("get", QUESTION, "--data", tmp_path / "other").stdout == b"by the flag\n"
+
+
+def test_it_is_found_by_flag_then_environment_then_here(sosie, config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flag, named = config('[store]\ndata = "flag"\n', "flag.toml"), config('[store]\ndata = "named"\n', "named.toml")
+    here = config('[store]\ndata = "here"\n')
+    for arguments, env, folder in [
+        ((), {}, "here"),
+        ((), {"SOSIE_CONFIG": str(named)}, "named"),
+        (("--config", flag), {"SOSIE_CONFIG": str(named)}, "flag"),
+        ((f"--config={flag}",), {}, "flag"),
+    ]:
+        sosie(*arguments, "set", QUESTION, folder, env=env)
+        assert sosie("get", QUESTION, "--data", folder).stdout.decode() == folder + "\n"
+    here.unlink()
+    assert b"no file" in sosie("doctor").stdout
+
+
+def test_a_prompt_that_looks_like_the_flag_is_a_prompt(sosie, tmp_path):
+    sosie("set", "--data", tmp_path / "data", "--", "--config", "answer")
+    assert sosie("get", "--data", tmp_path / "data", "--", "--config").stdout == b"answer\n"
+
+
+def test_the_threshold_is_the_files_unless_a_flag_says_otherwise(sosie, config, tmp_path):
+    path = config(f'[store]\ndata = "{tmp_path}/data"\n[cache]\nthreshold = 1\n')
+    sosie("--config", path, "set", QUESTION, "answer")
+    sosie("--config", path, "get", PARAPHRASE, code=1)
+    sosie("--config", path, "get", PARAPHRASE, "--threshold", "0.8")
+
+
+def test_the_ttl_is_the_files(sosie, config):
+    path = config('[store]\ndata = "data"\nttl = "1ms"\n')
+    sosie("--config", path, "set", QUESTION, "answer")
+    sosie("--config", path, "get", QUESTION, code=1)
+    sosie("--config", path, "set", QUESTION, "answer", "--ttl", "1h")
+    sosie("--config", path, "get", QUESTION)
+
+
+@pytest.mark.parametrize(
+    "text, line, named",
+    [
+        ("[serve]\n", 1, "[server]"),
+        ("[server]\nio_thread = 2\n", 2, '"io_threads"'),
+        ("[server]\nwhatever = 2\n", 2, '"listen"'),
+        ("[server]\nio_threads = 0\n", 2, "from 1 to 256"),
+        ('[server]\nio_threads = "2"\n', 2, "not a text"),
+        ('[server]\nlisten = "8080"\n', 2, "127.0.0.1:8080"),
+        ("[server]\nmax_body_bytes = 0\n", 2, "must not be 0"),
+        ('[server]\nmax_body_bytes = "lots"\n', 2, "512MB"),
+        ('[server]\nlookup_timeout = "2h"\n', 2, "3600000ms"),
+        ("server = 1\n", 1, "must be a section"),
+        ('[store]\n\ntype = "mysql"\n', 3, '"embedded", "redis"'),
+        ("[store]\ntype = 1\n", 2, '"embedded", "redis"'),
+        ("[store]\nttl = 5\n", 2, "90s"),
+        ('[store]\nttl = "soon"\n', 2, "90s"),
+        ('[store]\nttl = "0s"\n', 2, "90s"),
+        ('[store]\nurl = "http://host"\n', 2, "redis://"),
+        ('[store]\nurl = "redis://:s3cret@host:0"\n', 2, "port"),
+        ('[store]\npassword = "s3cret"\n', 2, '"password_env"'),
+        ('[store]\npassword_env = "A"\npassword_file = "b"\n', 3, "exclude each other"),
+        ('[store]\nname = "a b"\n', 2, "letters, digits"),
+        ("[store]\ndb = -1\n", 2, "from 0"),
+        ("[store]\ndb = 1.5\n", 2, "not a number with a fraction"),
+        ("[store]\npool_size = 1025\n", 2, "from 1 to 1024"),
+        ('[store]\n[store.tls]\nverify = "no"\n', 3, "true or false"),
+        ('[store]\n[store.tls]\ncafile = "x"\n', 3, '"ca_file"'),
+        ('[store]\n[store.tls]\nclient_key = "x"\n', 2, "client_certificate"),
+        ('[embedder]\nprecision = "fp64"\n', 2, '"bf16"'),
+        ("[cache]\nthreshold = 1.5\n", 2, "from 0 to 1"),
+        ('[cache]\nthreshold = "0.9"\n', 2, "not a text"),
+        ("[cache]\nthreshold = nan\n", 2, "from 0 to 1"),
+        ('[upstream]\nbase_url = "api.openai.com"\n', 2, "https://"),
+        ('[upstream]\nbase_url = "https://me:s3cret@host"\n', 2, "user or password"),
+        ('[upstream]\napi_key = "s3cret"\n', 2, '"api_key_env"'),
+        ("[cache]\nthreshold = \n", 2, ""),
+        ("[cache\n", 1, ""),
+        ("[cache]\nthreshold = 0.8\nthreshold = 0.9\n", 3, ""),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(sosie, config, text, line, named):
+    path = config(text)
+    said = faults(sosie, path)
+    assert f"{path}:{line}: " in said and named in said, said
+    assert "s3cret" not in said
+
+
+def test_all_mistakes_are_named_at_once_in_their_order(sosie, config):
+    said = faults(sosie, config("[cache]\nthreshold = 2\n[server]\nio_threads = 0\nio_thread = 1\n"))
+    lines = [int(each.split("sosie.toml:")[1].split(":")[0]) for each in said.splitlines()]
+    assert lines == [2, 4, 5]
+
+
+def test_a_file_that_cannot_be_read_is_named(sosie, tmp_path):
+    assert "nowhere.toml" in faults(sosie, tmp_path / "nowhere.toml")
+    assert "folder" in faults(sosie, tmp_path)
+
+
+def test_help_works_with_a_broken_file(sosie, config):
+    path = config("[broken\n")
+    assert b"Example" in sosie("--config", path, "serve", "--help").stdout
+    sosie("--config", path, "--version")
+
+
+def test_the_server_takes_its_limits_and_says_where_they_are_from(serve, config):
+    path = config('[server]\nmax_body_bytes = 100\n[store]\ndata = "kept"\n')
+    with serve("--config", path) as server:
+        assert str(path) in server.greeting and "kept" in server.greeting
+        body = json.dumps({"prompt": QUESTION, "response": "x" * 200}).encode()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(server.url + "/v1/caches/a/entries", body), timeout=20)
+        assert refused.value.code == 413
+
+
+def test_the_upstreams_key_is_that_of_the_variable_named(sosie, config):
+    path = config('[upstream]\nbase_url = "http://127.0.0.1:9/v1"\napi_key_env = "MY_KEY"\n[store]\ndata = "data"\n')
+    assert "MY_KEY" in faults(sosie, path, "serve")
+    said = sosie("--config", path, "doctor", env={"MY_KEY": "s3cret"}).stdout.decode()
+    assert "http://127.0.0.1:9/v1, key set" in said and "s3cret" not in said
+    assert "MY_KEY" in sosie("--config", path, "doctor", code=2).stdout.decode()
+
+
+def test_the_example_loads_and_so_do_the_keys_it_only_mentions(sosie, tmp_path):
+    example = ROOT / "examples/sosie.toml"
+    said = sosie("--config", example, "doctor", "--data", tmp_path / "data").stdout.decode()
+    assert f"config    {example}" in said and "https://api.openai.com/v1" in said
+    mentioned = re.compile(r"^# (?=(username|password_env|ca_file|client_certificate|client_key|api_key_env) = )", re.MULTILINE)
+    text, count = mentioned.subn("", example.read_text())
+    assert count == 6
+    everything = tmp_path / "sosie.toml"
+    everything.write_text(text)
+    sosie("--config", everything, "doctor", "--data", tmp_path / "data", env={"OPENAI_API_KEY": "x"})
+
+
+# ── with a real Redis ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_redis_keeps_entries_for_every_process(sosie, serve, config, redis_server):
+    redis = redis_server()
+    path = config(f'[store]\ntype = "redis"\nurl = "{redis.url}"\nname = "mine"\n')
+    sosie("--config", path, "set", QUESTION, "answer")
+    assert sosie("--config", path, "get", PARAPHRASE).stdout == b"answer\n"
+    assert json.loads(sosie("--config", path, "stats", "--json").stdout)["entries"] == 1
+    assert sosie("get", PARAPHRASE, "--store", redis.url, code=1), "another name is another store"
+    with serve("--config", path) as server:
+        assert f"{redis.url}, database 0, index mine" in server.greeting
+        body = json.dumps({"prompt": PARAPHRASE}).encode()
+        urllib.request.urlopen(urllib.request.Request(server.url + "/v1/caches/a/entries/search", body), timeout=20)
+        sosie("--config", path, "set", "What is the capital of France?", "Paris")
+    assert json.loads(sosie("--config", path, "stats", "--json").stdout)["entries"] == 2
+
+
+def test_redis_is_named_by_a_flag_or_the_environment(sosie, redis_server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    redis = redis_server()
+    sosie("set", QUESTION, "answer", "--store", redis.url)
+    assert sosie("get", PARAPHRASE, "--store", "redis", env={"REDIS_URL": redis.url}).stdout == b"answer\n"
+    assert not list(tmp_path.iterdir())
+    assert b"give one of them" in sosie("get", QUESTION, "--store", redis.url, "--data", "x", code=2).stderr
+    assert b"--store" in sosie("get", QUESTION, "--store", "mysql", code=2).stderr
+
+
+def test_data_alone_leaves_redis_out(sosie, config, tmp_path):
+    path = config('[store]\ntype = "redis"\nurl = "redis://127.0.0.1:1"\npassword_env = "NOT_SET"\n')
+    sosie("--config", path, "set", QUESTION, "answer", "--data", tmp_path / "data")
+    sosie("--config", path, "get", QUESTION, "--data", tmp_path / "data", "--store", "embedded")
+
+
+def test_the_password_need_not_stand_in_the_file(sosie, config, redis_server, tmp_path):
+    redis = redis_server("--requirepass", "s3cret")
+    by_env = config(f'[store]\ntype = "redis"\nurl = "{redis.url}"\npassword_env = "MY_SECRET"\n', "env.toml")
+    by_file = config(f'[store]\ntype = "redis"\nurl = "{redis.url}"\npassword_file = "secret"\n', "file.toml")
+    plain = config(f'[store]\ntype = "redis"\nurl = "{redis.url}"\n', "plain.toml")
+    (tmp_path / "secret").write_text("s3cret\n")
+    sosie("--config", by_env, "set", QUESTION, "answer", env={"MY_SECRET": "s3cret"})
+    assert sosie("--config", by_file, "get", QUESTION).stdout == b"answer\n"
+    assert sosie("--config", plain, "get", QUESTION, env={"REDIS_PASSWORD": "s3cret"}).stdout == b"answer\n"
+    assert b"MY_SECRET" in sosie("--config", by_env, "get", QUESTION, code=2).stderr
+    (tmp_path / "secret").unlink()
+    assert b"secret" in sosie("--config", by_file, "get", QUESTION, code=2).stderr
+    refused = sosie("--config", plain, "stats", env={"REDIS_PASSWORD": "wr0ng"}, code=2).stderr
+    assert b"password" in refused and b"wr0ng" not in refused
+
+
+def test_the_files_password_goes_to_no_other_server(sosie, config, redis_server, tmp_path):
+    asks, other = redis_server("--requirepass", "s3cret"), redis_server()
+    path = config(f'[store]\ntype = "redis"\nurl = "{asks.url}"\npassword_env = "MY_SECRET"\nusername = "default"\n')
+    # A server without a password refuses one that it is sent.
+    sosie("--config", path, "set", QUESTION, "answer", "--store", other.url, env={"MY_SECRET": "s3cret"})
+    assert sosie("get", QUESTION, "--store", other.url).stdout == b"answer\n"
+
+
+def test_doctor_looks_at_redis(sosie, config, redis_server):
+    redis = redis_server()
+    path = config(f'[store]\ntype = "redis"\nurl = "{redis.url}"\n')
+    said = sosie("--config", path, "doctor").stdout.decode()
+    assert f"store     {redis.url}, database 0, index sosie" in said and "Redis 7." in said and "search 2." in said
+    assert "the first use begins it" in said
+    sosie("--config", path, "set", QUESTION, "answer")
+    assert "entries   1\n" in sosie("--config", path, "doctor").stdout.decode()
+
+
+def test_doctor_tells_the_way_out(sosie, redis_server):
+    plain, asks = redis_server(search=False), redis_server("--requirepass", "s3cret")
+    assert "search module" in sosie("doctor", "--store", plain.url, code=2).stdout.decode()
+    assert "password" in sosie("doctor", "--store", asks.url, code=2).stdout.decode()
+    wrong = sosie("doctor", "--store", asks.url.replace("//", "//:wr0ng@"), code=2).stdout.decode()
+    assert "password" in wrong and "wr0ng" not in wrong
+    asks.stop()
+    assert "running" in sosie("doctor", "--store", asks.url, code=2).stdout.decode()
+
+
+def test_stats_of_a_server_that_is_down_is_a_failure(sosie, redis_server):
+    redis = redis_server()
+    redis.stop()
+    assert sosie("stats", "--store", redis.url, code=2).stderr
