@@ -1,0 +1,81 @@
+"""The gateway over a store in Redis: hits and misses as with any other, and no request that fails or waits because of it."""
+
+import os
+import time
+
+import pytest
+
+QUESTION = "How do I reset my password?"
+PARAPHRASE = "How can I reset my password?"
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("REDIS_") or name == "SOSIE_CONFIG":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def impatient(start_gateway, upstream, tmp_path):
+    """impatient(redis) -> a gateway that waits for Redis for a fifth of a second."""
+
+    def start(redis):
+        config = tmp_path / "sosie.toml"
+        config.write_text('[store]\ncommand_timeout = "200ms"\nconnect_timeout = "200ms"\n')
+        return start_gateway(upstream.url, "--store", redis.url, env={"SOSIE_CONFIG": str(config)})
+
+    return start
+
+
+def cache_word(answer):
+    status, headers, _ = answer
+    assert status == 200
+    return headers["x-sosie-cache"]
+
+
+def test_answers_of_one_gateway_are_hits_of_another(impatient, redis_server, upstream):
+    redis = redis_server()
+    one, other = impatient(redis), impatient(redis)
+    assert cache_word(one.ask(QUESTION)) == "miss"
+    assert cache_word(one.ask(QUESTION)) == "hit"
+    assert cache_word(other.ask(QUESTION)) == "hit"
+    assert cache_word(other.ask(PARAPHRASE)) == "hit"
+    assert cache_word(other.ask(QUESTION, temperature=0.3)) == "miss"  # Another scope.
+    assert len(upstream.calls) == 2
+    assert other.metric("sosie_cache_entries") == 2
+
+
+@pytest.mark.parametrize("fault", ["hangs", "is down", "is full"])
+def test_requests_go_on_while_redis(impatient, redis_server, upstream, fault):
+    redis = redis_server()
+    gateway = impatient(redis)
+    assert cache_word(gateway.ask(QUESTION)) == "miss"
+    assert cache_word(gateway.ask(QUESTION)) == "hit"
+    if fault == "hangs":
+        redis.stop_answering()
+    elif fault == "is down":
+        redis.kill()
+    else:
+        redis.cli("CONFIG", "SET", "maxmemory", "1")
+    longest = 0
+    for number in range(30):
+        started = time.monotonic()
+        assert gateway.ask(f"What is written in line {number}?")[0] == 200
+        longest = max(longest, time.monotonic() - started)
+        started = time.monotonic()
+        assert gateway.request("GET", "/healthz")[0] == 200
+        assert time.monotonic() - started < 0.1, "a thread that runs sockets waits for Redis"
+    assert longest < 1, longest
+    assert gateway.request("GET", "/metrics")[0] == 200
+    assert gateway.metric("sosie_chat_stored_total") == 1
+    if fault == "hangs":
+        redis.answer_again()
+    elif fault == "is down":
+        redis.start()
+    else:
+        redis.cli("CONFIG", "SET", "maxmemory", "0")
+    until = time.monotonic() + 15
+    while cache_word(gateway.ask(QUESTION)) != "hit":
+        assert time.monotonic() < until, "hits do not come back by themselves"
+        time.sleep(0.05)
