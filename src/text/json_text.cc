@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "text/plain_run.h"
 #include "text/python_text.h"
 
 namespace sosie::text {
@@ -22,10 +23,53 @@ void append_escaped_point(char32_t point, std::string& out) {
   append_escape(0xDC00 + ((point - 0x10000) & 0x3FF), out);
 }
 
-// Every byte that a JSON string holds as it stands.
-bool is_plain(char c) noexcept {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x7F && c != '"' && c != '\\';
+constexpr RunEnds kStringEnds{.first = '"', .second = '\\', .controls = true};
+
+// A character that JSON wants escaped, or, with `ascii`, any character.
+void append_character(char32_t point, bool ascii, std::string& out) {
+  switch (point) {
+    case '"':
+      out.append("\\\"");
+      return;
+    case '\\':
+      out.append("\\\\");
+      return;
+    case '\b':
+      out.append("\\b");
+      return;
+    case '\f':
+      out.append("\\f");
+      return;
+    case '\n':
+      out.append("\\n");
+      return;
+    case '\r':
+      out.append("\\r");
+      return;
+    case '\t':
+      out.append("\\t");
+      return;
+    default:
+      if (point < 0x20 || (ascii && point >= 0x7F)) return append_escaped_point(point, out);
+      append_utf8(point, out);
+  }
+}
+
+// Bytes of which none needs an escape, unless they stand for a surrogate: 0xED leads every one of those, and little else.
+void append_raw(std::string_view run, std::string& out) {
+  while (true) {
+    const std::size_t lead = run.find('\xED');
+    out.append(run.substr(0, lead));
+    if (lead == std::string_view::npos) return;
+    run.remove_prefix(lead);
+    const Decoded next = decode_python_at(run, 0);
+    if (is_surrogate(next.point)) {
+      append_escape(next.point, out);
+    } else {
+      out.append(run.substr(0, next.bytes));
+    }
+    run.remove_prefix(next.bytes);
+  }
 }
 
 class JsonWriter {
@@ -135,42 +179,17 @@ Result<void> append_json(const PythonValue& value, JsonForm form, std::string& o
 
 void append_json_string(std::string_view text, bool ascii, std::string& out) {
   out.push_back('"');
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t run = at;
-    while (at < text.size() && is_plain(text[at])) ++at;
-    out.append(text, run, at - run);
-    if (at == text.size()) break;
-    const Decoded next = decode_python_at(text, at);
-    at += next.bytes;
-    switch (next.point) {
-      case '"':
-        out.append("\\\"");
-        break;
-      case '\\':
-        out.append("\\\\");
-        break;
-      case '\b':
-        out.append("\\b");
-        break;
-      case '\f':
-        out.append("\\f");
-        break;
-      case '\n':
-        out.append("\\n");
-        break;
-      case '\r':
-        out.append("\\r");
-        break;
-      case '\t':
-        out.append("\\t");
-        break;
-      default:
-        if (ascii || next.point < 0x20 || is_surrogate(next.point)) {
-          append_escaped_point(next.point, out);
-        } else {
-          append_utf8(next.point, out);
-        }
-    }
+  while (ascii && !text.empty()) {
+    const Decoded next = decode_python_at(text, 0);
+    append_character(next.point, ascii, out);
+    text.remove_prefix(next.bytes);
+  }
+  while (!text.empty()) {
+    const auto run = static_cast<std::size_t>(find_run_end(text.data(), text.data() + text.size(), kStringEnds) - text.data());
+    append_raw(text.substr(0, run), out);
+    if (run == text.size()) break;
+    append_character(static_cast<unsigned char>(text[run]), ascii, out);
+    text.remove_prefix(run + 1);
   }
   out.push_back('"');
 }

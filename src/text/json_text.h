@@ -18,7 +18,7 @@ struct JsonForm {
 /// None as strings. Errors: data_corruption, for what JSON cannot carry (`out` then holds a part).
 Result<void> append_json(const PythonValue& value, JsonForm form, std::string& out);
 
-/// Appends a JSON string of `text`. Bytes that are neither UTF-8 nor a surrogate become U+FFFD.
+/// Appends a JSON string of `text`. REQUIRES: it is UTF-8, but for lone surrogates as three bytes.
 void append_json_string(std::string_view text, bool ascii, std::string& out);
 
 /// Appends Python's `repr(number)`, but NaN, Infinity and -Infinity as json.dumps writes them.

@@ -1,10 +1,13 @@
 #include "text/python_json.h"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <limits>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "text/plain_run.h"
 #include "text/python_key.h"
 #include "text/utf8.h"
 
@@ -13,14 +16,7 @@ namespace {
 
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-// Bytes that end a run of plain characters in a JSON string.
-constexpr std::array<bool, 256> make_stops() {
-  std::array<bool, 256> stops{};
-  for (std::size_t c = 0; c < 0x20; ++c) stops[c] = true;
-  stops['"'] = stops['\\'] = true;
-  return stops;
-}
-constexpr std::array<bool, 256> kStops = make_stops();
+constexpr RunEnds kStringEnds{.first = '"', .second = '\\', .controls = true};
 
 // Few keys are compared with one another; many are sorted.
 constexpr std::size_t kFewKeys = 8;
@@ -200,53 +196,57 @@ class JsonReader {
 
   // After the opening quote.
   bool read_string(std::string& out) {
-    while (true) {
-      const char* const run = at_;
-      while (at_ != end_ && !kStops[static_cast<unsigned char>(*at_)]) ++at_;
-      out.append(run, at_);
-      if (at_ == end_) return false;
-      if (*at_ == '"') {
-        ++at_;
-        return true;
-      }
-      if (*at_ != '\\') return false;
-      ++at_;
-      if (!read_escape(out)) return false;
+    const char* const run = at_;
+    at_ = find_run_end(at_, end_, kStringEnds);
+    if (take('"')) {
+      out.assign(run, at_ - 1);
+      return true;
     }
+    // A string with escapes: it becomes no longer than it stands in the text.
+    if (unescaped_ == nullptr) unescaped_ = std::make_unique_for_overwrite<char[]>(static_cast<std::size_t>(end_ - run) + 8);
+    char* to = unescaped_.get();
+    at_ = run;
+    while (true) {
+      copy_run(at_, end_, to, kStringEnds);
+      if (take('"')) break;
+      if (!take('\\') || !read_escape(to)) return false;
+    }
+    out.assign(unescaped_.get(), to);
+    return true;
   }
 
-  bool read_escape(std::string& out) {
+  bool read_escape(char*& to) {
     if (at_ == end_) return false;
     const char c = *at_++;
     switch (c) {
       case '"':
       case '\\':
       case '/':
-        out.push_back(c);
+        *to++ = c;
         return true;
       case 'b':
-        out.push_back('\b');
+        *to++ = '\b';
         return true;
       case 'f':
-        out.push_back('\f');
+        *to++ = '\f';
         return true;
       case 'n':
-        out.push_back('\n');
+        *to++ = '\n';
         return true;
       case 'r':
-        out.push_back('\r');
+        *to++ = '\r';
         return true;
       case 't':
-        out.push_back('\t');
+        *to++ = '\t';
         return true;
       case 'u':
-        return read_unicode_escape(out);
+        return read_unicode_escape(to);
       default:
         return false;
     }
   }
 
-  bool read_unicode_escape(std::string& out) {
+  bool read_unicode_escape(char*& to) {
     char32_t point = 0;
     if (!read_hex4(point)) return false;
     if (point >= 0xD800 && point <= 0xDBFF && end_ - at_ >= 6 && at_[0] == '\\' && at_[1] == 'u') {
@@ -260,7 +260,9 @@ class JsonReader {
         at_ = before;
       }
     }
-    append_utf8(point, out);
+    std::string utf8;
+    append_utf8(point, utf8);
+    to = std::copy(utf8.begin(), utf8.end(), to);
     return true;
   }
 
@@ -277,6 +279,7 @@ class JsonReader {
   const char* at_;
   const char* const end_;
   int depth_ = 0;
+  std::unique_ptr<char[]> unescaped_;  // Made at the first string with escapes: no later one is longer.
   const char* raised_ = nullptr;
 };
 

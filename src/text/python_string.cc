@@ -1,8 +1,8 @@
 #include "text/python_string.h"
 
-#include <array>
 #include <charconv>
 
+#include "text/plain_run.h"
 #include "text/unicode_names.h"
 #include "text/utf8.h"
 
@@ -10,14 +10,6 @@ namespace sosie::text {
 namespace {
 
 bool is_octal(char c) noexcept { return c >= '0' && c <= '7'; }
-
-// Bytes that may need more than copying.
-constexpr std::array<bool, 256> make_stops() {
-  std::array<bool, 256> stops{};
-  stops['\''] = stops['"'] = stops['\\'] = stops['\n'] = true;
-  return stops;
-}
-constexpr std::array<bool, 256> kStops = make_stops();
 
 class StringReader {
  public:
@@ -28,9 +20,10 @@ class StringReader {
   std::optional<std::size_t> read() {
     at_ = triple_ ? 3 : 1;
     const std::size_t begin = at_;
+    const RunEnds ends{.first = quote_, .second = '\\', .controls = false};
     while (at_ < source_.size()) {
       const std::size_t run = at_;
-      while (at_ < source_.size() && !kStops[static_cast<unsigned char>(source_[at_])]) ++at_;
+      at_ = static_cast<std::size_t>(find_run_end(source_.data() + run, source_.data() + source_.size(), ends) - source_.data());
       out_.append(source_, run, at_ - run);
       if (at_ == source_.size()) return std::nullopt;
       const char c = source_[at_];
