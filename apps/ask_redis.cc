@@ -1,6 +1,7 @@
 #include "ask_redis.h"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ namespace {
 using redis::Reply;
 using Replies = std::vector<Reply>;
 
+constexpr int kOldestRedis = 7;  // knows EVALSHA_RO
+
 /// The value of "name:value" in INFO's lines; empty: not there.
 std::string_view info_value(std::string_view info, std::string_view name) {
   for (std::size_t at = 0; at < info.size();) {
@@ -29,11 +32,16 @@ std::string_view info_value(std::string_view info, std::string_view name) {
   return {};
 }
 
-std::string software_of(const Reply& info) {
-  if (info.is_error()) return "a server whose version this user may not ask for";
-  const auto valkey = info_value(info.text, "valkey_version");
-  const auto redis = info_value(info.text, "redis_version");
-  return valkey.empty() ? "Redis " + std::string(redis) : "Valkey " + std::string(valkey);
+Result<std::string> software_of(const Reply& info) {
+  if (info.is_error()) return std::string("a server whose version this user may not ask for");
+  const auto valkey = info_value(info.text, "valkey_version");  // its redis_version is one that it is compatible with
+  if (!valkey.empty()) return "Valkey " + std::string(valkey);
+  const std::string version(info_value(info.text, "redis_version"));
+  int major = 0;
+  std::from_chars(version.data(), version.data() + version.size(), major);
+  if (major < kOldestRedis)
+    return Error{ErrorCode::unsupported, "Redis " + version + " is too old: use Redis 7 or newer, or Valkey, with search"};
+  return "Redis " + version;
 }
 
 /// RediSearch numbers its versions 21005 for 2.10.5, Valkey's module 10000 for 1.0.0, alike.

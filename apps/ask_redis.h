@@ -9,9 +9,9 @@
 namespace sosie::app {
 
 struct RedisServer {
-  std::string software;        ///< "Redis 7.4.2"
-  Result<std::string> search;  ///< "search 2.10.5", or why there is none that can be used.
-  bool has_store = false;      ///< A store of that name has been begun there.
+  Result<std::string> software;  ///< "Redis 7.4.2", or why this version will not do.
+  Result<std::string> search;    ///< "search 2.10.5", or why there is no search module that can be used.
+  bool has_store = false;        ///< A store of that name has been begun there.
 };
 
 /// Blocks for connect_timeout and command_timeout at most. Errors: those of redis::read_endpoint and redis::Client.

@@ -75,7 +75,8 @@ void look_at_redis(const CacheOptions& options, Findings& findings) {
   if (!server && server.error().code == ErrorCode::unavailable)
     return findings.missing("redis", server.error().message + ": is it running, and is this its address?");
   if (!server) return findings.missing("redis", server.error().message);
-  findings.good("redis", server->software);
+  if (!server->software) return findings.missing("redis", server->software.error().message);
+  findings.good("redis", *server->software);
   if (!server->search) return findings.missing("module", server->search.error().message);
   findings.good("module", *server->search);
   if (!server->has_store) return findings.note("entries", "no store of that name there yet: the first use begins it");

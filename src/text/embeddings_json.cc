@@ -11,7 +11,8 @@
 #include <optional>
 #include <utility>
 
-#include "text/utf8.h"
+#include "text/json_text.h"
+#include "text/python_text.h"
 
 namespace sosie::text {
 namespace {
@@ -23,29 +24,6 @@ constexpr std::size_t kMaxDepth = 64;
 
 using Vector = std::vector<float>;
 
-void append_string(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out.push_back('"');
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte >= 0x80) {
-      const Decoded decoded = decode_at(text, i);
-      append_utf8(decoded.point, out);
-      i += decoded.bytes;
-      continue;
-    }
-    if (byte == '"' || byte == '\\') {
-      out.append({'\\', text[i]});
-    } else if (byte < 0x20) {
-      out.append("\\u00").append({kHex[byte >> 4], kHex[byte & 15]});
-    } else {
-      out.push_back(text[i]);
-    }
-    ++i;
-  }
-  out.push_back('"');
-}
-
 /// The members of `metadata` and the mark, which stands for a member of its own name. False: not a JSON object.
 bool append_metadata(std::string& out, std::string_view metadata) {
   dom::parser parser;
@@ -55,10 +33,10 @@ bool append_metadata(std::string& out, std::string_view metadata) {
   out.push_back('{');
   for (const auto& [name, value] : members) {
     if (name == kMark) continue;
-    append_string(out, name);
+    append_json_string(name, /*ascii=*/false, out);
     out.append(":").append(simdjson::to_string(value)).push_back(',');
   }
-  append_string(out, kMark);
+  append_json_string(kMark, /*ascii=*/false, out);
   out.append(":true}");
   return true;
 }
@@ -134,11 +112,11 @@ std::optional<Vector> read_vector(const dom::element& embedding) {
 Result<std::string> write_embeddings_request(std::string_view model, std::span<const std::string> texts,
                                              std::string_view metadata) {
   std::string body = "{\"model\":";
-  append_string(body, model);
+  append_json_string(with_replacements(std::string(model)), /*ascii=*/false, body);
   body += ",\"input\":[";
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (i > 0) body.push_back(',');
-    append_string(body, texts[i]);
+    append_json_string(with_replacements(texts[i]), /*ascii=*/false, body);
   }
   body += "],\"encoding_format\":\"float\"";
   if (!metadata.empty()) {

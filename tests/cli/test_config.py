@@ -4,6 +4,9 @@ import json
 import os
 import pathlib
 import re
+import select
+import socket
+import threading
 import urllib.error
 import urllib.request
 
@@ -257,6 +260,41 @@ def test_doctor_tells_the_way_out(sosie, redis_server):
     assert "password" in wrong and "wr0ng" not in wrong
     asks.stop()
     assert "running" in sosie("doctor", "--store", asks.url, code=2).stdout.decode()
+
+
+class OlderRedis:
+    """A Redis server that says it is 6.2: between a client and a real one, it changes that word."""
+
+    def __init__(self, port):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.port = port
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self):
+        client, _ = self.listener.accept()
+        with client, socket.create_connection(("127.0.0.1", self.port)) as server:
+            while ready := select.select([client, server], [], [], 20)[0]:
+                for source in ready:
+                    data = source.recv(1 << 16)
+                    if not data:
+                        return
+                    other = client if source is server else server
+                    other.sendall(data.replace(b"redis_version:7.", b"redis_version:6."))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join(timeout=30)
+        self.listener.close()
+        assert not self.thread.is_alive()
+
+
+def test_doctor_refuses_a_server_that_is_too_old(sosie, redis_server):
+    with OlderRedis(redis_server().port) as older:
+        assert "is too old: use Redis 7" in sosie("doctor", "--store", older.url, code=2).stdout.decode()
 
 
 def test_stats_of_a_server_that_is_down_is_a_failure(sosie, redis_server):
