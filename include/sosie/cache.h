@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -124,6 +125,13 @@ struct StoreOptions {
   std::shared_ptr<const Embedding> embedding;  ///< From `Lookup`. Unset: computed here.
 };
 
+/// What became of entries that were brought from elsewhere.
+struct Restored {
+  std::uint64_t stored = 0;
+  std::uint64_t expired = 0;  ///< Left out.
+  std::uint64_t unfit = 0;    ///< Left out: a prompt that is blank or not UTF-8 can never be found.
+};
+
 struct CacheStats {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;  ///< As bounded by `CacheOptions::max_bytes`.
@@ -162,6 +170,17 @@ class SemanticCache {
 
   /// The entry, if it lives. Does not count as a hit.
   Result<std::optional<Entry>> get(std::string_view id) const;
+
+  /// Calls `visit` with every entry that lives, once each and in no stated order, until it says no more. Entries stored or
+  /// erased meanwhile may be among them or not. `visit` may call the cache. Does not count as a hit.
+  Result<void> for_each(const std::function<bool(const Entry&)>& visit) const;
+
+  /// Stores entries as they are, with their own times, as `for_each` gave them. Ids are computed anew, and come out the same;
+  /// an entry of that id is replaced. Doing it again after a failure is harmless.
+  ///
+  /// Cost: embeds all prompts in one batch: give some dozens at a time.
+  /// Errors: those of `store`; entries before the failure are stored.
+  Result<Restored> restore(std::span<const Entry> entries);
 
   /// Whether there was such an entry.
   Result<bool> erase(std::string_view id);

@@ -69,6 +69,26 @@ struct SemanticCache::Impl {
     return given;
   }
 
+  struct Worth {
+    std::optional<std::chrono::milliseconds> sliding_ttl;
+    double cost = 0;
+  };
+
+  /// Puts an entry under the id that its question has.
+  Result<EntryId> put(Entry entry, const Embedding& embedding, const Worth& worth) {
+    store::NewEntry fresh;
+    fresh.exact_key = cache::exact_key(entry.scope, entry.prompt);
+    fresh.partition = cache::partition(entry.scope, *embedder, embedding);
+    fresh.vector = embedding.vector;
+    fresh.sliding_ttl = worth.sliding_ttl;
+    fresh.cost = worth.cost;
+    EntryId id = cache::entry_id(entry.scope, entry.prompt, entry.attributes);
+    fresh.entry = std::move(entry);
+    fresh.entry.id = id;
+    if (auto done = store->put(std::move(fresh)); !done) return std::move(done).error();
+    return id;
+  }
+
   Hit hit(std::shared_ptr<const Entry> entry, Similarity similarity, Layer layer, TimePoint now) const {
     store->touch(entry->id, now);
     ++(layer == Layer::exact ? exact_hits : semantic_hits);
@@ -177,25 +197,48 @@ Result<EntryId> SemanticCache::store(const Query& query, std::string_view respon
   if (!embedding) return std::move(embedding).error();
 
   const TimePoint now = impl_->options.clock();
-  store::NewEntry fresh;
-  fresh.entry.id = cache::entry_id(query.scope, query.prompt, query.attributes);
-  fresh.entry.scope = query.scope;
-  fresh.entry.prompt = query.prompt;
-  fresh.entry.response = response;
-  fresh.entry.attributes = query.attributes;
-  fresh.entry.created = now;
-  if (ttl) fresh.entry.expires = now + *ttl;
-  if (ttl && impl_->options.expiry == Expiry::sliding) fresh.sliding_ttl = ttl;
-  fresh.exact_key = cache::exact_key(query.scope, query.prompt);
-  fresh.partition = cache::partition(query.scope, *impl_->embedder, **embedding);
-  fresh.vector = (*embedding)->vector;
-  fresh.cost = how.cost;
-  EntryId id = fresh.entry.id;
-  if (auto put = impl_->store->put(std::move(fresh)); !put) return std::move(put).error();
-  return id;
+  Entry entry;
+  entry.scope = query.scope;
+  entry.prompt = query.prompt;
+  entry.response = response;
+  entry.attributes = query.attributes;
+  entry.created = now;
+  if (ttl) entry.expires = now + *ttl;
+  const bool sliding = impl_->options.expiry == Expiry::sliding;
+  return impl_->put(std::move(entry), **embedding, {.sliding_ttl = sliding ? ttl : std::nullopt, .cost = how.cost});
 }
 
 Result<std::optional<Entry>> SemanticCache::get(std::string_view id) const { return impl_->store->get(id, impl_->options.clock()); }
+
+Result<void> SemanticCache::for_each(const std::function<bool(const Entry&)>& visit) const {
+  return impl_->store->scan(impl_->options.clock(), visit);
+}
+
+Result<Restored> SemanticCache::restore(std::span<const Entry> entries) {
+  Restored done;
+  const TimePoint now = impl_->options.clock();
+  std::vector<const Entry*> fit;
+  std::vector<std::string_view> prompts;
+  for (const Entry& entry : entries) {
+    if (entry.expires && *entry.expires <= now) {
+      ++done.expired;
+    } else if (!text::validate_utf8(entry.prompt) || text::is_blank(entry.prompt)) {
+      ++done.unfit;
+    } else {
+      fit.push_back(&entry);
+      prompts.push_back(entry.prompt);
+    }
+  }
+  if (fit.empty()) return done;
+  auto embedded = impl_->embedder->embed(prompts);
+  if (!embedded) return std::move(embedded).error();
+  impl_->embeddings += prompts.size();
+  for (std::size_t i = 0; i < fit.size(); ++i) {
+    if (auto put = impl_->put(*fit[i], (*embedded)[i], {}); !put) return std::move(put).error();
+    ++done.stored;
+  }
+  return done;
+}
 
 Result<bool> SemanticCache::erase(std::string_view id) { return impl_->store->erase(id); }
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <filesystem>
@@ -246,6 +247,53 @@ TEST_F(SemanticCacheTest, StoringAgainReplaces) {
   EXPECT_EQ(first, second);
   EXPECT_EQ(cache.stats().entries, 1u);
   EXPECT_EQ(lookup(cache, {.prompt = kParaphrase}).hits.at(0).entry->response, "new");
+}
+
+TEST_F(SemanticCacheTest, EntriesMoveToAnotherCacheAsTheyAre) {
+  auto from = open();
+  const std::string scope("s\0\xff", 3);
+  store(from, {.prompt = kQuestion, .scope = scope, .attributes = {{"user", "1"}}}, std::string("a\0\xff", 3), {.ttl = 5000ms});
+  store(from, {.prompt = kOther}, "Paris", {.ttl = 1000ms});
+  store(from, {.prompt = kParaphrase}, "for ever");
+  std::vector<Entry> moved;
+  ASSERT_TRUE(from.for_each([&](const Entry& entry) {
+    moved.push_back(entry);
+    return true;
+  }));
+  ASSERT_EQ(moved.size(), 3u);
+
+  now_ += 2000ms;  // "Paris" has expired meanwhile.
+  moved.push_back({.prompt = " \t", .response = "blank"});
+  moved.push_back({.prompt = "\xff", .response = "not UTF-8"});
+  auto to = open();
+  const auto before = encoder_->count.load();
+  auto done = to.restore(moved);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->stored, 2u);
+  EXPECT_EQ(done->expired, 1u);
+  EXPECT_EQ(done->unfit, 2u);
+  EXPECT_EQ(encoder_->count, before + 2);
+  ASSERT_TRUE(to.restore(moved));
+  EXPECT_EQ(to.stats().entries, 2u) << "a second time changes nothing";
+
+  int seen = 0;
+  ASSERT_TRUE(to.for_each([&](const Entry& entry) {
+    const auto was = std::find_if(moved.begin(), moved.end(), [&](const Entry& each) { return each.id == entry.id; });
+    EXPECT_NE(was, moved.end());
+    if (was == moved.end()) return false;
+    EXPECT_EQ(entry.scope, was->scope);
+    EXPECT_EQ(entry.prompt, was->prompt);
+    EXPECT_EQ(entry.response, was->response);
+    EXPECT_EQ(entry.attributes, was->attributes);
+    EXPECT_EQ(entry.created, was->created);
+    EXPECT_EQ(entry.expires, was->expires);
+    ++seen;
+    return true;
+  }));
+  EXPECT_EQ(seen, 2);
+  EXPECT_TRUE(lookup(to, {.prompt = kQuestion, .scope = scope}).hit());
+  EXPECT_TRUE(lookup(to, {.prompt = kQuestion}).hit()) << "by meaning";
+  EXPECT_FALSE(lookup(to, {.prompt = kOther}).hit());
 }
 
 TEST_F(SemanticCacheTest, ErasesByIdByAttributeByScopeAndAll) {
