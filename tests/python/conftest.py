@@ -19,10 +19,6 @@ REDIS_HOME = pathlib.Path(
 )
 
 
-def pytest_addoption(parser):
-    parser.addoption("--sharing-seconds", type=float, default=4, help="how long several processes share one index")
-
-
 class Redis:
     """redis-server on a free port of loopback, without a disk; `kill` and `start` again keep the port."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -114,8 +115,8 @@ def test_hnsw_answers_from_the_same_entries(pair, redis_server, index_name, endp
     approximate.close()
 
 
-def test_several_processes_of_each_kind_at_once(redis_server, index_name, endpoint, request):
-    seconds = request.config.getoption("--sharing-seconds")
+def test_several_processes_of_each_kind_at_once(redis_server, index_name, endpoint):
+    seconds = float(os.environ.get("SOSIE_SHARING_SECONDS", 4))  # a few minutes now and then
     kinds = ["sosie", "upstream", "sosie", "upstream"]
     script = pathlib.Path(__file__).with_name("sharing_worker.py")
     workers = [
