@@ -14,9 +14,12 @@ using redis::Reply;
 
 // A reader that lost the race against a writer tries again, so often.
 constexpr int kMostRaces = 16;
-// Rows looked at beyond those wanted, so that equals and the filter seldom need another question.
-constexpr std::size_t kSpareRows = 3;
+// Rows looked at beyond those wanted: one tells whether the last wanted one has equals. Each costs the sending of a whole
+// entry.
+constexpr std::size_t kSpareRows = 1;
 constexpr std::size_t kWidening = 8;
+// What the search module gives at most (its MAXSEARCHRESULTS).
+constexpr std::size_t kMostRows = 1'000'000;
 constexpr std::chrono::milliseconds kIndexingPause{5};
 
 bool has_conditions(const Filter& filter) {
@@ -142,13 +145,16 @@ Result<std::optional<Nearest>> RedisIndex::look_closely(const Place& place) cons
     questions[0].of = SearchOf::passing;
     questions.push_back({SearchOf::failing, 1 + kSpareRows});
   }
-  for (;; questions[0].rows *= kWidening) {
+  for (;; questions[0].rows = std::min(kMostRows, questions[0].rows * kWidening)) {
     auto searched = search(place, questions);
     if (!searched) return std::move(searched).error();
     Seen& seen = searched->front();
     auto& rows = seen.rows;
     const bool enough = rows.size() >= place.k && rows[place.k - 1].similarity > seen.edge();
-    if (!enough && !seen.has_all_above(place.floor)) continue;
+    if (!enough && !seen.has_all_above(place.floor)) {
+      if (questions[0].rows < kMostRows) continue;
+      return Error{ErrorCode::resource_exhausted, "more entries than Redis can list are equally near: ask by attributes"};
+    }
 
     Nearest nearest;
     if (!rows.empty()) nearest.nearest = Similarity{rows.front().similarity};
