@@ -1,6 +1,6 @@
-"""The drop-in and the pure pieces against LiteLLM's and RedisVL's own code, on requests, values and calls made up at random.
+"""The drop-in and the pure pieces against LiteLLM's and RedisVL's own code, on what is made up at random.
 
-SOSIE_SEED and SOSIE_CASES (a factor, 1) look further. What stands in docs/litellm.md as different is left out or stated here.
+SOSIE_SEED and SOSIE_CASES (a factor, 1) look further. What docs/litellm.md calls different is left out or stated here.
 """
 
 import ast
@@ -40,13 +40,44 @@ def answer(function, *arguments):
         return "raises", None
 
 
-# Prompts --------------------------------------------------------------------------------------------------------------------------
+# Prompts --------------------------------------------------------------------------------------------------------------
 
-BLANKS = [chr(code) for code in (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)]
-NO_BLANKS = ["\u200b", "\u2060", "\ufeff", "\u180e", "\0"]
-NUMBERS = [0, 1, -1, 1.5, -0.0, 1e16, 1e15, 1e-5, 1e-4, 1e300, 5e-324, 1 / 3, 2**63, -(2**63) - 1, 10**40, True, False] + [
-    float(word) for word in ("nan", "inf", "-inf")
+BLANKS = [
+    chr(code)
+    for code in (
+        *range(9, 14),
+        *range(28, 33),
+        0x85,
+        0xA0,
+        0x1680,
+        *range(0x2000, 0x200B),
+        0x2028,
+        0x2029,
+        0x202F,
+        0x205F,
+        0x3000,
+    )
 ]
+NO_BLANKS = ["\u200b", "\u2060", "\ufeff", "\u180e", "\0"]
+NUMBERS = [
+    0,
+    1,
+    -1,
+    1.5,
+    -0.0,
+    1e16,
+    1e15,
+    1e-5,
+    1e-4,
+    1e300,
+    5e-324,
+    1 / 3,
+    2**63,
+    -(2**63) - 1,
+    10**40,
+    True,
+    False,
+] + [float(word) for word in ("nan", "inf", "-inf")]
 
 
 def some_text(rng):
@@ -76,7 +107,9 @@ def some_json(rng, depth=0):
 
 def made_of(rng, **fields):
     """Some of the fields, in any order, each now and then replaced by anything."""
-    kept = [(name, some_json(rng) if rng.random() < 0.12 else make()) for name, make in fields.items() if rng.random() < 0.6]
+    kept = [
+        (name, some_json(rng) if rng.random() < 0.12 else make()) for name, make in fields.items() if rng.random() < 0.6
+    ]
     rng.shuffle(kept)
     return dict(kept)
 
@@ -148,19 +181,21 @@ def test_prompts():
     assert raised > 50 * FACTOR
 
 
-# Values ---------------------------------------------------------------------------------------------------------------------------
+# Values ---------------------------------------------------------------------------------------------------------------
 
 PIECES = [
-    "a", "é", "日", "😀", "\\n", "\\\\", "\\'", '\\"', "\\x41", "\\xZZ", "\\u00e9", "\\ud83d", "\\ude00", "\\U0001F600", "\\U00110000", "\\101", "\\400",
-    "\\0", "\\8", "\\d", "\\\n", "\\\r\n", "\\N{DIGIT ONE}", "\\N{latin small letter a}", "\\N{no}", "\\N", "{", "}", "'", '"', "\n", "\r", "\t", "\f", "\v",
-    "\0", "#", ",", "\x7f", "\x85", "\u2028", "\ufeff", "\xa0", " ",
+    "a", "é", "日", "😀", "\\n", "\\\\", "\\'", '\\"', "\\x41", "\\xZZ", "\\u00e9", "\\ud83d", "\\ude00", "\\U0001F600",
+    "\\U00110000", "\\101", "\\400", "\\0", "\\8", "\\d", "\\\n", "\\\r\n", "\\N{DIGIT ONE}",
+    "\\N{latin small letter a}", "\\N{no}", "\\N", "{", "}", "'", '"', "\n", "\r", "\t", "\f", "\v", "\0", "#", ",",
+    "\x7f", "\x85", "\u2028", "\ufeff", "\xa0", " ",
 ]  # fmt: skip
 ATOMS = """
-    0 1 -1 --1 ~1 00 0_0 01 0b1 0B1_0 0b2 0o17 0o8 0xFf 0X_f 0x 1__0 1_ 1. .5 1._5 1e5 1E+5 1e 1e400 -1e400 1e-400 1_0e1_0 1j 1.5J 0j -0j -0.0 -0 1+2j -1-0j
-    1j+1 1+-2j -(1) (1)+(2j) 1+2j+3j -0.0-0j nan NaN Infinity -Infinity -inf 0777 08 09.5 1L 1.. 1... 1.real 12345678901234567890 1e16 5e-324 １ True False None
-    true null ... __debug__ 𝐓rue ﬁ -True 1<2<3 x (x:=1) lambda:1 *a [*[1]] {**{}} {} [] () set() set set(()) dict() 'a'.b 'a'[0] 'a'%1 f'' f'{1}' yield 1;2 `1` 1, 1,2
-    (1,) [1,] [,] (,) {1,} {1:2,} {:} {1:} {1:2,3} {1,2:3} {[]:1} {{}:1} {[]} {(1,[]):2} {...:1} {True:1,1:2,1.0:3} {0:1,-0.0:2,0j:3} {1e999:1,-1e999:2} {'a':1,'a':2}
-    {b'a':1,'a':2} {None:1} {set()} -{[]} {[]}+''
+    0 1 -1 --1 ~1 00 0_0 01 0b1 0B1_0 0b2 0o17 0o8 0xFf 0X_f 0x 1__0 1_ 1. .5 1._5 1e5 1E+5 1e 1e400 -1e400 1e-400
+    1_0e1_0 1j 1.5J 0j -0j -0.0 -0 1+2j -1-0j 1j+1 1+-2j -(1) (1)+(2j) 1+2j+3j -0.0-0j nan NaN Infinity -Infinity -inf
+    0777 08 09.5 1L 1.. 1... 1.real 12345678901234567890 1e16 5e-324 １ True False None true null ... __debug__ 𝐓rue ﬁ
+    -True 1<2<3 x (x:=1) lambda:1 *a [*[1]] {**{}} {} [] () set() set set(()) dict() 'a'.b 'a'[0] 'a'%1 f'' f'{1}' yield
+    1;2 `1` 1, 1,2 (1,) [1,] [,] (,) {1,} {1:2,} {:} {1:} {1:2,3} {1,2:3} {[]:1} {{}:1} {[]} {(1,[]):2} {...:1}
+    {True:1,1:2,1.0:3} {0:1,-0.0:2,0j:3} {1e999:1,-1e999:2} {'a':1,'a':2} {b'a':1,'a':2} {None:1} {set()} -{[]} {[]}+''
 """.split()
 SPACES = ["", "", " ", "  ", "\t", "\n", "\r\n", "\r", "\f", "\v", "\xa0", "#c\n", "\\\n", "\\ \n", "\ufeff", "\0"]
 
@@ -225,7 +260,9 @@ def spelled(value):
     return f"{type(value).__name__}:{value!r}"
 
 
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the reader is CPython 3.11's: another one's grammar differs")
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="the reader is CPython 3.11's: another one's grammar differs"
+)
 def test_values():
     pool = []
     with warnings.catch_warnings():
@@ -234,7 +271,10 @@ def test_values():
             if rng.random() < 0.4 and pool:
                 text = damaged(rng, rng.choice(pool))
             elif rng.random() < 0.4:
-                value = {"timestamp": rng.random() * 1e9, "response": json.dumps(some_json(rng), ensure_ascii=rng.random() < 0.5)}
+                value = {
+                    "timestamp": rng.random() * 1e9,
+                    "response": json.dumps(some_json(rng), ensure_ascii=rng.random() < 0.5),
+                }
                 text = rng.choice([str, json.dumps, lambda value: value["response"]])(value)
             else:
                 text = some_literal(rng)
@@ -249,7 +289,7 @@ def test_values():
             assert (got[0], spelled(got[1])) == (expected[0], spelled(expected[1])), text
 
 
-# Ids, keys, queries ---------------------------------------------------------------------------------------------------------------
+# Ids, keys, queries ---------------------------------------------------------------------------------------------------
 
 MARKS = list("ab,.<>{}[]\\\"':;!@#$%^&*()-+=~/ ?|`_\t\n\0é日😀") + ["\u200b", "\u2028", "\xa0", "\ufeff"]
 
@@ -277,7 +317,10 @@ def test_ids_keys_and_queries():
     others = [None, 0, 1, 1.5, True, 10**30, ("a",), ["a"], "\ud800"]
     for rng in cases("key", 1_500):
         prompt = rng.choice([marked(rng, 9), marked(rng, 9), "\ud800"])
-        filters = {rng.choice(["litellm_cache_key", "a", "b", marked(rng, 3)]): rng.choice([marked(rng), rng.choice(others)]) for _ in range(rng.randrange(4))}
+        filters = {
+            rng.choice(["litellm_cache_key", "a", "b", marked(rng, 3)]): rng.choice([marked(rng), rng.choice(others)])
+            for _ in range(rng.randrange(4))
+        }
         assert answer(compat.entry_id, prompt, filters) == answer(hashify, prompt, filters), (prompt, filters)
         index, id = marked(rng) + rng.choice(["", ":", "::", " "]), marked(rng, 10)
         assert compat.redis_key(index, id) == HashStorage._key(id, index, ":"), (index, id)
@@ -285,14 +328,18 @@ def test_ids_keys_and_queries():
         assert compat.search_query({"litellm_cache_key": value}) == query("litellm_cache_key", value), value
 
 
-# The class ------------------------------------------------------------------------------------------------------------------------
+# The class ------------------------------------------------------------------------------------------------------------
 
 WORDS = "how do i reset my password please now what is the capital of france today".split()
 KEYS = ["9f86d081", "aa11", "k"]
-ODD_KEYS = ["K", "k ", "a,b", "a b", "a|b", "a`b", "", "*", 1, None, ("a",), 1.5, "é", "ns:k", "{x}", "\ud800", b"k", "a\\b", "a\tb", "a" * 300, True]
+ODD_KEYS = [
+    "K", "k ", "a,b", "a b", "a|b", "a`b", "", "*", 1, None, ("a",), 1.5, "é", "ns:k", "{x}", "\ud800", b"k", "a\\b", "a\tb",
+    "a" * 300, True,
+]  # fmt: skip
 VALUES = [
-    {"timestamp": 1.5, "response": '{"id":"x","c":"it\'s \\"é\\""}'}, {"timestamp": 2.0, "response": {"id": "m"}}, {"a": (1, 2)}, {"b": {3: None}}, {"x": b"\xff"},
-    {"lone": "\ud83d"}, "\ud83d", "hello", '{"a":1}', "123", "", "None", "[1", "'a'", "null", None, True, 5, 1.5, float("nan"), [1, 2], object,
+    {"timestamp": 1.5, "response": '{"id":"x","c":"it\'s \\"é\\""}'}, {"timestamp": 2.0, "response": {"id": "m"}},
+    {"a": (1, 2)}, {"b": {3: None}}, {"x": b"\xff"}, {"lone": "\ud83d"}, "\ud83d", "hello", '{"a":1}', "123", "", "None", "[1",
+    "'a'", "null", None, True, 5, 1.5, float("nan"), [1, 2], object,
 ]  # fmt: skip
 TTLS = [60, "30", 0, 0.5, -1, None, "abc", float("nan"), float("inf"), 100, 10**9, [], "", -0.5, "1.5"]
 
@@ -303,7 +350,14 @@ def vector_of(text):
     for word in text.lower().split():
         for place, byte in enumerate(hashlib.sha256(word.encode("utf-8", "surrogatepass")).digest()[:8]):
             vector[place] += (byte - 127.5) / 127.5
-    odd = {"ZERO": [0.0] * 8, "NAN": [float("nan")] * 8, "BIG": [1e39] * 8, "INTEGERS": [1, 0, 2, 0, 3, 0, 0, 1], "NONE": None, "NOTHING": []}
+    odd = {
+        "ZERO": [0.0] * 8,
+        "NAN": [float("nan")] * 8,
+        "BIG": [1e39] * 8,
+        "INTEGERS": [1, 0, 2, 0, 3, 0, 0, 1],
+        "NONE": None,
+        "NOTHING": [],
+    }
     for name, given in odd.items():
         if name in text:
             return given
@@ -312,7 +366,9 @@ def vector_of(text):
 
 def some_prompt(rng):
     if rng.random() < 0.1:
-        return rng.choice(["", " ", "\n", "\ud800", "a\0b", "é😀", "FAIL", "ZERO", "NAN", "BIG", "INTEGERS", "NONE", "NOTHING"])
+        return rng.choice(
+            ["", " ", "\n", "\ud800", "a\0b", "é😀", "FAIL", "ZERO", "NAN", "BIG", "INTEGERS", "NONE", "NOTHING"]
+        )
     return " ".join(rng.choices(WORDS[: rng.choice([4, 6, 15])], k=rng.randint(1, 4)))
 
 
@@ -323,18 +379,36 @@ def some_call(rng):
         [{"messages": [user]}] * 7
         + [
             {"messages": [{"role": "system", "content": "be nice "}, user]},
-            {"messages": [{"role": "user", "content": [{"type": "text", "text": some_prompt(rng)}, {"type": "image_url", "image_url": {"url": "u"}}]}]},
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "text", "text": some_prompt(rng)},
+                            {"type": "image_url", "image_url": {"url": "u"}},
+                        ],
+                    }
+                ]
+            },
             {"messages": [{"role": "user", "content": None}]},
             {"input": some_prompt(rng)},
             {"input": [{"role": "user", "content": [{"type": "input_text", "text": some_prompt(rng)}]}]},
-            rng.choice([{}, {"messages": []}, {"messages": "text"}, {"messages": [None]}, {"input": [1, 2]}, {"prompt": "x"}]),
+            rng.choice(
+                [{}, {"messages": []}, {"messages": "text"}, {"messages": [None]}, {"input": [1, 2]}, {"prompt": "x"}]
+            ),
         ]
     )
-    metadata = rng.choice([{}] * 3 + [{"metadata": {}}] * 3 + [{"metadata": {"user": "u"}}, {"metadata": None}, {"metadata": []}, {"metadata": "s"}])
+    metadata = rng.choice(
+        [{}] * 3
+        + [{"metadata": {}}] * 3
+        + [{"metadata": {"user": "u"}}, {"metadata": None}, {"metadata": []}, {"metadata": "s"}]
+    )
     ttl = {"ttl": rng.choice(TTLS)} if rng.random() < 0.4 else {}
     kwargs = {**request, **metadata, **ttl}
     key = rng.choice(KEYS if rng.random() < 0.6 else ODD_KEYS)
-    method = rng.choice(["set_cache", "get_cache", "async_set_cache", "async_get_cache", "async_get_cache", "async_set_cache_pipeline"])
+    method = rng.choice(
+        ["set_cache", "get_cache", "async_set_cache", "async_get_cache", "async_get_cache", "async_set_cache_pipeline"]
+    )
     if method == "async_set_cache_pipeline":
         storable = [value for value in VALUES if value != "\ud83d"]
         return method, ([(f"p{number}", rng.choice(storable)) for number in range(rng.randrange(4))],), kwargs
@@ -343,7 +417,9 @@ def some_call(rng):
 
 def outcome(loop, cache, method, arguments, kwargs):
     """What is returned or raised, and the metadata afterwards."""
-    kwargs = {name: dict(value) if name == "metadata" and isinstance(value, dict) else value for name, value in kwargs.items()}
+    kwargs = {
+        name: dict(value) if name == "metadata" and isinstance(value, dict) else value for name, value in kwargs.items()
+    }
     try:
         made = getattr(cache, method)(*arguments, **kwargs)
         ended = repr(loop.run_until_complete(made) if asyncio.iscoroutine(made) else made)
@@ -386,7 +462,9 @@ def test_calls_as_upstream(threshold, redis_server, index_name, monkeypatch):
             if "set" not in call[0]:
                 continue
             expected, got = (entries(client, name) for name in names)
-            assert {key: fields for key, (fields, _) in got.items()} == {key: fields for key, (fields, _) in expected.items()}, call
+            assert {key: fields for key, (fields, _) in got.items()} == {
+                key: fields for key, (fields, _) in expected.items()
+            }, call
             assert all(abs(got[key][1] - ttl) <= 2 for key, (_, ttl) in expected.items()), call
     finally:
         ours.close()
