@@ -9,7 +9,15 @@ from sosie import _core
 from sosie._errors import PromptError, UnreadableValueError
 from sosie._request import request_json
 
-__all__ = ["PromptError", "UnreadableValueError", "entry_id", "prompt_from_kwargs", "read_value", "redis_key", "search_query"]
+__all__ = [
+    "PromptError",
+    "UnreadableValueError",
+    "entry_id",
+    "prompt_from_kwargs",
+    "read_value",
+    "redis_key",
+    "search_query",
+]
 
 
 def prompt_from_kwargs(kwargs: Mapping[str, Any]) -> Optional[str]:
@@ -43,7 +51,9 @@ def redis_key(index: str, entry_id: str) -> str:
 
 def search_query(filters: Optional[Mapping[str, Any]] = None) -> str:
     """The query text of RedisVL's `check`, with TAG filters. An empty value, or None, does not filter."""
-    return _core.search_query({str(name): "" if value is None else str(value) for name, value in (filters or {}).items()})
+    return _core.search_query(
+        {str(name): "" if value is None else str(value) for name, value in (filters or {}).items()}
+    )
 
 
 def _name(item):

@@ -335,7 +335,11 @@ class RedisSemanticCache(BaseCache):
             if len(tokens) > limit:
                 prompt = litellm.decode(model=self.embedding_model, tokens=tokens[:limit])
         arguments = dict(
-            model=self.embedding_model, input=prompt, cache=dict(_NO_CACHE), timeout=self.embedding_timeout, num_retries=0
+            model=self.embedding_model,
+            input=prompt,
+            cache=dict(_NO_CACHE),
+            timeout=self.embedding_timeout,
+            num_retries=0,
         )
         if router is not None:
             arguments["metadata"] = {**(metadata or {}), "semantic-cache-embedding": True}
@@ -653,7 +657,9 @@ def enable(*, embedding_model=None, index_name=None, **settings):
         settings["redis_semantic_cache_index_name"] = index_name
     cache = Cache(type="redis-semantic", **settings)
     if "supported_call_types" not in settings:
-        cache.supported_call_types = [kind for kind in cache.supported_call_types if kind not in ("embedding", "aembedding")]
+        cache.supported_call_types = [
+            kind for kind in cache.supported_call_types if kind not in ("embedding", "aembedding")
+        ]
     litellm.cache = cache
     return cache
 

@@ -25,7 +25,8 @@ py::str python_text(const std::string& text) {
 /// The bytes of such a str.
 std::string loose_bytes_of(const py::object& text, const char* name) {
   if (!py::isinstance<py::str>(text)) return bytes_of(text, name);
-  return py::reinterpret_steal<py::bytes>(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "surrogatepass")).cast<std::string>();
+  return py::reinterpret_steal<py::bytes>(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "surrogatepass"))
+      .cast<std::string>();
 }
 
 py::object integer(const std::string& digits) {
@@ -41,7 +42,8 @@ py::object python_value(const PythonValue& value) {
     case PythonValue::Kind::boolean: return py::bool_(value.boolean);
     case PythonValue::Kind::integer: return integer(value.text);
     case PythonValue::Kind::floating: return py::float_(value.number);
-    case PythonValue::Kind::complex: return py::reinterpret_steal<py::object>(PyComplex_FromDoubles(value.number, value.imaginary));
+    case PythonValue::Kind::complex:
+      return py::reinterpret_steal<py::object>(PyComplex_FromDoubles(value.number, value.imaginary));
     case PythonValue::Kind::string: return python_text(value.text);
     case PythonValue::Kind::bytes: return py::bytes(value.text);
     case PythonValue::Kind::ellipsis: return py::ellipsis();
@@ -64,7 +66,9 @@ py::object python_value(const PythonValue& value) {
     }
     case PythonValue::Kind::dict: {
       py::dict dict;
-      for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) dict[python_value(value.items[i])] = python_value(value.items[i + 1]);
+      for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) {
+        dict[python_value(value.items[i])] = python_value(value.items[i + 1]);
+      }
       return dict;
     }
   }
@@ -77,7 +81,7 @@ py::object python_value(const PythonValue& value) {
 }
 
 py::object prompt_from_json(const std::string& kwargs) {
-  auto prompt = unlocked([&] { return text::prompt_from_kwargs(kwargs); });
+  auto prompt = unlocked_for(kwargs.size(), [&] { return text::prompt_from_kwargs(kwargs); });
   if (!prompt) raise_as("PromptError", prompt.error());
   if (!*prompt) return py::none();
   return python_text(**prompt);
@@ -95,7 +99,7 @@ redis::TagFilters filters_of(const py::dict& given) {
 }  // namespace
 
 py::object read_value(const std::string& stored) {
-  auto value = unlocked([&] { return text::read_value(stored); });
+  auto value = unlocked_for(stored.size(), [&] { return text::read_value(stored); });
   if (!value) raise_as("UnreadableValueError", value.error());
   if (!*value) return py::none();
   return python_value(**value);
@@ -103,21 +107,34 @@ py::object read_value(const std::string& stored) {
 
 void bind_compat(py::module_& module) {
   module.def("prompt_from_json", &prompt_from_json, py::arg("kwargs"));
-  module.def("read_value", [](const py::object& stored) { return read_value(loose_bytes_of(stored, "stored")); }, py::arg("stored"));
-  module.def("is_embedding", [](const py::object& stored) {
-    const std::string bytes = loose_bytes_of(stored, "stored");
-    return unlocked([&] {
-      const auto envelope = text::read_envelope(bytes);
-      return envelope && *envelope && text::kind_of_answer((*envelope)->response) == text::AnswerKind::embedding;
-    });
-  }, py::arg("stored"));
-  module.def("entry_id", [](const py::object& prompt, const py::dict& filters) {
-    return redis::entry_id(bytes_of(prompt, "prompt"), filters_of(filters));
-  }, py::arg("prompt"), py::arg("filters"));
-  module.def("redis_key", [](const py::object& index, const py::object& entry_id) {
-    return text_of(redis::entry_key(bytes_of(index, "index"), bytes_of(entry_id, "entry_id")));
-  }, py::arg("index"), py::arg("entry_id"));
-  module.def("search_query", [](const py::dict& filters) { return text_of(redis::search_query(filters_of(filters))); }, py::arg("filters"));
+  module.def(
+      "read_value", [](const py::object& stored) { return read_value(loose_bytes_of(stored, "stored")); },
+      py::arg("stored"));
+  module.def(
+      "is_embedding",
+      [](const py::object& stored) {
+        const std::string bytes = loose_bytes_of(stored, "stored");
+        return unlocked_for(bytes.size(), [&] {
+          const auto envelope = text::read_envelope(bytes);
+          return envelope && *envelope && text::kind_of_answer((*envelope)->response) == text::AnswerKind::embedding;
+        });
+      },
+      py::arg("stored"));
+  module.def(
+      "entry_id",
+      [](const py::object& prompt, const py::dict& filters) {
+        return redis::entry_id(bytes_of(prompt, "prompt"), filters_of(filters));
+      },
+      py::arg("prompt"), py::arg("filters"));
+  module.def(
+      "redis_key",
+      [](const py::object& index, const py::object& entry_id) {
+        return text_of(redis::entry_key(bytes_of(index, "index"), bytes_of(entry_id, "entry_id")));
+      },
+      py::arg("index"), py::arg("entry_id"));
+  module.def(
+      "search_query", [](const py::dict& filters) { return text_of(redis::search_query(filters_of(filters))); },
+      py::arg("filters"));
 }
 
 }  // namespace sosie::python

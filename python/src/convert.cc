@@ -27,7 +27,9 @@ std::optional<std::chrono::milliseconds> duration(const py::object& given, const
   } else {
     throw py::type_error(std::string(name) + " must be seconds (a number) or a timedelta");
   }
-  if (!(std::abs(seconds) <= kLongestSeconds)) raise({ErrorCode::invalid_argument, std::string(name) + " is out of range"});
+  if (!(std::abs(seconds) <= kLongestSeconds)) {
+    raise({ErrorCode::invalid_argument, std::string(name) + " is out of range"});
+  }
   return std::chrono::milliseconds(std::llround(seconds * 1000));
 }
 

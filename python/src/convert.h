@@ -4,9 +4,11 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sosie/entry.h"
 #include "sosie/result.h"
@@ -35,7 +37,16 @@ auto unlocked(Work&& work) {
   return work();
 }
 
-/// Seconds (int or float) or a timedelta; None: unset. Raises TypeError, and InvalidArgumentError for what is not finite.
+/// `unlocked` for work on that many bytes; for a few, giving the GIL away and waiting for it costs more than the work.
+template <class Work>
+auto unlocked_for(std::size_t bytes, Work&& work) {
+  constexpr std::size_t kWorthIt = 16 * 1024;
+  if (bytes < kWorthIt) return work();
+  return unlocked(std::forward<Work>(work));
+}
+
+/// Seconds (int or float) or a timedelta; None: unset. Raises TypeError, and InvalidArgumentError for what is not
+/// finite.
 std::optional<std::chrono::milliseconds> duration(const py::object& given, const char* name);
 
 py::object timedelta(std::chrono::milliseconds duration);

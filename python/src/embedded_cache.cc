@@ -26,17 +26,21 @@ Enum named(const std::string& given, const char* what, std::initializer_list<std
 
 using SharedEncoder = std::shared_ptr<Embedder>;
 
-SharedEncoder open_encoder(const std::optional<std::filesystem::path>& model, const std::string& precision, std::size_t threads) {
+SharedEncoder open_encoder(const std::optional<std::filesystem::path>& model, const std::string& precision,
+                           std::size_t threads) {
   LocalEncoderOptions options;
   options.model = model.value_or(std::filesystem::path{});
-  options.precision = named<Precision>(
-      precision, "precision",
-      {{"automatic", Precision::automatic}, {"f32", Precision::f32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}});
+  options.precision = named<Precision>(precision, "precision",
+                                       {{"automatic", Precision::automatic},
+                                        {"f32", Precision::f32},
+                                        {"bf16", Precision::bf16},
+                                        {"int8", Precision::int8}});
   options.threads = threads;
   return value_of(unlocked([&] { return open_local_encoder(options); }));
 }
 
-std::vector<std::shared_ptr<const Embedding>> embed(const SharedEncoder& encoder, const std::vector<py::object>& texts) {
+std::vector<std::shared_ptr<const Embedding>> embed(const SharedEncoder& encoder,
+                                                    const std::vector<py::object>& texts) {
   std::vector<std::string> bytes;
   for (const auto& text : texts) bytes.push_back(bytes_of(text, "a text"));
   auto embedded = value_of(unlocked([&] {
@@ -65,7 +69,10 @@ class Cache {
   auto with(Work&& work) const {
     if (!cache_) throw py::value_error("the cache is closed");
     auto cache = cache_;
-    return value_of(unlocked([&, cache = std::move(cache)] { return work(*cache); }));
+    return value_of(unlocked([&] {
+      const auto mine = std::move(cache);  // the last one closes the store, which takes its time
+      return work(*mine);
+    }));
   }
 
   bool closed() const { return cache_ == nullptr; }
@@ -74,10 +81,11 @@ class Cache {
   std::shared_ptr<SemanticCache> cache_;
 };
 
-std::unique_ptr<Cache> open_cache(const std::optional<std::filesystem::path>& data, double threshold, const py::object& ttl,
-                                  const std::string& expiry, std::uint64_t max_bytes, const std::string& durability,
-                                  const SharedEncoder& encoder, const std::optional<std::filesystem::path>& model,
-                                  const std::string& precision, std::size_t threads) {
+std::unique_ptr<Cache> open_cache(const std::optional<std::filesystem::path>& data, double threshold,
+                                  const py::object& ttl, const std::string& expiry, std::uint64_t max_bytes,
+                                  const std::string& durability, const SharedEncoder& encoder,
+                                  const std::optional<std::filesystem::path>& model, const std::string& precision,
+                                  std::size_t threads) {
   CacheOptions options;
   options.data = data.value_or(std::filesystem::path{});
   options.threshold = {threshold};
@@ -95,13 +103,14 @@ std::unique_ptr<Cache> open_cache(const std::optional<std::filesystem::path>& da
 }
 
 Lookup lookup(const Cache& cache, const py::object& prompt, const py::object& scope, const py::object& attributes,
-              std::optional<double> threshold, const py::object& max_age, std::size_t max_results, const std::string& layers,
-              bool ignore_case, std::shared_ptr<const Embedding> embedding) {
+              std::optional<double> threshold, const py::object& max_age, std::size_t max_results,
+              const std::string& layers, bool ignore_case, std::shared_ptr<const Embedding> embedding) {
   const std::string prompt_bytes = bytes_of(prompt, "prompt"), scope_bytes = bytes_of(scope, "scope");
   const Query query{prompt_bytes, scope_bytes, attributes_of(attributes)};
   LookupOptions how;
-  how.layers = named<Layers>(layers, "layers",
-                             {{"exact_then_semantic", Layers::exact_then_semantic}, {"exact", Layers::exact}, {"semantic", Layers::semantic}});
+  how.layers = named<Layers>(
+      layers, "layers",
+      {{"exact_then_semantic", Layers::exact_then_semantic}, {"exact", Layers::exact}, {"semantic", Layers::semantic}});
   if (threshold) how.threshold = Similarity{*threshold};
   how.max_age = duration(max_age, "max_age");
   how.max_results = max_results;
@@ -111,7 +120,8 @@ Lookup lookup(const Cache& cache, const py::object& prompt, const py::object& sc
 }
 
 std::string store(const Cache& cache, const py::object& prompt, const py::object& response, const py::object& scope,
-                  const py::object& attributes, const py::object& ttl, double cost, std::shared_ptr<const Embedding> embedding) {
+                  const py::object& attributes, const py::object& ttl, double cost,
+                  std::shared_ptr<const Embedding> embedding) {
   const std::string prompt_bytes = bytes_of(prompt, "prompt"), scope_bytes = bytes_of(scope, "scope");
   const std::string response_bytes = bytes_of(response, "response");
   const Query query{prompt_bytes, scope_bytes, attributes_of(attributes)};
@@ -137,7 +147,8 @@ std::uint64_t clear(const Cache& cache, const py::object& scope) {
 }
 
 void bind_results(py::module_& module) {
-  py::class_<Embedding, std::shared_ptr<Embedding>>(module, "Embedding", "A text's vector. Give it to `store`, so that one embedding is enough.")
+  py::class_<Embedding, std::shared_ptr<Embedding>>(
+      module, "Embedding", "A text's vector. Give it to `store`, so that one embedding is enough.")
       .def_property_readonly("vector", [](const Embedding& e) { return e.vector; })
       .def_readonly("tokens", &Embedding::tokens)
       .def_readonly("truncated", &Embedding::truncated)
@@ -161,21 +172,25 @@ void bind_results(py::module_& module) {
       .def_property_readonly("layer", [](const Hit& h) { return std::string(to_string(h.layer)); })
       .def_property_readonly("age", [](const Hit& h) { return timedelta(h.age); })
       .def("__repr__", [](const Hit& h) {
-        return "Hit(id='" + h.entry->id + "', similarity=" + py::repr(py::float_(h.similarity.value)).cast<std::string>() +
-               ", layer='" + std::string(to_string(h.layer)) + "')";
+        return "Hit(id='" + h.entry->id +
+               "', similarity=" + py::repr(py::float_(h.similarity.value)).cast<std::string>() + ", layer='" +
+               std::string(to_string(h.layer)) + "')";
       });
-  py::class_<Lookup>(module, "Lookup", "What `lookup` found, best first; true where there is a hit. `reason` says why not.")
+  py::class_<Lookup>(module, "Lookup",
+                     "What `lookup` found, best first; true where there is a hit. `reason` says why not.")
       .def_readonly("hits", &Lookup::hits)
-      .def_property_readonly("hit", [](const Lookup& l) -> py::object { return l.hit() ? py::cast(l.hits.front()) : py::none(); })
-      .def_property_readonly("response", [](const Lookup& l) -> py::object {
-        if (!l.hit()) return py::none();
-        return text_of(l.hits.front().entry->response);
-      })
+      .def_property_readonly(
+          "hit", [](const Lookup& l) -> py::object { return l.hit() ? py::cast(l.hits.front()) : py::none(); })
+      .def_property_readonly("response",
+                             [](const Lookup& l) -> py::object {
+                               if (!l.hit()) return py::none();
+                               return text_of(l.hits.front().entry->response);
+                             })
       .def_property_readonly("reason", [](const Lookup& l) { return std::string(to_string(l.reason)); })
-      .def_property_readonly("nearest", [](const Lookup& l) {
-        return l.nearest ? std::optional<double>(l.nearest->value) : std::nullopt;
-      })
-      .def_property_readonly("embedding", [](const Lookup& l) { return std::const_pointer_cast<Embedding>(l.embedding); })
+      .def_property_readonly(
+          "nearest", [](const Lookup& l) { return l.nearest ? std::optional<double>(l.nearest->value) : std::nullopt; })
+      .def_property_readonly("embedding",
+                             [](const Lookup& l) { return std::const_pointer_cast<Embedding>(l.embedding); })
       .def("__bool__", &Lookup::hit)
       .def("__repr__", [](const Lookup& l) {
         return "Lookup(hits=" + std::to_string(l.hits.size()) + ", reason='" + std::string(to_string(l.reason)) + "')";
@@ -212,39 +227,53 @@ May be shared by caches and threads.)")
   py::class_<Cache>(module, "SemanticCache", R"(A semantic cache in this process: an exact layer before a semantic one.
 
 `data`: folder of the store's files, made if absent, one process at a time; None: in memory only.
-`threshold`: least similarity of a hit, 0 to 1; 1: the same text only. `ttl`: life of an entry, seconds or a timedelta; None:
-for ever. `expiry`: "absolute", or "sliding" (a hit renews the ttl). `max_bytes`: the least valuable entries leave first.
+`threshold`: least similarity of a hit, 0 to 1; 1: the same text only.
+`ttl`: life of an entry, seconds or a timedelta; None: for ever.
+`expiry`: "absolute", or "sliding" (a hit renews the ttl).
+`max_bytes`: the least valuable entries leave first.
 `durability`: "power_loss" or "process_crash": what a stored entry survives.
 `encoder`: a LocalEncoder to share; else one is opened with `model`, `precision` and `threads`.
 
 Thread-safe; the GIL is free while it works. A context manager.)")
-      .def(py::init(&open_cache), py::arg("data") = py::none(), py::kw_only(), py::arg("threshold") = 0.85, py::arg("ttl") = py::none(),
-           py::arg("expiry") = "absolute", py::arg("max_bytes") = std::uint64_t{1} << 30, py::arg("durability") = "power_loss",
-           py::arg("encoder") = py::none(), py::arg("model") = py::none(), py::arg("precision") = "automatic", py::arg("threads") = 1)
-      .def("lookup", &lookup, py::arg("prompt"), py::kw_only(), py::arg("scope") = "", py::arg("attributes") = py::none(),
-           py::arg("threshold") = py::none(), py::arg("max_age") = py::none(), py::arg("max_results") = 1,
-           py::arg("layers") = "exact_then_semantic", py::arg("ignore_case") = false, py::arg("embedding") = py::none(),
+      .def(py::init(&open_cache), py::arg("data") = py::none(), py::kw_only(), py::arg("threshold") = 0.85,
+           py::arg("ttl") = py::none(), py::arg("expiry") = "absolute", py::arg("max_bytes") = std::uint64_t{1} << 30,
+           py::arg("durability") = "power_loss", py::arg("encoder") = py::none(), py::arg("model") = py::none(),
+           py::arg("precision") = "automatic", py::arg("threads") = 1)
+      .def("lookup", &lookup, py::arg("prompt"), py::kw_only(), py::arg("scope") = "",
+           py::arg("attributes") = py::none(), py::arg("threshold") = py::none(), py::arg("max_age") = py::none(),
+           py::arg("max_results") = 1, py::arg("layers") = "exact_then_semantic", py::arg("ignore_case") = false,
+           py::arg("embedding") = py::none(),
            R"(Finds answers to the same question, then to one that means the same.
 
-`scope`: a hard fence (tenant, model, …): only entries of an equal scope answer. `attributes`: only entries with all of these.
+`scope`: a hard fence (tenant, model, …): only entries of an equal scope answer.
+`attributes`: only entries with all of these.
 `threshold`: instead of the cache's. `max_age`: ignore older entries. `layers`: exact_then_semantic, exact or semantic.
 `ignore_case`: the exact layer compares case-folded texts. `embedding`: the prompt's, where it is known.)")
       .def("store", &store, py::arg("prompt"), py::arg("response"), py::kw_only(), py::arg("scope") = "",
-           py::arg("attributes") = py::none(), py::arg("ttl") = py::none(), py::arg("cost") = 0.0, py::arg("embedding") = py::none(),
+           py::arg("attributes") = py::none(), py::arg("ttl") = py::none(), py::arg("cost") = 0.0,
+           py::arg("embedding") = py::none(),
            R"(Stores or replaces an answer and returns the entry's id; durable on return.
 
-`ttl`: instead of the cache's. `cost`: what the answer cost to make; dear ones stay longer. `embedding`: from `lookup`.)")
-      .def("get", [](const Cache& c, const std::string& id) { return std::const_pointer_cast<Entry>(get(c, id)); }, py::arg("id"),
-           "The entry, or None. Does not count as a hit.")
-      .def("erase", [](const Cache& c, const std::string& id) { return c.with([&](SemanticCache& o) { return o.erase(id); }); },
-           py::arg("id"), "Erases an entry; whether there was one.")
+`ttl`: instead of the cache's. `cost`: what the answer cost to make; dear ones stay longer.
+`embedding`: from `lookup`.)")
+      .def(
+          "get", [](const Cache& c, const std::string& id) { return std::const_pointer_cast<Entry>(get(c, id)); },
+          py::arg("id"), "The entry, or None. Does not count as a hit.")
+      .def(
+          "erase",
+          [](const Cache& c, const std::string& id) { return c.with([&](SemanticCache& o) { return o.erase(id); }); },
+          py::arg("id"), "Erases an entry; whether there was one.")
       .def("erase_where", &erase_where, py::arg("attributes"), py::kw_only(), py::arg("scope") = "",
            "Erases the scope's entries that have all of `attributes` (at least one); returns how many.")
-      .def("clear", &clear, py::arg("scope") = py::none(), "Erases a scope's entries, or every entry; returns how many.")
-      .def("sweep", [](const Cache& c) { return c.with([](SemanticCache& o) { return o.sweep(); }); },
-           "Removes expired entries now; they are never returned in any case.")
-      .def("stats", [](const Cache& c) { return c.with([](SemanticCache& o) { return Result<CacheStats>(o.stats()); }); },
-           "A CacheStats.")
+      .def("clear", &clear, py::arg("scope") = py::none(),
+           "Erases a scope's entries, or every entry; returns how many.")
+      .def(
+          "sweep", [](const Cache& c) { return c.with([](SemanticCache& o) { return o.sweep(); }); },
+          "Removes expired entries now; they are never returned in any case.")
+      .def(
+          "stats",
+          [](const Cache& c) { return c.with([](SemanticCache& o) { return Result<CacheStats>(o.stats()); }); },
+          "A CacheStats.")
       .def("close", &Cache::close, "Closes the store; calls under way on other threads end first.")
       .def_property_readonly("closed", &Cache::closed)
       .def("__enter__", [](py::object self) { return self; })

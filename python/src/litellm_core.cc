@@ -83,7 +83,10 @@ class Core {
   SharedQuestion question(const py::object& key, const std::string& request) const {
     const std::string key_bytes = bytes_of(key, "key");
     auto engine = open();
-    auto made = value_of(unlocked([&] { return engine->core().question(key_bytes, {.request = request}); }));
+    auto made = value_of(unlocked_for(request.size(), [&] {
+      const auto mine = std::move(engine);
+      return mine->core().question(key_bytes, {.request = request});
+    }));
     return made ? std::make_shared<RedisQuestion>(std::move(*made)) : nullptr;
   }
 
@@ -123,7 +126,8 @@ class Core {
  private:
   static std::vector<float> floats(const py::buffer& buffer) {
     const py::buffer_info info = buffer.request();
-    if (info.format != py::format_descriptor<float>::format() || info.ndim != 1 || info.strides[0] != sizeof(float) || info.size == 0) {
+    if (info.format != py::format_descriptor<float>::format() || info.ndim != 1 || info.strides[0] != sizeof(float) ||
+        info.size == 0) {
       raise({ErrorCode::invalid_argument, "a vector must be an array of float32"});
     }
     const auto* data = static_cast<const float*>(info.ptr);
@@ -147,13 +151,19 @@ class Core {
   py::object run(cache::RedisEngine::Job<T> job, const py::object& done) const {
     auto engine = open();
     if (done.is_none()) {
-      Result<T> result = unlocked([&, engine = std::move(engine)] { return engine->template block<T>(job); });
+      Result<T> result = unlocked([&] {
+        const auto mine = std::move(engine);  // the last one waits for threads that want the GIL
+        return mine->template block<T>(job);
+      });
       return object_of(std::move(result), [](const Error& error) -> py::object { raise(error); });
     }
     std::function<void(Result<T>)> tell = [callback = Callback(done)](Result<T> result) {
       callback([&] { return object_of(std::move(result), exception_object); });
     };
-    unlocked([&, engine = std::move(engine)] { engine->template spawn<T>(std::move(job), std::move(tell)); });
+    unlocked([&] {
+      const auto mine = std::move(engine);
+      mine->template spawn<T>(std::move(job), std::move(tell));
+    });
     return py::none();
   }
 
@@ -171,40 +181,44 @@ class Core {
   std::shared_ptr<std::atomic<std::size_t>> max_tokens_;
 };
 
-std::string text_or_empty(const std::optional<std::string>& text) { return text.value_or(""); }
+/// One of the keyword arguments; all are given.
+template <class T>
+T setting(const py::kwargs& settings, const char* name) {
+  return settings[name].cast<T>();
+}
+std::string text_setting(const py::kwargs& settings, const char* name) {
+  return setting<std::optional<std::string>>(settings, name).value_or("");
+}
 
-std::unique_ptr<Core> open_core(std::optional<std::string> host, std::optional<std::string> port, std::optional<std::string> password,
-                                std::optional<std::string> redis_url, double similarity_threshold, std::string embedding_model,
-                                std::string index_name, std::optional<std::size_t> embedding_max_input_tokens, double embedding_timeout,
-                                std::optional<std::string> username, int db, bool ssl, bool ssl_verify, std::optional<std::string> ca_file,
-                                std::optional<std::string> certificate, std::optional<std::string> key, const py::object& connect_timeout,
-                                const py::object& command_timeout, std::size_t pool_size, bool hnsw, bool upstream) {
+std::unique_ptr<Core> open_core(const py::kwargs& settings) {
   RedisSemanticCacheOptions options;
-  options.host = text_or_empty(host);
-  options.port = text_or_empty(port);
-  options.password = text_or_empty(password);
-  options.redis_url = std::move(redis_url);
-  options.similarity_threshold = similarity_threshold;
-  options.embedding_model = std::move(embedding_model);
-  options.index_name = std::move(index_name);
-  options.embedding_max_input_tokens = embedding_max_input_tokens;
-  options.embedding_timeout = duration(py::float_(embedding_timeout), "embedding_timeout");
-  options.connection.username = text_or_empty(username);
-  options.connection.password = text_or_empty(password);
-  options.connection.db = db;
-  options.connection.tls.enabled = ssl;
-  options.connection.tls.verify = ssl_verify;
-  options.connection.tls.ca_file = text_or_empty(ca_file);
-  options.connection.tls.client_certificate = text_or_empty(certificate);
-  options.connection.tls.client_key = text_or_empty(key);
-  if (const auto given = duration(connect_timeout, "socket_connect_timeout")) options.connection.connect_timeout = *given;
-  if (const auto given = duration(command_timeout, "socket_timeout")) options.connection.command_timeout = *given;
-  options.connection.pool_size = pool_size;
-  options.index = hnsw ? RedisIndex::hnsw : RedisIndex::flat;
-  options.compat = upstream ? Compat::upstream : Compat::sosie;
+  options.host = text_setting(settings, "host");
+  options.port = text_setting(settings, "port");
+  options.password = text_setting(settings, "password");
+  options.redis_url = setting<std::optional<std::string>>(settings, "redis_url");
+  options.similarity_threshold = setting<double>(settings, "similarity_threshold");
+  options.embedding_model = setting<std::string>(settings, "embedding_model");
+  options.index_name = setting<std::string>(settings, "index_name");
+  options.embedding_max_input_tokens = setting<std::optional<std::size_t>>(settings, "embedding_max_input_tokens");
+  options.embedding_timeout = duration(settings["embedding_timeout"], "embedding_timeout");
+  options.connection.username = text_setting(settings, "username");
+  options.connection.password = options.password;
+  options.connection.db = setting<int>(settings, "db");
+  options.connection.tls.enabled = setting<bool>(settings, "ssl");
+  options.connection.tls.verify = setting<bool>(settings, "ssl_verify");
+  options.connection.tls.ca_file = text_setting(settings, "ca_file");
+  options.connection.tls.client_certificate = text_setting(settings, "certificate");
+  options.connection.tls.client_key = text_setting(settings, "key");
+  const auto connect_timeout = duration(settings["connect_timeout"], "socket_connect_timeout");
+  if (connect_timeout) options.connection.connect_timeout = *connect_timeout;
+  const auto command_timeout = duration(settings["command_timeout"], "socket_timeout");
+  if (command_timeout) options.connection.command_timeout = *command_timeout;
+  options.connection.pool_size = setting<std::size_t>(settings, "pool_size");
+  options.index = setting<bool>(settings, "hnsw") ? RedisIndex::hnsw : RedisIndex::flat;
+  options.compat = setting<bool>(settings, "upstream") ? Compat::upstream : Compat::sosie;
 
   // A Router may set the limit after the cache was made, so it is looked up at each use.
-  auto max_tokens = std::make_shared<std::atomic<std::size_t>>(embedding_max_input_tokens.value_or(0));
+  auto max_tokens = std::make_shared<std::atomic<std::size_t>>(options.embedding_max_input_tokens.value_or(0));
   cache::RedisCore::Unseen unseen;
   if (!options.embedding_model.starts_with("local/")) {
     unseen = [max_tokens](std::string_view text) {
@@ -237,11 +251,7 @@ void bind_litellm_core(py::module_& module) {
       .def_readonly("embeddings", &RedisCacheStats::embeddings)
       .def_readonly("faults", &RedisCacheStats::faults);
   py::class_<Core>(module, "RedisCore")
-      .def(py::init(&open_core), py::kw_only(), py::arg("host"), py::arg("port"), py::arg("password"), py::arg("redis_url"),
-           py::arg("similarity_threshold"), py::arg("embedding_model"), py::arg("index_name"), py::arg("embedding_max_input_tokens"),
-           py::arg("embedding_timeout"), py::arg("username"), py::arg("db"), py::arg("ssl"), py::arg("ssl_verify"), py::arg("ca_file"),
-           py::arg("certificate"), py::arg("key"), py::arg("connect_timeout"), py::arg("command_timeout"), py::arg("pool_size"),
-           py::arg("hnsw"), py::arg("upstream"))
+      .def(py::init(&open_core))
       .def("question", &Core::question, py::arg("key"), py::arg("request"))
       .def("find", &Core::find, py::arg("question"), py::arg("done") = py::none())
       .def("find_exact", &Core::find_exact, py::arg("question"), py::arg("done") = py::none())

@@ -15,7 +15,8 @@ import pytest
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else its import waits for a download
 
 REDIS_HOME = pathlib.Path(
-    os.environ.get("SOSIE_REDIS_HOME") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sosie/redis-7.4"
+    os.environ.get("SOSIE_REDIS_HOME")
+    or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sosie/redis-7.4"
 )
 
 
@@ -138,7 +139,11 @@ class EmbeddingEndpoint:
 
     def texts(self):
         """Every text that was asked for, in order."""
-        return [text for body in self.requests for text in (body["input"] if isinstance(body["input"], list) else [body["input"]])]
+        return [
+            text
+            for body in self.requests
+            for text in (body["input"] if isinstance(body["input"], list) else [body["input"]])
+        ]
 
     def close(self):
         self._server.shutdown()

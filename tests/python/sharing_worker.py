@@ -11,7 +11,16 @@ import time
 import litellm
 
 KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-THINGS = ["password", "address", "invoice", "booking", "profile picture", "phone number", "delivery date", "subscription"]
+THINGS = [
+    "password",
+    "address",
+    "invoice",
+    "booking",
+    "profile picture",
+    "phone number",
+    "delivery date",
+    "subscription",
+]
 
 
 def question(worker, n):
@@ -23,7 +32,10 @@ def paraphrase(worker, n):
 
 
 def answer(worker, n):
-    return {"timestamp": 1755000000.5, "response": json.dumps({"choices": [], "worker": worker, "n": n, "text": "it's \"é\""})}
+    return {
+        "timestamp": 1755000000.5,
+        "response": json.dumps({"choices": [], "worker": worker, "n": n, "text": 'it\'s "é"'}),
+    }
 
 
 def user(text):

@@ -69,7 +69,9 @@ def test_prompt_of_objects_that_are_no_dicts():
             return self.fields
 
     assert compat.prompt_from_kwargs({"messages": [Model(role="user", content="hi"), {"content": (b"\xff",)}]}) == "hi"
-    assert compat.prompt_from_kwargs({"input": [Model(content=[Model(type="input_text", text=" a ")]), ("b",)]}) == "a\nb"
+    assert (
+        compat.prompt_from_kwargs({"input": [Model(content=[Model(type="input_text", text=" a ")]), ("b",)]}) == "a\nb"
+    )
     assert compat.prompt_from_kwargs({"messages": [{"content": "\ud83d"}], "file": object()}) == "\ud83d"
 
 

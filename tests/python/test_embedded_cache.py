@@ -41,16 +41,19 @@ def test_a_question_then_its_paraphrase(cache):
 
 def test_python_types_go_in_and_come_out(cache):
     before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(milliseconds=1)
-    id = cache.store(QUESTION, "é \U0001f600", scope="tenant", attributes={"user": "ann"}, ttl=datetime.timedelta(hours=1))
+    id = cache.store(
+        QUESTION, "é \U0001f600", scope="tenant", attributes={"user": "ann"}, ttl=datetime.timedelta(hours=1)
+    )
     entry = cache.get(id)
     assert (entry.id, entry.scope, entry.response, entry.attributes) == (id, "tenant", "é \U0001f600", {"user": "ann"})
     assert before <= entry.created <= datetime.datetime.now(datetime.timezone.utc)
     assert entry.expires - entry.created == datetime.timedelta(hours=1)
     hit = cache.lookup(QUESTION, scope="tenant", attributes={"user": "ann"}).hit
     assert datetime.timedelta(0) <= hit.age < datetime.timedelta(minutes=1)
-    assert cache.store("bytes are taken too", b"\xff raw", scope=b"\xfe") and cache.lookup(
-        "bytes are taken too", scope=b"\xfe"
-    ).response == "\udcff raw"
+    assert (
+        cache.store("bytes are taken too", b"\xff raw", scope=b"\xfe")
+        and cache.lookup("bytes are taken too", scope=b"\xfe").response == "\udcff raw"
+    )
     assert QUESTION not in repr(hit) + repr(entry)
 
 
@@ -96,7 +99,11 @@ def test_entries_survive_on_disk_and_the_folder_is_locked(tmp_path, encoder):
 def test_errors_are_python_exceptions(cache, tmp_path):
     with pytest.raises(sosie.InvalidArgumentError) as wrong:
         cache.lookup(QUESTION, threshold=1.5)
-    assert isinstance(wrong.value, ValueError) and isinstance(wrong.value, sosie.Error) and wrong.value.code == "invalid_argument"
+    assert (
+        isinstance(wrong.value, ValueError)
+        and isinstance(wrong.value, sosie.Error)
+        and wrong.value.code == "invalid_argument"
+    )
     for call in (
         lambda: cache.store(" ", "blank"),
         lambda: cache.lookup(QUESTION, layers="nearest"),
@@ -109,7 +116,11 @@ def test_errors_are_python_exceptions(cache, tmp_path):
     ):
         with pytest.raises(ValueError):
             call()
-    for call in (lambda: cache.lookup(1), lambda: cache.store(QUESTION, None), lambda: cache.store(QUESTION, "A", ttl="1")):
+    for call in (
+        lambda: cache.lookup(1),
+        lambda: cache.store(QUESTION, None),
+        lambda: cache.store(QUESTION, "A", ttl="1"),
+    ):
         with pytest.raises(TypeError):
             call()
     with pytest.raises(sosie.NotFoundError):

@@ -20,7 +20,11 @@ import sosie
 import sosie.litellm
 from sosie.litellm import RedisSemanticCache
 
-QUESTION, PARAPHRASE, OTHER = "How do I reset my password?", "How can I reset my password?", "What is the capital of France?"
+QUESTION, PARAPHRASE, OTHER = (
+    "How do I reset my password?",
+    "How can I reset my password?",
+    "What is the capital of France?",
+)
 KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
@@ -88,7 +92,12 @@ def test_a_threshold_is_needed_and_must_make_sense():
         with pytest.raises(sosie.InvalidArgumentError):
             RedisSemanticCache(redis_url="redis://localhost", similarity_threshold=wrong)
     assert RedisSemanticCache(redis_url="redis://localhost", similarity_threshold="0.9").similarity_threshold == 0.9
-    for setting in ({"compat": "litellm"}, {"index_type": "ivf"}, {"redis_url": "http://localhost"}, {"max_connections": 0}):
+    for setting in (
+        {"compat": "litellm"},
+        {"index_type": "ivf"},
+        {"redis_url": "http://localhost"},
+        {"max_connections": 0},
+    ):
         with pytest.raises(ValueError):
             RedisSemanticCache(**{"redis_url": "redis://localhost", "similarity_threshold": 0.9, **setting})
 
@@ -102,11 +111,18 @@ def test_acl_user_and_database_are_used(start_redis, endpoint):
     server.client().execute_command("ACL", "SETUSER", "ann", "on", ">p@ss/word:1", "~*", "+@all")
     server.client().execute_command("ACL", "SETUSER", "default", "off")
     cache = RedisSemanticCache(
-        host="127.0.0.1", port=server.port, password="p@ss/word:1", username="ann", similarity_threshold=0.85, index_name="idx"
+        host="127.0.0.1",
+        port=server.port,
+        password="p@ss/word:1",
+        username="ann",
+        similarity_threshold=0.85,
+        index_name="idx",
     )
     cache.set_cache(KEY, {"a": 1}, messages=user(QUESTION))
     assert cache.get_cache(KEY, messages=user(QUESTION)) == {"a": 1}
-    wrong = RedisSemanticCache(host="127.0.0.1", port=server.port, password="no", username="ann", similarity_threshold=0.85)
+    wrong = RedisSemanticCache(
+        host="127.0.0.1", port=server.port, password="no", username="ann", similarity_threshold=0.85
+    )
     assert wrong.get_cache(KEY, messages=user(QUESTION)) is None and wrong.stats()["faults"] == 1
 
 
@@ -127,7 +143,13 @@ def test_set_and_get(kind, request):
     assert cache.get_cache(KEY, messages=user(OTHER), metadata=metadata) is None
     assert metadata == {"semantic-similarity": 0.0}
     counts = cache.stats()
-    assert (counts["exact_hits"], counts["semantic_hits"], counts["misses"], counts["stored"], counts["faults"]) == (1, 1, 2, 1, 0)
+    assert (counts["exact_hits"], counts["semantic_hits"], counts["misses"], counts["stored"], counts["faults"]) == (
+        1,
+        1,
+        2,
+        1,
+        0,
+    )
 
 
 @pytest.mark.parametrize("kind", ["local", "remote"])
@@ -180,7 +202,11 @@ def test_what_lies_in_redis(remote, redis_server, index_name):
     assert set(fields) == {
         b"entry_id", b"prompt", b"response", b"prompt_vector", b"inserted_at", b"updated_at", b"litellm_cache_key"
     }  # fmt: skip
-    assert (fields[b"entry_id"], fields[b"prompt"], fields[b"litellm_cache_key"]) == (id.encode(), OTHER.encode(), KEY.encode())
+    assert (fields[b"entry_id"], fields[b"prompt"], fields[b"litellm_cache_key"]) == (
+        id.encode(),
+        OTHER.encode(),
+        KEY.encode(),
+    )
     assert fields[b"response"] == b'{"content":"Paris"}' and len(fields[b"prompt_vector"]) == 4 * 384
     assert abs(float(fields[b"inserted_at"]) - time.time()) < 60 and 0 < client.ttl(key) <= 60
 
@@ -215,7 +241,9 @@ def test_the_responses_api(remote, redis_server, index_name):
     assert prompts == {OTHER, f"{OTHER}\nAnswer briefly."}
 
 
-@pytest.mark.parametrize("nothing", [{}, {"messages": []}, {"input": None}, {"input": [1, 2]}, {"messages": "text"}, {"messages": [None]}])
+@pytest.mark.parametrize(
+    "nothing", [{}, {"messages": []}, {"input": None}, {"input": [1, 2]}, {"messages": "text"}, {"messages": [None]}]
+)
 def test_without_a_prompt_nothing_happens(remote, endpoint, redis_server, index_name, nothing):
     metadata = {}
     remote.set_cache(KEY, {"a": 1}, **nothing)
@@ -237,7 +265,11 @@ def test_ttl(local, redis_server, index_name, ttl, seconds):
 @pytest.mark.parametrize("ttl", ["abc", math.nan, math.inf])
 def test_a_ttl_that_is_no_number_stores_nothing_and_costs_nothing(remote, endpoint, redis_server, index_name, ttl):
     remote.set_cache(KEY, {"a": 1}, messages=user(QUESTION), ttl=ttl)
-    assert endpoint.requests == [] and redis_server.client().keys(f"{index_name}:*") == [] and remote.stats()["faults"] == 1
+    assert (
+        endpoint.requests == []
+        and redis_server.client().keys(f"{index_name}:*") == []
+        and remote.stats()["faults"] == 1
+    )
 
 
 def test_the_constructors_ttl_is_the_default(make, redis_server, index_name):
@@ -332,7 +364,9 @@ def silent_server():
 
 
 def test_the_event_loop_runs_while_redis_is_silent_and_the_deadline_holds(silent_server, endpoint):
-    cache = RedisSemanticCache(redis_url=silent_server, similarity_threshold=0.8, socket_timeout=0.3, socket_connect_timeout=0.3)
+    cache = RedisSemanticCache(
+        redis_url=silent_server, similarity_threshold=0.8, socket_timeout=0.3, socket_connect_timeout=0.3
+    )
 
     async def run():
         ticks = 0
@@ -368,7 +402,9 @@ def test_the_event_loop_runs_while_a_local_model_embeds(local):
 
         ticking = asyncio.create_task(tick())
         begun = time.monotonic()
-        await asyncio.gather(*(local.async_get_cache(KEY, messages=user(f"{n} " + "many words " * 100)) for n in range(30)))
+        await asyncio.gather(
+            *(local.async_get_cache(KEY, messages=user(f"{n} " + "many words " * 100)) for n in range(30))
+        )
         total, stop = time.monotonic() - begun, True
         await ticking
         return longest, total
@@ -414,7 +450,9 @@ def test_nothing_secret_is_logged(make, endpoint, caplog, monkeypatch):
     endpoint.status = 500
     cache = make()
     cache.get_cache(KEY, messages=user("my secret question"))
-    RedisSemanticCache(redis_url="redis://:hunter2@127.0.0.1:1", similarity_threshold=0.9).get_cache(KEY, messages=user("my secret"))
+    RedisSemanticCache(redis_url="redis://:hunter2@127.0.0.1:1", similarity_threshold=0.9).get_cache(
+        KEY, messages=user("my secret")
+    )
     ours = [record.getMessage() for record in caplog.records if record.name == "sosie.litellm"]
     assert len(ours) == 2 and not any("secret" in line or "hunter2" in line for line in ours)
 
@@ -449,7 +487,11 @@ def test_many_threads(local):
 
 def run_script(script, *arguments):
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), *arguments], capture_output=True, text=True, timeout=120, env=os.environ
+        [sys.executable, "-c", textwrap.dedent(script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ,
     )
 
 
@@ -464,7 +506,8 @@ SCRIPT = """
 
 def test_a_forked_child_has_connections_of_its_own(redis_server, index_name):
     done = run_script(
-        SCRIPT + """
+        SCRIPT
+        + """
     asyncio.run(cache.async_set_cache("key", {"a": 1}, messages=messages))
     pid = os.fork()
     found = asyncio.run(cache.async_get_cache("key", messages=messages)), cache.get_cache("key", messages=messages)
@@ -481,7 +524,8 @@ def test_a_forked_child_has_connections_of_its_own(redis_server, index_name):
 
 def test_a_program_may_end_with_calls_under_way(redis_server, index_name):
     done = run_script(
-        SCRIPT + """
+        SCRIPT
+        + """
     async def run():
         for n in range(50):
             asyncio.ensure_future(cache.async_get_cache("key", messages=[{"role": "user", "content": f"question {n}"}]))

@@ -9,7 +9,11 @@ pytest.importorskip("sosie")
 litellm = pytest.importorskip("litellm")
 import sosie.litellm
 
-QUESTION, PARAPHRASE, OTHER = "How do I reset my password?", "How can I reset my password?", "What is the capital of France?"
+QUESTION, PARAPHRASE, OTHER = (
+    "How do I reset my password?",
+    "How can I reset my password?",
+    "What is the capital of France?",
+)
 
 
 def user(text):
@@ -148,7 +152,10 @@ def test_embedding_calls_are_left_alone(caching, endpoint):
     first = litellm.embedding("text-embedding-3-small", input=[QUESTION])
     second = litellm.embedding("text-embedding-3-small", input=[PARAPHRASE])
     assert first.data[0]["embedding"] != second.data[0]["embedding"]
-    assert [body["input"] for body in endpoint.requests if body["model"] == "text-embedding-3-small"] == [[QUESTION], [PARAPHRASE]]
+    assert [body["input"] for body in endpoint.requests if body["model"] == "text-embedding-3-small"] == [
+        [QUESTION],
+        [PARAPHRASE],
+    ]
     assert stored(caching) == 0
 
 
@@ -181,10 +188,16 @@ def as_it_was():
 
 def test_three_lines_to_switch(redis_server, index_name, as_it_was):
     litellm.cache = litellm.Cache(
-        type="redis-semantic", redis_url=redis_server.url, similarity_threshold=0.85, redis_semantic_cache_index_name=index_name
+        type="redis-semantic",
+        redis_url=redis_server.url,
+        similarity_threshold=0.85,
+        redis_semantic_cache_index_name=index_name,
     )
     litellm.cache.cache = sosie.litellm.RedisSemanticCache(
-        redis_url=redis_server.url, similarity_threshold=0.85, index_name=index_name, embedding_model="local/all-MiniLM-L6-v2"
+        redis_url=redis_server.url,
+        similarity_threshold=0.85,
+        index_name=index_name,
+        embedding_model="local/all-MiniLM-L6-v2",
     )
     litellm.completion("gpt-4o-mini", user(QUESTION), mock_response="Click.")
     wait_for(lambda: stored(litellm.cache) == 1)

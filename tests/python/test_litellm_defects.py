@@ -14,7 +14,11 @@ pytest.importorskip("sosie")
 litellm = pytest.importorskip("litellm")
 from sosie.litellm import RedisSemanticCache
 
-QUESTION, PARAPHRASE, OTHER = "How do I reset my password?", "How can I reset my password?", "What is the capital of France?"
+QUESTION, PARAPHRASE, OTHER = (
+    "How do I reset my password?",
+    "How can I reset my password?",
+    "What is the capital of France?",
+)
 KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
@@ -55,7 +59,9 @@ def test_threshold_1_loses_exact_repeats(make, ask):
     cache = make(similarity_threshold=1)
     for n in range(40):
         cache.set_cache(KEY, {"n": n}, messages=user(f"What is {n} plus {n}?"))
-    assert [ask(cache, KEY, messages=user(f"What is {n} plus {n}?")) for n in range(40)] == [({"n": n}, 1.0) for n in range(40)]
+    assert [ask(cache, KEY, messages=user(f"What is {n} plus {n}?")) for n in range(40)] == [
+        ({"n": n}, 1.0) for n in range(40)
+    ]
     assert ask(cache, KEY, messages=user("what is 1 plus 1?")) == (None, 0.0)
 
 
@@ -196,7 +202,9 @@ def test_a_changed_dimension_drops_the_index_of_others(make, redis_server, index
         with monkeypatch.context() as patch:
             if embedding:
                 patch.setattr(litellm, "embedding", embedding)
-            caches.append((make(embedding_model=name if embedding else "text-embedding-ada-002"), embedding, {"dimension": n}))
+            caches.append(
+                (make(embedding_model=name if embedding else "text-embedding-ada-002"), embedding, {"dimension": n})
+            )
             caches[-1][0].set_cache(KEY, {"dimension": n}, messages=user(f"{QUESTION} {n}"))
     for cache, embedding, value in caches:  # each still finds its own, by its vector
         with monkeypatch.context() as patch:
@@ -209,7 +217,10 @@ def test_a_changed_dimension_drops_the_index_of_others(make, redis_server, index
 
 def test_chat_answers_reach_responses_calls(make, ask):
     cache = make()
-    chat = {"timestamp": time.time(), "response": json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "choices": []})}
+    chat = {
+        "timestamp": time.time(),
+        "response": json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "choices": []}),
+    }
     cache.set_cache(KEY, chat, messages=user(QUESTION))
     assert ask(cache, KEY, messages=user(PARAPHRASE))[0] == chat
     assert ask(cache, KEY, input=QUESTION) == (None, 0.0)
@@ -227,12 +238,24 @@ def test_embeddings_are_cached_semantically(make, endpoint, redis_server, index_
 
 def test_an_agents_turns_share_most_text(make, ask):
     history = [
-        {"role": "user", "content": "Look into my orders of the last year, one by one, and tell me the state of each of them, please."},
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]},
+        {
+            "role": "user",
+            "content": "Look into my orders of the last year, one by one, and tell me the state of each of them, please.",
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}],
+        },
     ]
     cache = make(similarity_threshold=0.7)
-    cache.set_cache(KEY, {"turn": 1}, messages=[*history, {"role": "tool", "tool_call_id": "c", "content": "order 17: sent"}])
-    assert ask(cache, KEY, messages=[*history, {"role": "tool", "tool_call_id": "c", "content": "order 18: lost"}]) == (None, 0.0)
+    cache.set_cache(
+        KEY, {"turn": 1}, messages=[*history, {"role": "tool", "tool_call_id": "c", "content": "order 17: sent"}]
+    )
+    assert ask(cache, KEY, messages=[*history, {"role": "tool", "tool_call_id": "c", "content": "order 18: lost"}]) == (
+        None,
+        0.0,
+    )
 
 
 def test_odd_requests_crash(make):
@@ -256,13 +279,20 @@ def test_odd_requests_crash(make):
         asyncio.run(cache.async_set_cache_pipeline([(KEY, {"a": 1})], **odd))
 
 
-def test_the_verbose_log_prints_prompts_answers_and_passwords(endpoint, capsys, caplog, monkeypatch, redis_server, index_name):
+def test_the_verbose_log_prints_prompts_answers_and_passwords(
+    endpoint, capsys, caplog, monkeypatch, redis_server, index_name
+):
     caplog.set_level("DEBUG")
     cache = RedisSemanticCache(
-        redis_url=redis_server.url, similarity_threshold=0.85, index_name=index_name, embedding_model="local/all-MiniLM-L6-v2"
+        redis_url=redis_server.url,
+        similarity_threshold=0.85,
+        index_name=index_name,
+        embedding_model="local/all-MiniLM-L6-v2",
     )
     monkeypatch.setattr(litellm, "set_verbose", True)
-    RedisSemanticCache(host="127.0.0.1", port="1", password="hunter2", similarity_threshold=0.85).get_cache(KEY, messages=user("top secret"))
+    RedisSemanticCache(host="127.0.0.1", port="1", password="hunter2", similarity_threshold=0.85).get_cache(
+        KEY, messages=user("top secret")
+    )
     cache.set_cache(KEY, {"a": "secret answer"}, messages=user("top secret"))
     cache.get_cache(KEY, messages=user("top secret"))
     cache.close()

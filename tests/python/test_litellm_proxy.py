@@ -16,7 +16,11 @@ pytest.importorskip("litellm")
 pytest.importorskip("fastapi", reason="litellm[proxy] is not installed")
 
 MASTER_KEY = "sk-9c1f2d7b5a3e4860b1d4c7e8f9a0b2c3"
-QUESTION, PARAPHRASE, OTHER = "How do I reset my password?", "How can I reset my password?", "What is the capital of France?"
+QUESTION, PARAPHRASE, OTHER = (
+    "How do I reset my password?",
+    "How can I reset my password?",
+    "What is the capital of France?",
+)
 
 CONFIG = """
 model_list:
@@ -110,7 +114,12 @@ def test_one_line_in_config_yaml(tmp_path, redis_server, index_name, endpoint, o
         pieces = [json.loads(line[6:]) for line in streamed.splitlines() if line.startswith("data: {")]
         assert "".join(piece["choices"][0]["delta"].get("content") or "" for piece in pieces) == "Click on 'forgot'."
         info = proxy.get("/health/readiness/details")["cache"]["index_info"]
-        assert info["index_name"] == index_name and info["exact_hits"] == 1 and info["semantic_hits"] == 2 and info["faults"] == 0
+        assert (
+            info["index_name"] == index_name
+            and info["exact_hits"] == 1
+            and info["semantic_hits"] == 2
+            and info["faults"] == 0
+        )
         assert {body["model"] for body in endpoint.requests} == {"text-embedding-ada-002"}  # through the proxy's Router
     finally:
         proxy.stop()

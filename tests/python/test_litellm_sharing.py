@@ -15,11 +15,21 @@ pytest.importorskip("litellm")
 from litellm.caching.redis_semantic_cache import RedisSemanticCache as Upstream
 from sosie.litellm import RedisSemanticCache
 
-QUESTION, PARAPHRASE, OTHER = "How do I reset my password?", "How can I reset my password?", "What is the capital of France?"
+QUESTION, PARAPHRASE, OTHER = (
+    "How do I reset my password?",
+    "How can I reset my password?",
+    "What is the capital of France?",
+)
 KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 VALUES = [
-    {"timestamp": 1755000000.5, "response": '{"id":"chatcmpl-1","content":"it\'s \\"Paris\\"\\n\u00e9\U0001f600","nothing":null}'},
-    {"timestamp": 1755000000.5, "response": {"id": "msg_1", "content": [{"type": "text", "text": "it's"}], "stop": None}},
+    {
+        "timestamp": 1755000000.5,
+        "response": '{"id":"chatcmpl-1","content":"it\'s \\"Paris\\"\\n\u00e9\U0001f600","nothing":null}',
+    },
+    {
+        "timestamp": 1755000000.5,
+        "response": {"id": "msg_1", "content": [{"type": "text", "text": "it's"}], "stop": None},
+    },
     {"content": "Paris"},
 ]
 
@@ -56,7 +66,9 @@ def store(cache, value, text, is_async, **more):
 def found(cache, text, is_async):
     metadata = {}
     if is_async:
-        value = asyncio.get_event_loop().run_until_complete(cache.async_get_cache(KEY, messages=user(text), metadata=metadata))
+        value = asyncio.get_event_loop().run_until_complete(
+            cache.async_get_cache(KEY, messages=user(text), metadata=metadata)
+        )
     else:
         value = cache.get_cache(KEY, messages=user(text), metadata=metadata)
     return value, metadata["semantic-similarity"]
