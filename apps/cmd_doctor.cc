@@ -64,7 +64,7 @@ void look_at_config(const Arguments& arguments, Findings& findings) {
 void look_at_folder(const std::filesystem::path& folder, Findings& findings) {
   if (!std::filesystem::exists(folder))
     return findings.note("data", folder.string() + " does not exist yet: the first use makes it");
-  auto store = store::open_embedded_store({.folder = folder});
+  auto store = store::open_embedded_store({.folder = folder, .max_bytes = 0});
   if (!store) return findings.missing("data", store.error().message);
   findings.good("data", folder.string() + ", " + std::to_string((*store)->stats().entries) + " entries");
 }

@@ -107,7 +107,7 @@ Result<Held> count_entries(const CacheOptions& options) {
   }
   if (!std::filesystem::exists(options.data))
     return Error{ErrorCode::not_found, "there is no folder " + options.data.string() + ": name it with --data"};
-  auto store = store::open_embedded_store({.folder = options.data});
+  auto store = store::open_embedded_store({.folder = options.data, .max_bytes = 0});  // no entry leaves for being counted
   if (!store) return store.error();
   const auto stats = (*store)->stats();
   return Held{stats.entries, stats.bytes, stats.scopes};

@@ -25,6 +25,7 @@ using Run = std::function<int()>;
 // Each adds its subcommand(s) to `app`, with what the configuration file says as defaults, and sets `run` when chosen.
 void add_serve(CLI::App& app, const Settings& settings, Run& run);
 void add_entry_commands(CLI::App& app, const Settings& settings, Run& run);  ///< set, get, stats
+void add_move_commands(CLI::App& app, const Settings& settings, Run& run);   ///< export, import
 void add_embed(CLI::App& app, const Settings& settings, Run& run);
 void add_bench(CLI::App& app, const Settings& settings, Run& run);
 void add_replay(CLI::App& app, const Settings& settings, Run& run);
@@ -42,6 +43,8 @@ struct CacheChoice {
 void add_store_options(CLI::App& command, const Settings& settings, CacheChoice& choice);
 /// These, and --threshold, --ttl, --max-bytes, --model, --precision.
 void add_cache_options(CLI::App& command, const Settings& settings, CacheChoice& choice);
+/// --max-bytes.
+void add_bound_option(CLI::App& command, const Settings& settings, CacheOptions& options);
 void add_encoder_options(CLI::App& command, const Settings& settings, LocalEncoderOptions& options);
 
 /// The options with the store that was chosen, and with its password. A flag wins over the file; --data alone means the

@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
   Run run;
   add_serve(app, defaults, run);
   add_entry_commands(app, defaults, run);
+  add_move_commands(app, defaults, run);
   add_embed(app, defaults, run);
   add_bench(app, defaults, run);
   add_replay(app, defaults, run);

@@ -122,12 +122,16 @@ void add_cache_options(CLI::App& command, const Settings& settings, CacheChoice&
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   add_duration(command, "--ttl", options.ttl, "How long entries live unless they say otherwise (default: for ever)");
+  add_bound_option(command, settings, options);
+  add_encoder_options(command, settings, options.encoder);
+}
+
+void add_bound_option(CLI::App& command, const Settings& settings, CacheOptions& options) {
   command
       .add_option("--max-bytes", options.max_bytes,
                   "Bound on all entries, e.g. 512MB; the least valuable leave first; 0: none")
       ->transform(CLI::AsSizeValue(false))
       ->default_str(settings.file.empty() ? "1GB" : std::to_string(options.max_bytes));
-  add_encoder_options(command, settings, options.encoder);
 }
 
 Result<CacheOptions> choose_cache(const CacheChoice& choice) {

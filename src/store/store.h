@@ -70,10 +70,7 @@ class Store {
 
   /// Calls `visit` with living entries, each once, until it says no more. Whatever is put or removed meanwhile may be among
   /// them or not; every other one is. `visit` may call the store. Not a hit: nothing is touched.
-  virtual Result<void> scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const {
-    (void)now, (void)visit;
-    return Error{ErrorCode::unsupported, "this store cannot list its entries"};
-  }
+  virtual Result<void> scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const = 0;
 
   /// The entry was returned to somebody: counts for eviction, and moves a sliding expiry. Cheap; may be written later.
   virtual void touch(std::string_view id, TimePoint now) const = 0;
