@@ -1,5 +1,5 @@
-// contract_vectors.h: the recorded vectors of tests/contract, for tests. Read by the reader under test, which another test
-// compares with Python.
+// contract_vectors.h: the recorded vectors of tests/contract, for tests. Read by the reader under test, which another
+// test compares with Python.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -28,34 +28,21 @@ constexpr RunEnds kStringEnds{.first = '"', .second = '\\', .controls = true};
 // A character that JSON wants escaped, or, with `ascii`, any character.
 void append_character(char32_t point, bool ascii, std::string& out) {
   switch (point) {
-    case '"':
-      out.append("\\\"");
-      return;
-    case '\\':
-      out.append("\\\\");
-      return;
-    case '\b':
-      out.append("\\b");
-      return;
-    case '\f':
-      out.append("\\f");
-      return;
-    case '\n':
-      out.append("\\n");
-      return;
-    case '\r':
-      out.append("\\r");
-      return;
-    case '\t':
-      out.append("\\t");
-      return;
+    case '"': out.append("\\\""); return;
+    case '\\': out.append("\\\\"); return;
+    case '\b': out.append("\\b"); return;
+    case '\f': out.append("\\f"); return;
+    case '\n': out.append("\\n"); return;
+    case '\r': out.append("\\r"); return;
+    case '\t': out.append("\\t"); return;
     default:
       if (point < 0x20 || (ascii && point >= 0x7F)) return append_escaped_point(point, out);
       append_utf8(point, out);
   }
 }
 
-// Bytes of which none needs an escape, unless they stand for a surrogate: 0xED leads every one of those, and little else.
+// Bytes of which none needs an escape, unless they stand for a surrogate: 0xED leads every one of those, and little
+// else.
 void append_raw(std::string_view run, std::string& out) {
   while (true) {
     const std::size_t lead = run.find('\xED');
@@ -78,32 +65,21 @@ class JsonWriter {
 
   bool write(const PythonValue& value) {
     switch (value.kind) {
-      case PythonValue::Kind::none:
-        out_.append("null");
-        return true;
-      case PythonValue::Kind::boolean:
-        out_.append(value.boolean ? "true" : "false");
-        return true;
-      case PythonValue::Kind::integer:
-        out_.append(value.text);
-        return true;
+      case PythonValue::Kind::none: out_.append("null"); return true;
+      case PythonValue::Kind::boolean: out_.append(value.boolean ? "true" : "false"); return true;
+      case PythonValue::Kind::integer: out_.append(value.text); return true;
       case PythonValue::Kind::floating:
         if (!form_.non_finite && !std::isfinite(value.number)) return false;
         append_float(value.number, out_);
         return true;
-      case PythonValue::Kind::string:
-        append_json_string(value.text, form_.ascii, out_);
-        return true;
+      case PythonValue::Kind::string: append_json_string(value.text, form_.ascii, out_); return true;
       case PythonValue::Kind::list:
       case PythonValue::Kind::tuple:
-      case PythonValue::Kind::set:
-        return write_array(value);
-      case PythonValue::Kind::dict:
-        return form_.sorted ? write_sorted(value) : write_object(value);
+      case PythonValue::Kind::set: return write_array(value);
+      case PythonValue::Kind::dict: return form_.sorted ? write_sorted(value) : write_object(value);
       case PythonValue::Kind::complex:
       case PythonValue::Kind::bytes:
-      case PythonValue::Kind::ellipsis:
-        return false;
+      case PythonValue::Kind::ellipsis: return false;
     }
     return false;
   }
@@ -121,8 +97,7 @@ class JsonWriter {
 
   bool write_key(const PythonValue& key) {
     switch (key.kind) {
-      case PythonValue::Kind::string:
-        return write(key);
+      case PythonValue::Kind::string: return write(key);
       case PythonValue::Kind::none:
       case PythonValue::Kind::boolean:
       case PythonValue::Kind::integer:
@@ -132,8 +107,7 @@ class JsonWriter {
         out_.push_back('"');
         return written;
       }
-      default:
-        return false;
+      default: return false;
     }
   }
 
@@ -156,7 +130,8 @@ class JsonWriter {
   bool write_sorted(const PythonValue& value) {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < value.items.size(); i += 2) order.push_back(i);
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return value.items[a].text < value.items[b].text; });
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return value.items[a].text < value.items[b].text; });
     out_.push_back('{');
     for (std::size_t i = 0; i < order.size(); ++i) {
       if (i > 0) out_.push_back(',');
@@ -173,7 +148,8 @@ class JsonWriter {
 }  // namespace
 
 Result<void> append_json(const PythonValue& value, JsonForm form, std::string& out) {
-  if (!JsonWriter(form, out).write(value)) return Error{ErrorCode::data_corruption, "the value holds something that JSON cannot carry"};
+  if (!JsonWriter(form, out).write(value))
+    return Error{ErrorCode::data_corruption, "the value holds something that JSON cannot carry"};
   return {};
 }
 
@@ -185,7 +161,8 @@ void append_json_string(std::string_view text, bool ascii, std::string& out) {
     text.remove_prefix(next.bytes);
   }
   while (!text.empty()) {
-    const auto run = static_cast<std::size_t>(find_run_end(text.data(), text.data() + text.size(), kStringEnds) - text.data());
+    const auto run =
+        static_cast<std::size_t>(find_run_end(text.data(), text.data() + text.size(), kStringEnds) - text.data());
     append_raw(text.substr(0, run), out);
     if (run == text.size()) break;
     append_character(static_cast<unsigned char>(text[run]), ascii, out);

@@ -14,8 +14,8 @@ struct JsonForm {
   bool non_finite = false;  ///< NaN, Infinity and -Infinity are written; otherwise they are an error.
 };
 
-/// Appends `value`. Lone surrogates are written as escapes; tuples and sets as arrays; keys that are numbers, true, false or
-/// None as strings. Errors: data_corruption, for what JSON cannot carry (`out` then holds a part).
+/// Appends `value`. Lone surrogates are written as escapes; tuples and sets as arrays; keys that are numbers, true,
+/// false or None as strings. Errors: data_corruption, for what JSON cannot carry (`out` then holds a part).
 Result<void> append_json(const PythonValue& value, JsonForm form, std::string& out);
 
 /// Appends a JSON string of `text`. REQUIRES: it is UTF-8, but for lone surrogates as three bytes.

@@ -23,11 +23,12 @@ bool is_one_of(std::string_view text, const Texts& texts) noexcept {
 
 // Blocks and items that are a text or the frame of one. Of all others, known or not, the type itself counts as well.
 constexpr std::array<std::string_view, 10> kTextTypes = {
-    "text",    "input_text",    "output_text",          "reasoning_text",          "message",
+    "text",        "input_text",    "output_text",          "reasoning_text",          "message",
     "tool_result", "search_result", "function_call_output", "custom_tool_call_output", "local_shell_call_output"};
 
 // Calls of the Responses API: what answers them names their "call_id"; their "id" is made up for each answer.
-constexpr std::array<std::string_view, 4> kCallTypes = {"function_call", "custom_tool_call", "local_shell_call", "shell_call"};
+constexpr std::array<std::string_view, 4> kCallTypes = {"function_call", "custom_tool_call", "local_shell_call",
+                                                        "shell_call"};
 
 // Calls of the Messages API: what answers them names their "id".
 constexpr std::array<std::string_view, 3> kToolUseTypes = {"tool_use", "server_tool_use", "mcp_tool_use"};
@@ -40,21 +41,16 @@ constexpr std::array<std::string_view, 4> kAccountKeys = {"id", "status", "annot
 // Nothing that a model could see: null, false, blank text, containers of nothing but such.
 bool is_nothing(const PythonValue& value) noexcept {
   switch (value.kind) {
-    case Kind::none:
-      return true;
-    case Kind::boolean:
-      return !value.boolean;
-    case Kind::string:
-      return strip_python(value.text).empty();
-    case Kind::list:
-      return std::all_of(value.items.begin(), value.items.end(), is_nothing);
+    case Kind::none: return true;
+    case Kind::boolean: return !value.boolean;
+    case Kind::string: return strip_python(value.text).empty();
+    case Kind::list: return std::all_of(value.items.begin(), value.items.end(), is_nothing);
     case Kind::dict:
       for (std::size_t i = 1; i < value.items.size(); i += 2) {
         if (!is_nothing(value.items[i])) return false;
       }
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -90,10 +86,8 @@ class NonText {
   // A value of a Responses input.
   void add_input(const PythonValue& value) {
     switch (value.kind) {
-      case Kind::none:
-        return;
-      case Kind::string:
-        return mark_text(value);
+      case Kind::none: return;
+      case Kind::string: return mark_text(value);
       case Kind::list:
         for (const PythonValue& item : value.items) add_input(item);
         return;
@@ -103,8 +97,7 @@ class NonText {
         if (!found.text.empty()) mark_text();
         return add_rest('i', value, {"role", found.key});
       }
-      default:
-        return add_value(value);
+      default: return add_value(value);
     }
   }
 
@@ -203,7 +196,9 @@ class NonText {
     return text;
   }
   bool is_known_call(const PythonValue& id) const { return calls_.contains(id_text(id)); }
-  std::size_t number_of_call(const PythonValue& id) { return calls_.try_emplace(id_text(id), calls_.size() + 1).first->second; }
+  std::size_t number_of_call(const PythonValue& id) {
+    return calls_.try_emplace(id_text(id), calls_.size() + 1).first->second;
+  }
 
   void add_value(const PythonValue& value) {
     if (is_nothing(value)) return;

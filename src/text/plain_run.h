@@ -14,7 +14,9 @@ struct RunEnds {
   char first, second;
   bool controls;
 
-  bool at(char c) const noexcept { return c == first || c == second || (controls ? static_cast<unsigned char>(c) < 0x20 : c == '\n'); }
+  bool at(char c) const noexcept {
+    return c == first || c == second || (controls ? static_cast<unsigned char>(c) < 0x20 : c == '\n');
+  }
 
   /// Where in eight bytes the first end stands, in their order; 8: nowhere.
   std::size_t in(std::uint64_t bytes) const noexcept {

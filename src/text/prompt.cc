@@ -40,7 +40,8 @@ void append_search_result(const PythonValue& result, std::string& prompt) {
   }
   const PythonValue* citations = member(result, "citations");
   // Read from JSON, so it can be written as JSON.
-  if (citations != nullptr && citations->kind != Kind::none) (void)append_json(*citations, {.ascii = true, .non_finite = true}, prompt);
+  if (citations != nullptr && citations->kind != Kind::none)
+    (void)append_json(*citations, {.ascii = true, .non_finite = true}, prompt);
 }
 
 std::string prompt_of_messages(const PythonValue& messages) {
@@ -70,8 +71,7 @@ void collect(const PythonValue& value, std::vector<std::string_view>& parts) {
       if (!found.text.empty()) parts.push_back(found.text);
       return;
     }
-    default:
-      return;
+    default: return;
   }
 }
 

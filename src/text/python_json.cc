@@ -74,19 +74,14 @@ class JsonReader {
         ++at_;
         out.kind = PythonValue::Kind::string;
         return read_string(out.text);
-      case '{':
-        return read_nested(out, &JsonReader::read_object);
-      case '[':
-        return read_nested(out, &JsonReader::read_array);
-      case 'n':
-        return take("null");
+      case '{': return read_nested(out, &JsonReader::read_object);
+      case '[': return read_nested(out, &JsonReader::read_array);
+      case 'n': return take("null");
       case 't':
         out.kind = PythonValue::Kind::boolean;
         out.boolean = true;
         return take("true");
-      case 'f':
-        out.kind = PythonValue::Kind::boolean;
-        return take("false");
+      case 'f': out.kind = PythonValue::Kind::boolean; return take("false");
       case 'N':
         out.kind = PythonValue::Kind::floating;
         out.number = std::numeric_limits<double>::quiet_NaN();
@@ -95,8 +90,7 @@ class JsonReader {
         out.kind = PythonValue::Kind::floating;
         out.number = std::numeric_limits<double>::infinity();
         return take("Infinity");
-      default:
-        return read_number(out);
+      default: return read_number(out);
     }
   }
 
@@ -184,7 +178,8 @@ class JsonReader {
       out.number = to_double({start, static_cast<std::size_t>(at_ - start)});
       return true;
     }
-    if (static_cast<std::size_t>(at_ - digits) > kMaxIntegerDigits) return raise("an integer of the value has too many digits");
+    if (static_cast<std::size_t>(at_ - digits) > kMaxIntegerDigits)
+      return raise("an integer of the value has too many digits");
     out.kind = PythonValue::Kind::integer;
     out.text.assign(*digits == '0' ? digits : start, at_);
     return true;
@@ -203,7 +198,8 @@ class JsonReader {
       return true;
     }
     // A string with escapes: it becomes no longer than it stands in the text.
-    if (unescaped_ == nullptr) unescaped_ = std::make_unique_for_overwrite<char[]>(static_cast<std::size_t>(end_ - run) + 8);
+    if (unescaped_ == nullptr)
+      unescaped_ = std::make_unique_for_overwrite<char[]>(static_cast<std::size_t>(end_ - run) + 8);
     char* to = unescaped_.get();
     at_ = run;
     while (true) {
@@ -221,28 +217,14 @@ class JsonReader {
     switch (c) {
       case '"':
       case '\\':
-      case '/':
-        *to++ = c;
-        return true;
-      case 'b':
-        *to++ = '\b';
-        return true;
-      case 'f':
-        *to++ = '\f';
-        return true;
-      case 'n':
-        *to++ = '\n';
-        return true;
-      case 'r':
-        *to++ = '\r';
-        return true;
-      case 't':
-        *to++ = '\t';
-        return true;
-      case 'u':
-        return read_unicode_escape(to);
-      default:
-        return false;
+      case '/': *to++ = c; return true;
+      case 'b': *to++ = '\b'; return true;
+      case 'f': *to++ = '\f'; return true;
+      case 'n': *to++ = '\n'; return true;
+      case 'r': *to++ = '\r'; return true;
+      case 't': *to++ = '\t'; return true;
+      case 'u': return read_unicode_escape(to);
+      default: return false;
     }
   }
 

@@ -31,31 +31,17 @@ void append_sized(char mark, std::string_view text, std::string& key) {
 
 bool append_key(const PythonValue& value, std::string& key) {
   switch (value.kind) {
-    case PythonValue::Kind::none:
-      key.push_back('n');
-      return true;
-    case PythonValue::Kind::ellipsis:
-      key.push_back('e');
-      return true;
-    case PythonValue::Kind::boolean:
-      key.append(value.boolean ? "i1" : "i0");
-      return true;
-    case PythonValue::Kind::integer:
-      key.append("i").append(value.text);
-      return true;
-    case PythonValue::Kind::floating:
-      append_number(value.number, key);
-      return true;
+    case PythonValue::Kind::none: key.push_back('n'); return true;
+    case PythonValue::Kind::ellipsis: key.push_back('e'); return true;
+    case PythonValue::Kind::boolean: key.append(value.boolean ? "i1" : "i0"); return true;
+    case PythonValue::Kind::integer: key.append("i").append(value.text); return true;
+    case PythonValue::Kind::floating: append_number(value.number, key); return true;
     case PythonValue::Kind::complex:
       append_number(value.number, key);
       if (value.imaginary != 0) append_number(value.imaginary, key.append("+"));
       return true;
-    case PythonValue::Kind::string:
-      append_sized('s', value.text, key);
-      return true;
-    case PythonValue::Kind::bytes:
-      append_sized('b', value.text, key);
-      return true;
+    case PythonValue::Kind::string: append_sized('s', value.text, key); return true;
+    case PythonValue::Kind::bytes: append_sized('b', value.text, key); return true;
     case PythonValue::Kind::tuple:
       key.push_back('(');
       for (const PythonValue& item : value.items) {
@@ -66,8 +52,7 @@ bool append_key(const PythonValue& value, std::string& key) {
       return true;
     case PythonValue::Kind::list:
     case PythonValue::Kind::set:
-    case PythonValue::Kind::dict:
-      return false;
+    case PythonValue::Kind::dict: return false;
   }
   return false;
 }

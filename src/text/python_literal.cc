@@ -21,7 +21,8 @@ constexpr int kMaxBrackets = 200;
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 bool is_word(char c) noexcept {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 // Python reads "\r\n" and "\r" as "\n", inside strings too.
@@ -59,8 +60,8 @@ void negate(PythonValue& value) {
   if (value.kind == Kind::complex) value.imaginary = -value.imaginary;
 }
 
-// Reads a text and evaluates it as it goes. A function returns false at the first thing that is no literal syntax; what is
-// syntax but fails in evaluation is remembered, for the text may yet turn out not to be syntax.
+// Reads a text and evaluates it as it goes. A function returns false at the first thing that is no literal syntax; what
+// is syntax but fails in evaluation is remembered, for the text may yet turn out not to be syntax.
 class LiteralReader {
  public:
   explicit LiteralReader(std::string_view source) : source_(source) {}
@@ -116,12 +117,8 @@ class LiteralReader {
       switch (peek()) {
         case ' ':
         case '\t':
-        case '\f':
-          ++at_;
-          break;
-        case '#':
-          skip_comment();
-          break;
+        case '\f': ++at_; break;
+        case '#': skip_comment(); break;
         case '\\':
           if (!skip_continuation()) return false;
           break;
@@ -129,8 +126,7 @@ class LiteralReader {
           if (brackets_ == 0) return true;
           ++at_;
           break;
-        default:
-          return true;
+        default: return true;
       }
     }
     return true;
@@ -156,8 +152,7 @@ class LiteralReader {
             if (continued_at == 0) continued_at = column;
             if (!skip_continuation()) return false;
             break;
-          default:
-            indenting = false;
+          default: indenting = false;
         }
       }
       if (peek() == '#') {
@@ -253,7 +248,8 @@ class LiteralReader {
     }
     PythonValue sum{.kind = Kind::complex};
     sum.number = left.value.kind == Kind::floating ? left.value.number : to_double(left.value.text);
-    if (left.value.kind == Kind::integer && std::isinf(sum.number)) raise("an integer of the value is too large for a complex number");
+    if (left.value.kind == Kind::integer && std::isinf(sum.number))
+      raise("an integer of the value is too large for a complex number");
     // As Python adds complex numbers, so that the signs of zeros come out alike.
     sum.number = minus ? sum.number - 0.0 : sum.number + 0.0;
     sum.imaginary = minus ? 0.0 - right.value.imaginary : 0.0 + right.value.imaginary;
@@ -275,21 +271,16 @@ class LiteralReader {
     if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return read_number(out);
     switch (c) {
       case '\'':
-      case '"':
-        return read_strings(out.value);
-      case '(':
-        return open() && read_parenthesis(out);
-      case '[':
-        return open() && read_list(out.value);
-      case '{':
-        return open() && read_braces(out.value);
+      case '"': return read_strings(out.value);
+      case '(': return open() && read_parenthesis(out);
+      case '[': return open() && read_list(out.value);
+      case '{': return open() && read_braces(out.value);
       case '.':
         if (source_.substr(at_, 3) != "...") return false;
         at_ += 3;
         out.value.kind = Kind::ellipsis;
         return true;
-      default:
-        return read_word(out);
+      default: return read_word(out);
     }
   }
 

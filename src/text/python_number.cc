@@ -13,7 +13,8 @@ namespace {
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 bool is_word(char c) noexcept {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 int digit_value(char c) noexcept {
@@ -23,7 +24,8 @@ int digit_value(char c) noexcept {
   return 16;
 }
 
-// Decimal digits of digits in another base, without leading zeros; unset beyond kMaxIntegerDigits. Limbs of 18 digits, lowest first.
+// Decimal digits of digits in another base, without leading zeros; unset beyond kMaxIntegerDigits. Limbs of 18 digits,
+// lowest first.
 std::optional<std::string> to_decimal(std::string_view digits, unsigned base) {
   constexpr std::uint64_t kLimb = 1'000'000'000'000'000'000;
   std::vector<std::uint64_t> limbs;
@@ -150,7 +152,8 @@ class NumberReader {
   const std::string& with_digits() {
     if (digits_.front() == '.') digits_.insert(0, "0");
     const std::size_t dot = digits_.find('.');
-    if (dot != std::string::npos && (dot + 1 == digits_.size() || !is_digit(digits_[dot + 1]))) digits_.insert(dot + 1, "0");
+    if (dot != std::string::npos && (dot + 1 == digits_.size() || !is_digit(digits_[dot + 1])))
+      digits_.insert(dot + 1, "0");
     return digits_;
   }
 

@@ -13,7 +13,8 @@ bool is_octal(char c) noexcept { return c >= '0' && c <= '7'; }
 
 class StringReader {
  public:
-  StringReader(std::string_view source, StringPrefix prefix, std::string& out) : source_(source), prefix_(prefix), out_(out), quote_(source[0]) {
+  StringReader(std::string_view source, StringPrefix prefix, std::string& out)
+      : source_(source), prefix_(prefix), out_(out), quote_(source[0]) {
     triple_ = source.size() >= 3 && source[1] == quote_ && source[2] == quote_;
   }
 
@@ -23,7 +24,8 @@ class StringReader {
     const RunEnds ends{.first = quote_, .second = '\\', .controls = false};
     while (at_ < source_.size()) {
       const std::size_t run = at_;
-      at_ = static_cast<std::size_t>(find_run_end(source_.data() + run, source_.data() + source_.size(), ends) - source_.data());
+      at_ = static_cast<std::size_t>(find_run_end(source_.data() + run, source_.data() + source_.size(), ends) -
+                                     source_.data());
       out_.append(source_, run, at_ - run);
       if (at_ == source_.size()) return std::nullopt;
       const char c = source_[at_];
@@ -64,38 +66,19 @@ class StringReader {
   bool read_escape() {
     const char c = source_[at_++];
     switch (c) {
-      case '\n':
-        return true;
+      case '\n': return true;
       case '\\':
       case '\'':
-      case '"':
-        out_.push_back(c);
-        return true;
-      case 'a':
-        out_.push_back('\a');
-        return true;
-      case 'b':
-        out_.push_back('\b');
-        return true;
-      case 'f':
-        out_.push_back('\f');
-        return true;
-      case 'n':
-        out_.push_back('\n');
-        return true;
-      case 'r':
-        out_.push_back('\r');
-        return true;
-      case 't':
-        out_.push_back('\t');
-        return true;
-      case 'v':
-        out_.push_back('\v');
-        return true;
-      case 'x':
-        return read_hex(2);
-      default:
-        break;
+      case '"': out_.push_back(c); return true;
+      case 'a': out_.push_back('\a'); return true;
+      case 'b': out_.push_back('\b'); return true;
+      case 'f': out_.push_back('\f'); return true;
+      case 'n': out_.push_back('\n'); return true;
+      case 'r': out_.push_back('\r'); return true;
+      case 't': out_.push_back('\t'); return true;
+      case 'v': out_.push_back('\v'); return true;
+      case 'x': return read_hex(2);
+      default: break;
     }
     if (is_octal(c)) {
       --at_;

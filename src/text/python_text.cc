@@ -7,8 +7,8 @@ namespace {
 
 bool is_python_space(char32_t point) noexcept {
   if (point < 0x80) return (point >= 0x09 && point <= 0x0D) || (point >= 0x1C && point <= 0x20);
-  return point == 0x85 || point == 0xA0 || point == 0x1680 || (point >= 0x2000 && point <= 0x200A) || point == 0x2028 || point == 0x2029 ||
-         point == 0x202F || point == 0x205F || point == 0x3000;
+  return point == 0x85 || point == 0xA0 || point == 0x1680 || (point >= 0x2000 && point <= 0x200A) || point == 0x2028 ||
+         point == 0x2029 || point == 0x202F || point == 0x205F || point == 0x3000;
 }
 
 bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
@@ -17,7 +17,8 @@ bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 
 
 Decoded decode_python_at(std::string_view text, std::size_t at) noexcept {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-  if (byte(0) == 0xED && at + 2 < text.size() && byte(1) >= 0xA0 && is_continuation(text[at + 1]) && is_continuation(text[at + 2])) {
+  if (byte(0) == 0xED && at + 2 < text.size() && byte(1) >= 0xA0 && is_continuation(text[at + 1]) &&
+      is_continuation(text[at + 2])) {
     return {0xD000U | ((byte(1) & 0x3FU) << 6) | (byte(2) & 0x3FU), 3};
   }
   return decode_at(text, at);

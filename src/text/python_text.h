@@ -1,4 +1,5 @@
-// python_text.h: Python's str in C++: UTF-8 in which a lone surrogate is three bytes, as Python's "surrogatepass" writes it.
+// python_text.h: Python's str in C++: UTF-8 in which a lone surrogate is three bytes, as Python's "surrogatepass"
+// writes it.
 //
 // Thread-safety: pure functions.
 #pragma once

@@ -26,16 +26,13 @@ PythonValue* find_member(PythonValue& dict, std::string_view key) {
 std::optional<double> seconds(const PythonValue& value) {
   double number = 0;
   switch (value.kind) {
-    case Kind::boolean:
-      return value.boolean ? 1.0 : 0.0;
-    case Kind::floating:
-      return value.number;
+    case Kind::boolean: return value.boolean ? 1.0 : 0.0;
+    case Kind::floating: return value.number;
     case Kind::integer:
       number = to_double(value.text);
       if (std::isinf(number)) return std::nullopt;
       return number;
-    default:
-      return std::nullopt;
+    default: return std::nullopt;
   }
 }
 

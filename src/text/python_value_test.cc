@@ -35,7 +35,9 @@ PythonValue unwrapped(const PythonValue& value) {
     const bool nan = inside.text == "nan";
     out = PythonValue{.kind = Kind::floating, .number = nan ? NAN : inside.text == "-inf" ? -INFINITY : INFINITY};
   } else if (tag == "$complex") {
-    const auto part = [](const PythonValue& number) { return number.kind == Kind::integer ? std::stod(number.text) : number.number; };
+    const auto part = [](const PythonValue& number) {
+      return number.kind == Kind::integer ? std::stod(number.text) : number.number;
+    };
     out = PythonValue{.kind = Kind::complex, .number = part(inside.items[0]), .imaginary = part(inside.items[1])};
   } else if (tag == "$ellipsis") {
     out = PythonValue{.kind = Kind::ellipsis};
@@ -55,7 +57,9 @@ PythonValue unwrapped(const PythonValue& value) {
   return out;
 }
 
-bool same_number(double a, double b) { return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b)); }
+bool same_number(double a, double b) {
+  return (std::isnan(a) && std::isnan(b)) || (a == b && std::signbit(a) == std::signbit(b));
+}
 
 bool same(const PythonValue& a, const PythonValue& b) {
   if (a.kind != b.kind || a.boolean != b.boolean || a.text != b.text || a.items.size() != b.items.size()) return false;

@@ -15,18 +15,12 @@ Error invalid(const char* what) { return {ErrorCode::invalid_argument, what}; }
 // Python's bool(value).
 bool is_true(const PythonValue& value) noexcept {
   switch (value.kind) {
-    case Kind::none:
-      return false;
-    case Kind::boolean:
-      return value.boolean;
-    case Kind::integer:
-      return value.text != "0";
-    case Kind::floating:
-      return value.number != 0;
-    case Kind::string:
-      return !value.text.empty();
-    default:
-      return !value.items.empty();
+    case Kind::none: return false;
+    case Kind::boolean: return value.boolean;
+    case Kind::integer: return value.text != "0";
+    case Kind::floating: return value.number != 0;
+    case Kind::string: return !value.text.empty();
+    default: return !value.items.empty();
   }
 }
 
@@ -42,7 +36,9 @@ const PythonValue* member(const PythonValue& object, std::string_view key) noexc
 
 bool is_kind(const PythonValue* value, Kind kind) noexcept { return value != nullptr && value->kind == kind; }
 
-bool is_string(const PythonValue* value, std::string_view text) noexcept { return is_kind(value, Kind::string) && value->text == text; }
+bool is_string(const PythonValue* value, std::string_view text) noexcept {
+  return is_kind(value, Kind::string) && value->text == text;
+}
 
 Result<RequestJson> read_request_json(std::string_view kwargs) {
   if (!simdjson::validate_utf8(kwargs.data(), kwargs.size())) return invalid("the request is not UTF-8");

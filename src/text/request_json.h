@@ -9,8 +9,8 @@
 
 namespace sosie::text {
 
-/// A request's JSON, read. `messages`: a list of objects, not empty; else null. `input`: read only where there are no messages;
-/// null where the request has none.
+/// A request's JSON, read. `messages`: a list of objects, not empty; else null. `input`: read only where there are no
+/// messages; null where the request has none.
 struct RequestJson {
   std::unique_ptr<const PythonValue> kwargs;
   const PythonValue* messages = nullptr;

@@ -85,14 +85,15 @@ std::vector<NamedPoint> read_table() {
 
 bool is_ideograph(char32_t point) noexcept {
   static constexpr std::array<std::pair<char32_t, char32_t>, 8> kBlocks = {{{0x3400, 0x4DBF},
-                                                                           {0x4E00, 0x9FFF},
-                                                                           {0x20000, 0x2A6DF},
-                                                                           {0x2A700, 0x2B738},
-                                                                           {0x2B740, 0x2B81D},
-                                                                           {0x2B820, 0x2CEA1},
-                                                                           {0x2CEB0, 0x2EBE0},
-                                                                           {0x30000, 0x3134A}}};
-  return std::any_of(kBlocks.begin(), kBlocks.end(), [&](const auto& block) { return point >= block.first && point <= block.second; });
+                                                                            {0x4E00, 0x9FFF},
+                                                                            {0x20000, 0x2A6DF},
+                                                                            {0x2A700, 0x2B738},
+                                                                            {0x2B740, 0x2B81D},
+                                                                            {0x2B820, 0x2CEA1},
+                                                                            {0x2CEB0, 0x2EBE0},
+                                                                            {0x30000, 0x3134A}}};
+  return std::any_of(kBlocks.begin(), kBlocks.end(),
+                     [&](const auto& block) { return point >= block.first && point <= block.second; });
 }
 
 // The hexadecimal number in the name of an ideograph.
@@ -118,12 +119,14 @@ unsigned take_longest(const std::array<std::string_view, N>& parts, std::string_
 
 // A syllable's name is the names of its two or three letters (Unicode, section 3.12).
 std::optional<char32_t> hangul_syllable(std::string_view name) noexcept {
-  static constexpr std::array<std::string_view, 19> kLeads = {"G", "GG", "N", "D",  "DD", "R", "M",  "B", "BB", "S",
-                                                              "SS", "", "J", "JJ", "C",  "K", "T", "P", "H"};
-  static constexpr std::array<std::string_view, 21> kVowels = {"A",  "AE", "YA", "YAE", "EO", "E",  "YEO", "YE", "O",  "WA", "WAE",
-                                                               "OE", "YO", "U",  "WEO", "WE", "WI", "YU",  "EU", "YI", "I"};
-  static constexpr std::array<std::string_view, 28> kTails = {"",   "G",  "GG", "GS", "N",  "NJ", "NH", "D", "L",  "LG", "LM", "LB", "LS", "LT",
-                                                              "LP", "LH", "M",  "B",  "BS", "S",  "SS", "NG", "J", "C",  "K",  "T",  "P",  "H"};
+  static constexpr std::array<std::string_view, 19> kLeads = {"G",  "GG", "N", "D",  "DD", "R", "M", "B", "BB", "S",
+                                                              "SS", "",   "J", "JJ", "C",  "K", "T", "P", "H"};
+  static constexpr std::array<std::string_view, 21> kVowels = {"A",   "AE", "YA", "YAE", "EO", "E",  "YEO",
+                                                               "YE",  "O",  "WA", "WAE", "OE", "YO", "U",
+                                                               "WEO", "WE", "WI", "YU",  "EU", "YI", "I"};
+  static constexpr std::array<std::string_view, 28> kTails = {"",   "G",  "GG", "GS", "N",  "NJ", "NH", "D", "L",  "LG",
+                                                              "LM", "LB", "LS", "LT", "LP", "LH", "M",  "B", "BS", "S",
+                                                              "SS", "NG", "J",  "C",  "K",  "T",  "P",  "H"};
   const unsigned lead = take_longest(kLeads, name);
   const unsigned vowel = take_longest(kVowels, name);
   if (vowel == kVowels.size()) return std::nullopt;
