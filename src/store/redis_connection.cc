@@ -59,10 +59,15 @@ Result<redis::Reply> RedisConnection::call(std::string_view by_sha, std::string_
   return std::move(replies->front());
 }
 
-Error RedisConnection::no_search_module() const {
-  return {ErrorCode::unavailable, "Redis at " + where_ +
-                                      " has no search module: use Redis 8 or redis-stack, or keep the store on disk "
-                                      "(store = \"embedded\")"};
+Error RedisConnection::cannot_search(const redis::Reply& reply) const {
+  constexpr const char* kWayOut = "use Redis 8 or redis-stack, or keep the store on disk (store = \"embedded\")";
+  if (reply.text.starts_with("ERR unknown command")) {
+    return {ErrorCode::unavailable, "Redis at " + where_ + " has no search module: " + kWayOut};
+  }
+  Error error = redis::to_error(reply);
+  if (error.code != ErrorCode::internal) return error;
+  return {ErrorCode::unavailable,
+          "the search module of Redis at " + where_ + " is too old (RediSearch 2.6 is needed): " + kWayOut};
 }
 
 }  // namespace sosie::store

@@ -38,7 +38,8 @@ class RedisConnection {
     return call("EVALSHA_RO", "EVAL_RO", script, keys, arguments);
   }
 
-  Error no_search_module() const;
+  /// What a search command's error means: perhaps that the search module is missing or too old.
+  Error cannot_search(const redis::Reply& reply) const;
 
  private:
   RedisConnection(redis::Endpoint endpoint, std::size_t pool_size);

@@ -14,13 +14,12 @@ using redis::Reply;
 
 // A reader that lost the race against a writer tries again, so often.
 constexpr int kMostRaces = 16;
-// Rows looked at beyond those wanted: one tells whether the last wanted one has equals. Each costs the sending of a whole
-// entry.
+// Rows looked at beyond those wanted: one tells whether the last wanted one has equals. Each brings a whole entry.
 constexpr std::size_t kSpareRows = 1;
 constexpr std::size_t kWidening = 8;
 // What the search module gives at most (its MAXSEARCHRESULTS).
 constexpr std::size_t kMostRows = 1'000'000;
-constexpr std::chrono::milliseconds kIndexingPause{5};
+constexpr std::chrono::milliseconds kIndexingPause{2}, kLongestIndexingPause{50};
 
 bool has_conditions(const Filter& filter) {
   return filter.not_before || (filter.attributes != nullptr && !filter.attributes->empty());
@@ -39,21 +38,22 @@ bool passes(const Entry& entry, const Filter& filter) {
 
 Result<void> RedisIndex::make(std::size_t dimension, bool was_lost, net::SteadyTime deadline) const {
   const std::string mark = RedisKeys::index_mark(dimension), index = keys_.index(dimension);
-  if (was_lost) {  // Others must not take the new one for whole before it is.
+  Pipeline before;
+  if (was_lost) before.add({"HDEL", keys_.meta, mark});  // Others must not take the new one for whole before it is.
+  before.add({"HLEN", keys_.accounts});
+  const auto entries = connection_.send_all(std::move(before));
+  if (!entries) return entries.error();
+  // The server goes over all its keys, ours or not, and only by the way: that may take long.
+  const bool may_hold_entries = read_number(entries->back()) != 0;
+  for (auto pause = kIndexingPause;; pause = std::min(2 * pause, kLongestIndexingPause)) {
     Pipeline commands;
-    commands.add({"HDEL", keys_.meta, mark});
-    if (auto done = connection_.send_all(std::move(commands)); !done) return std::move(done).error();
-  }
-  while (true) {
-    Pipeline commands;
-    add_create_index(commands, keys_, dimension);
+    add_create_index(commands, keys_, dimension, may_hold_entries);
     commands.add({"FT.INFO", index});
     auto replies = connection_.send(std::move(commands));
     if (!replies) return std::move(replies).error();
     const Reply &created = (*replies)[0], &info = (*replies)[1];
     if (created.is_error() && created.text.find("already exists") == std::string::npos) {
-      if (created.text.starts_with("ERR unknown command")) return connection_.no_search_module();
-      return redis::to_error(created);
+      return connection_.cannot_search(created);
     }
     if (info.is_error()) return redis::to_error(info);
     const Reply* indexing = info.find("indexing");
@@ -62,7 +62,7 @@ Result<void> RedisIndex::make(std::size_t dimension, bool was_lost, net::SteadyT
     if (std::chrono::steady_clock::now() >= deadline) {
       return Error{ErrorCode::unavailable, "the search index in Redis is being built; try again later"};
     }
-    std::this_thread::sleep_for(kIndexingPause);
+    std::this_thread::sleep_for(pause);
   }
   Pipeline commands;
   commands.add({"HSETNX", keys_.meta, "format", kRedisFormat});
@@ -153,7 +153,7 @@ Result<std::optional<Nearest>> RedisIndex::look_closely(const Place& place) cons
     const bool enough = rows.size() >= place.k && rows[place.k - 1].similarity > seen.edge();
     if (!enough && !seen.has_all_above(place.floor)) {
       if (questions[0].rows < kMostRows) continue;
-      return Error{ErrorCode::resource_exhausted, "more entries than Redis can list are equally near: ask by attributes"};
+      return Error{ErrorCode::resource_exhausted, "too many entries are equally near: ask by attributes"};
     }
 
     Nearest nearest;

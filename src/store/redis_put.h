@@ -11,8 +11,8 @@
 
 namespace sosie::store {
 
-/// What the server keeps an entry beyond its life. Who decides that an entry has expired is the time that callers give; the
-/// server's clock only clears away what nobody swept.
+/// What the server keeps an entry beyond its life. Whether an entry has expired is decided by the time that callers give;
+/// the server's clock only clears away what nobody swept.
 inline constexpr std::int64_t kAfterlifeMs = 3'600'000;
 
 bool is_id(std::string_view id);

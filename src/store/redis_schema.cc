@@ -171,12 +171,14 @@ std::optional<Entry> read_entry(std::string_view id, std::span<const Reply> valu
   return entry;
 }
 
-void add_create_index(redis::Pipeline& commands, const RedisKeys& keys, std::size_t dimension) {
+void add_create_index(redis::Pipeline& commands, const RedisKeys& keys, std::size_t dimension, bool looks_for_entries) {
   const std::string name = keys.index(dimension), prefix = keys.entry(""), vector = vector_field(dimension);
   const std::string floats = std::to_string(dimension);
   std::vector<std::string_view> words{"FT.CREATE", name, "ON", "HASH", "PREFIX", "1", prefix};
   const auto add = [&](std::initializer_list<std::string_view> more) { words.insert(words.end(), more); };
-  add({"NOOFFSETS", "NOHL", "NOFIELDS", "NOFREQS", "SCHEMA", "partition", "TAG", "tags", "TAG"});
+  add({"NOOFFSETS", "NOHL", "NOFIELDS", "NOFREQS"});
+  if (!looks_for_entries) add({"SKIPINITIALSCAN"});
+  add({"SCHEMA", "partition", "TAG", "tags", "TAG"});
   // By other names: what is asked for by a field's own name then comes back as it was written, not as a rounded number.
   add({"created", "AS", "created_at", "NUMERIC", "expires", "AS", "expires_at", "NUMERIC"});
   // Of unit vectors the inner product is the cosine, and exact where the products are.

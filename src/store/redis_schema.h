@@ -60,8 +60,8 @@ inline constexpr std::string_view kEntryFields[] = {"scope", "prompt", "response
 /// Empty where there is no such entry (any more), or it is not whole.
 std::optional<Entry> read_entry(std::string_view id, std::span<const redis::Reply> values);
 
-/// FT.CREATE of the index over all vectors of `dimension`.
-void add_create_index(redis::Pipeline& commands, const RedisKeys& keys, std::size_t dimension);
+/// FT.CREATE of the index over all vectors of `dimension`; of those there are already, if it is to look for them.
+void add_create_index(redis::Pipeline& commands, const RedisKeys& keys, std::size_t dimension, bool looks_for_entries);
 
 /// Which living entries of a partition a search is to see.
 enum class SearchOf {

@@ -17,8 +17,8 @@ struct RedisScript {
 /// KEYS of those that write: meta, accounts, priorities, expiries, hits, partitions. ARGV[1] is the prefix of all keys.
 struct RedisScripts {
   /// ARGV: prefix, id, dimension, partition, exact key, scope key, bytes, worth, sliding ttl, expires or "", life in
-  /// Redis or "", bound or 0, time, then fields and values. Returns {"ok", expired, evicted, 1: still above the bound}, or
-  /// {"index"} (there is none), {"format", its number}, {"dimension", that of the others}.
+  /// Redis or "", bound or 0, time, then fields and values. Returns {"ok", expired, evicted, 1: still above the bound}
+  /// or {"index"} (there is none), {"format", its number}, {"dimension", that of the others}.
   RedisScript put;
   /// ARGV: prefix, id, now, what the server keeps an entry beyond its life.
   RedisScript touch;
@@ -35,7 +35,7 @@ struct RedisScripts {
   RedisScript check;
   /// ARGV: prefix, keys. Removes what no account speaks of.
   RedisScript discard;
-  /// KEYS: a set of ids. ARGV: prefix, now, created at the earliest or "", most, tags. Only reads. Returns {id, fields…}
+  /// KEYS: a set of ids. ARGV: prefix, now, created at the earliest or "", most, tags. Only reads. Returns id and fields
   /// of each, newest first.
   RedisScript exact;
 };

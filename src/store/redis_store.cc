@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "redis/semantic_index.h"
 #include "store/redis_connection.h"
 #include "store/redis_index.h"
 #include "store/redis_put.h"
@@ -28,6 +29,7 @@ constexpr const char* kMostExact = "256";
 constexpr const char* kMostPerStep = "200";
 // Whole entries, which may be long.
 constexpr std::size_t kReadAtOnce = 20;
+
 std::string milliseconds(TimePoint time) { return std::to_string(time.time_since_epoch().count()); }
 
 // Without a colon, so that no store's keys begin like another's.
@@ -114,8 +116,7 @@ Result<void> RedisStore::open() {
     return {};
   }
   const Reply& searched = (*replies)[1];
-  if (searched.is_error() && searched.text.starts_with("ERR unknown command")) return connection_.no_search_module();
-  if (searched.is_error() && searched.text.starts_with("NOPERM")) return redis::to_error(searched);
+  if (searched.is_error() && !redis::is_unknown_index(searched)) return connection_.cannot_search(searched);
   if (!found.is_list() || found.items.size() != 2) return not_understood();
   if ((*replies)[2].text.find("maxmemory_policy:allkeys") != std::string::npos) {
     base::log_warning("this Redis may evict any key, also those that the store keeps account by: set its "

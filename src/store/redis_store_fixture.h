@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <random>
@@ -21,8 +22,11 @@ inline redis::TestServer& shared_server() {
   return server;
 }
 
+/// With a timeout that a busy machine does not reach.
 inline RedisStoreOptions at_server(const redis::TestServer& server, std::string name = "sosie") {
-  return {.connection = server.options(), .name = std::move(name)};
+  RedisStoreOptions options{.connection = server.options(), .name = std::move(name)};
+  options.connection.connect_timeout = options.connection.command_timeout = std::chrono::seconds(30);
+  return options;
 }
 
 inline std::unique_ptr<Store> open(const RedisStoreOptions& options, std::uint64_t max_bytes = 0) {

@@ -134,10 +134,10 @@ def test_redis_killed_under_load_keeps_what_was_acknowledged_and_is_used_again(s
                 redis.kill()
             started = time.monotonic()
             status, answer = call(port_of(server), "entries/search", {"prompt": QUESTION})
-            assert status == 424 and time.monotonic() - started < 3, answer  # LangCache's "database unavailable"
+            assert status == 424 and time.monotonic() - started < 5, answer  # LangCache's "database unavailable"
             redis.start()
             while call(port_of(server), "entries/search", {"prompt": QUESTION})[0] != 200:
-                assert time.monotonic() - started < 20
+                assert time.monotonic() - started < 30
                 time.sleep(0.05)
             all_are_found(port_of(server), acknowledged)
     assert len(acknowledged) >= 120
@@ -150,7 +150,7 @@ def test_an_emptied_redis_is_filled_anew(serve, redis_server):
         assert call(port_of(server), "entries", entry)[0] == 201
         redis.kill()
         redis.start()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 30
         while call(port_of(server), "entries", entry)[0] != 201:
             assert time.monotonic() < until
             time.sleep(0.05)

@@ -1,5 +1,6 @@
 """The gateway over a store in Redis: hits and misses as with any other, and no request that fails or waits because of it."""
 
+import concurrent.futures
 import os
 import time
 
@@ -18,11 +19,11 @@ def clean(monkeypatch):
 
 @pytest.fixture
 def impatient(start_gateway, upstream, tmp_path):
-    """impatient(redis) -> a gateway that waits for Redis for a fifth of a second."""
+    """impatient(redis) -> a gateway that waits a fifth of a second for Redis."""
 
-    def start(redis):
+    def start(redis, timeout="200ms"):
         config = tmp_path / "sosie.toml"
-        config.write_text('[store]\ncommand_timeout = "200ms"\nconnect_timeout = "200ms"\n')
+        config.write_text(f'[store]\ncommand_timeout = "{timeout}"\nconnect_timeout = "{timeout}"\n')
         return start_gateway(upstream.url, "--store", redis.url, env={"SOSIE_CONFIG": str(config)})
 
     return start
@@ -63,10 +64,7 @@ def test_requests_go_on_while_redis(impatient, redis_server, upstream, fault):
         started = time.monotonic()
         assert gateway.ask(f"What is written in line {number}?")[0] == 200
         longest = max(longest, time.monotonic() - started)
-        started = time.monotonic()
-        assert gateway.request("GET", "/healthz")[0] == 200
-        assert time.monotonic() - started < 0.1, "a thread that runs sockets waits for Redis"
-    assert longest < 1, longest
+    assert longest < 3, longest  # Of thirty timeouts none has waited for another.
     assert gateway.request("GET", "/metrics")[0] == 200
     assert gateway.metric("sosie_chat_stored_total") == 1
     if fault == "hangs":
@@ -75,7 +73,21 @@ def test_requests_go_on_while_redis(impatient, redis_server, upstream, fault):
         redis.start()
     else:
         redis.cli("CONFIG", "SET", "maxmemory", "0")
-    until = time.monotonic() + 15
+    until = time.monotonic() + 30
     while cache_word(gateway.ask(QUESTION)) != "hit":
         assert time.monotonic() < until, "hits do not come back by themselves"
         time.sleep(0.05)
+
+
+def test_no_thread_that_runs_sockets_waits_for_redis(impatient, redis_server, upstream):
+    redis = redis_server()
+    gateway = impatient(redis, timeout="2s")
+    assert cache_word(gateway.ask(QUESTION)) == "miss"
+    redis.stop_answering()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(gateway.ask, QUESTION), pool.submit(gateway.request, "GET", "/metrics")]
+        time.sleep(0.2)
+        assert gateway.request("GET", "/healthz")[0] == 200
+        assert not any(asked.done() for asked in waiting), "neither waits for Redis: the test says nothing"
+        assert [asked.result()[0] for asked in waiting] == [200, 200]
+    redis.answer_again()
