@@ -104,6 +104,31 @@ TEST(PythonValue, WhatPythonWroteIsReadBackAsRecorded) {
   }
 }
 
+TEST(PythonValue, KnowsCharactersByName) {
+  const auto text = [](const std::string& literal) {
+    const auto read = read_value(literal);
+    return read && *read ? (*read)->text : "miss";
+  };
+  EXPECT_EQ(text(R"('\N{LATIN SMALL LETTER E WITH ACUTE}\N{snowman}\N{LINE FEED}')"), "\u00e9\u2603\n");
+  EXPECT_EQ(text(R"('\N{CJK UNIFIED IDEOGRAPH-65E5}\N{HANGUL SYLLABLE HAN}\N{HANGUL SYLLABLE A}')"),
+            "\u65e5\ud55c\uc544");
+  EXPECT_EQ(text(R"('\N{NO SUCH NAME}')"), "miss");
+  EXPECT_EQ(text(R"(r'\N{NO SUCH NAME}')"), R"(\N{NO SUCH NAME})");
+}
+
+// Whatever is stored: no deeper stack than a thousand levels, no more time than the length is worth.
+TEST(PythonValue, HostileTextsEnd) {
+  for (const std::string& unit : {"[", "{\"a\":", "(", "{'a':", "-", "(-", "1,", "'a'", "'", "'\\N{", "\"\\ud83d",
+                                  "\\\n", "#\n", "1_", "0x", "\xff", "set("}) {
+    std::string text;
+    while (text.size() < 300'000) text += unit;
+    (void)read_value(text);
+    (void)read_value("[" + text + "]");
+    (void)read_envelope("{'timestamp': 1, 'response': " + text + "}");
+  }
+  EXPECT_FALSE(read_value(std::string(300'000, '['))) << "RecursionError in Python";
+}
+
 // What LiteLLM's Cache does above: an envelope's response that is a text is read once more.
 Result<std::optional<PythonValue>> read_through_cache(const std::string& stored) {
   auto envelope = read_envelope(stored);
