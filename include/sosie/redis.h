@@ -17,7 +17,7 @@ struct RedisTls {
   std::filesystem::path client_key;             ///< PEM.
 };
 
-/// How to reach a Redis server (7.x or newer with the search module, Redis 8, redis-stack, Valkey with search).
+/// How to reach a Redis server (7.x with the search module, redis-stack, or Redis 8).
 ///
 /// A password in a URL is percent-decoded. No member is ever logged or put into an error.
 struct RedisOptions {

@@ -37,8 +37,8 @@ constexpr std::array<Meaning, 17> kMeanings{{
     {"NOPROTO", ErrorCode::unsupported,
      "the Redis server does not speak this protocol: leave protocol=3 out of the URL"},
     {"ERR unknown command", ErrorCode::unsupported,
-     "the Redis server does not know the command: it needs the search module (Redis 8, redis-stack, Valkey with "
-     "search)"},
+     "the Redis server does not know the command: it needs the search module (Redis 8 or "
+     "redis-stack)"},
 }};
 
 }  // namespace
