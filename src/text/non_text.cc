@@ -80,7 +80,7 @@ class NonText {
       for (const PythonValue& call : calls->items) add_tool_call(call);
       read.push_back("tool_calls");
     }
-    add_rest('m', message, read);
+    add_rest('m', message, read, /*is_frame=*/true);
   }
 
   // A value of a Responses input.
@@ -95,7 +95,10 @@ class NonText {
         const InputText found = input_text(value);
         if (found.nested != nullptr) add_input(*found.nested);
         if (!found.text.empty()) mark_text();
-        return add_rest('i', value, {"role", found.key});
+        Keys read = {"role"};
+        if (!found.key.empty()) read.push_back(found.key);
+        // Without a type and a text it is a reference to an item, by its id.
+        return add_rest('i', value, read, /*is_frame=*/!found.key.empty());
       }
       default: return add_value(value);
     }
@@ -119,19 +122,27 @@ class NonText {
   void add_content(const PythonValue& content) {
     if (content.kind == Kind::string) return mark_text(content);
     for (const PythonValue& block : content.items) {
-      if (block.kind != Kind::dict) {
-        add_value(block);
-        continue;
-      }
-      const bool is_result = type_of(block) == "tool_result";
-      const PythonValue* inside = member(block, is_result ? "content" : "text");
-      if (is_kind(inside, Kind::string) || (is_result && is_kind(inside, Kind::list))) {
-        add_content(*inside);
-        add_rest('b', block, {is_result ? "content" : "text"});
+      if (type_of(block) == "tool_result") {
+        add_result(block);
       } else {
-        add_rest('b', block, {});
+        add_block(block);
       }
     }
+  }
+
+  void add_result(const PythonValue& block) {
+    const PythonValue* content = member(block, "content");
+    const bool is_read = is_kind(content, Kind::string) || is_kind(content, Kind::list);
+    if (is_read) add_content(*content);
+    add_rest('b', block, is_read ? Keys{"content"} : Keys{}, is_read);
+  }
+
+  void add_block(const PythonValue& block) {
+    if (block.kind != Kind::dict) return add_value(block);
+    const PythonValue* text = member(block, "text");
+    const bool is_read = is_kind(text, Kind::string);
+    if (is_read) mark_text(*text);
+    add_rest('b', block, is_read ? Keys{"text"} : Keys{}, is_read);
   }
 
   void add_search_result(const PythonValue& result) {
@@ -144,10 +155,10 @@ class NonText {
       }
     }
     if (const PythonValue* content = member(result, "content"); is_kind(content, Kind::list)) {
-      add_content(*content);
+      for (const PythonValue& block : content->items) add_block(block);
       read.push_back("content");
     }
-    add_rest('s', result, read);
+    add_rest('s', result, read, /*is_frame=*/true);
   }
 
   void add_tool_call(const PythonValue& call) {
@@ -161,10 +172,11 @@ class NonText {
     write('c', std::move(members));
   }
 
-  // The members of an object that `read` does not name and that say something.
-  void add_rest(char mark, const PythonValue& object, const Keys& read) {
+  // The members of an object that `read` does not name and that say something. `is_frame`: of an object without a type,
+  // that it is there for its text.
+  void add_rest(char mark, const PythonValue& object, const Keys& read, bool is_frame) {
     const std::string_view type = type_of(object);
-    const bool is_text = !has_type(object) || is_one_of(type, kTextTypes);
+    const bool is_text = has_type(object) ? is_one_of(type, kTextTypes) : is_frame;
     const bool is_call = is_one_of(type, kCallTypes);
     std::vector<Member> members;
     for (std::size_t i = 0; i < object.items.size(); i += 2) {

@@ -92,6 +92,13 @@ TEST(NonText, EveryKindOfPartCounts) {
       of_input(R"([{"type": "custom_tool_call", "call_id": "c", "name": "n", "input": "code"}])"),
       of_input(R"([{"type": "item_reference", "id": "msg_1"}])"),
       of_input(R"([{"type": "item_reference", "id": "msg_2"}])"),
+      of_input(R"([{"id": "msg_1"}])"),
+      of_input(R"([{"id": "msg_2"}])"),
+      of_input(R"([{"": "odd"}])"),
+      of_messages(
+          R"({"role": "tool", "search_results": [{"content": [{"type": "tool_result", "text": "t", "content": "a"}]}]})"),
+      of_messages(
+          R"({"role": "tool", "search_results": [{"content": [{"type": "tool_result", "text": "t", "content": "b"}]}]})"),
       of_input(R"([{"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": "thought"}]}])"),
       of_input(R"([{"type": "function_call_output", "call_id": "c", "output": {"k": 1}}])"),
       of_input(

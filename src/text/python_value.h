@@ -25,21 +25,22 @@ struct PythonValue {
   double number = 0;     ///< floating; the real part of complex.
   double imaginary = 0;  ///< complex.
   std::string text;      ///< string, bytes; integer: decimal digits with "-" where negative.
-  std::vector<PythonValue>
-      items;  ///< list, tuple, set; dict: keys and values in turn, in order of first insertion, last value wins.
+  /// list, tuple, set; dict: keys and values in turn, in order of first insertion, the last value of a key wins.
+  std::vector<PythonValue> items;
 };
 
 /// Reads what `json.loads`, else `ast.literal_eval` of CPython 3.11 would read; bytes that are not UTF-8 are dropped,
-/// as RedisVL drops them. Unset: neither reads it, or it is None (a miss). Errors: data_corruption, where CPython
-/// raises something that upstream does not catch (nesting too deep, an integer of more than 4300 digits, an unhashable
-/// key): a miss too, reported with similarity 0. Hostile input costs at most n log n of its length and a bounded stack.
+/// as RedisVL drops them. Unset: neither reads it, or it is None (a miss). Hostile input costs at most n log n of its
+/// length and a bounded stack.
+/// Errors: data_corruption, where CPython raises something that upstream does not catch (nesting too deep, an integer of
+/// more than 4300 digits, an unhashable key): a miss too, reported with similarity 0.
 Result<std::optional<PythonValue>> read_value(std::string_view stored);
 
 /// LiteLLM's envelope: {"timestamp": seconds, "response": text or object}.
 struct Envelope {
   std::string response;  ///< The text, in valid UTF-8 (what is not becomes U+FFFD); an object as JSON text.
-  std::optional<double>
-      timestamp;  ///< Unset: the value is no envelope, and `response` is the whole value as JSON text.
+  /// Unset: the value is no envelope, and `response` is the whole value as JSON text.
+  std::optional<double> timestamp;
 };
 
 /// What `read_value` reads, opened. Unset: a miss.
