@@ -1,15 +1,17 @@
-// redis_cache_bench PORT FOLDER DIMENSION: times RedisSemanticCache on 127.0.0.1, and a bare socket beside it, as commands on standard
-// input say; one line of JSON for each. bench/peers/redis_semantic_cache.py runs it beside LiteLLM's class.
+// redis_cache_bench PORT FOLDER DIMENSION: times RedisSemanticCache on 127.0.0.1, and a bare socket beside it, as
+// commands on standard input say; one line of JSON for each. bench/peers/redis_semantic_cache.py runs it beside
+// LiteLLM's class.
 //
 //   open NAME INDEX flat|hnsw THRESHOLD        a cache to name below
 //   get NAME KEY FILE FIRST COUNT              questions FIRST, FIRST + 1, … of FILE, one blocking caller
 //   set NAME KEY FILE FIRST COUNT              answers to them
 //   flood NAME KEY FILE FIRST COUNT FLIGHT     gets, FLIGHT of them under way at any time
 //   bare search|read|write INDEX KEY FILE FIRST COUNT RADIUS
-//                                              the commands of such a get or set, on a blocking socket: the floor of this machine
+//                                              the commands of such a get or set, on a blocking socket: the floor of
+//                                              this machine
 //
-// FOLDER/FILE.jsonl has a request a line, FOLDER/FILE.f32 its vectors, little-endian. Answers are LiteLLM's: the row that answered is
-// the number behind "chatcmpl-".
+// FOLDER/FILE.jsonl has a request a line, FOLDER/FILE.f32 its vectors, little-endian. Answers are LiteLLM's: the row
+// that answered is the number behind "chatcmpl-".
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -68,7 +70,8 @@ Questions read_questions(const std::string& file, std::size_t dimension) {
   for (std::string line; std::getline(lines, line);) questions.requests.push_back(line);
   std::ifstream bytes(file + ".f32", std::ios::binary);
   questions.vectors.resize(questions.requests.size() * dimension);
-  bytes.read(reinterpret_cast<char*>(questions.vectors.data()), static_cast<std::streamsize>(questions.vectors.size() * sizeof(float)));
+  bytes.read(reinterpret_cast<char*>(questions.vectors.data()),
+             static_cast<std::streamsize>(questions.vectors.size() * sizeof(float)));
   if (questions.requests.empty() || !bytes) fail("cannot read " + file);
   return questions;
 }
@@ -82,9 +85,11 @@ std::string prompt_of(const RedisCall& call) {
 /// About 600 bytes, as `litellm.completion` would have stored it.
 std::string answer(std::size_t row) {
   std::string words;
-  while (words.size() < 380) words += "Open the settings, choose the account, and follow the link that says how it is done. ";
+  while (words.size() < 380)
+    words += "Open the settings, choose the account, and follow the link that says how it is done. ";
   return R"({"id":"chatcmpl-)" + std::to_string(row) +
-         R"(","created":1795000000,"model":"gpt-4o-mini","object":"chat.completion","choices":[{"finish_reason":"stop","index":0,)"
+         R"(","created":1795000000,"model":"gpt-4o-mini","object":"chat.completion",)"
+         R"("choices":[{"finish_reason":"stop","index":0,)"
          R"("message":{"content":")" +
          words + R"(","role":"assistant"}}],"usage":{"completion_tokens":80,"prompt_tokens":12,"total_tokens":92}})";
 }
@@ -101,7 +106,8 @@ long row_of(const RedisFound& found) {
 class BareSocket {
  public:
   explicit BareSocket(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    sockaddr_in address{
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
     if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail("cannot connect");
     const int yes = 1;
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
@@ -139,11 +145,20 @@ class BareSocket {
 
 class Bench {
  public:
-  Bench(std::uint16_t port, std::string folder, std::size_t dimension) : port_(port), folder_(std::move(folder)), dimension_(dimension) {}
+  Bench(std::uint16_t port, std::string folder, std::size_t dimension)
+      : port_(port), folder_(std::move(folder)), dimension_(dimension) {}
 
   void run(std::istringstream words) {
-    const auto word = [&] { std::string text; words >> text; return text; };
-    const auto number = [&] { std::size_t value = 0; words >> value; return value; };
+    const auto word = [&] {
+      std::string text;
+      words >> text;
+      return text;
+    };
+    const auto number = [&] {
+      std::size_t value = 0;
+      words >> value;
+      return value;
+    };
     const std::string command = word();
     if (command == "open") {
       const std::string name = word(), index = word(), kind = word();
@@ -177,7 +192,8 @@ class Bench {
   }
 
  private:
-  void one_caller(bool get, RedisSemanticCache& cache, const std::string& key, const Questions& questions, std::size_t first, std::size_t count) {
+  void one_caller(bool get, RedisSemanticCache& cache, const std::string& key, const Questions& questions,
+                  std::size_t first, std::size_t count) {
     std::vector<double> times, rows;
     for (std::size_t row = first; row < first + count; ++row) {
       const RedisCall call = questions.call(row);
@@ -197,8 +213,8 @@ class Bench {
     print(times, rows);
   }
 
-  void bare(const std::string& kind, const std::string& index, const std::string& key, const Questions& questions, std::size_t first,
-            std::size_t count, const std::string& radius) {
+  void bare(const std::string& kind, const std::string& index, const std::string& key, const Questions& questions,
+            std::size_t first, std::size_t count, const std::string& radius) {
     BareSocket socket(port_);
     std::vector<double> times;
     for (std::size_t row = first; row < first + count; ++row) {
@@ -211,8 +227,13 @@ class Bench {
       } else if (kind == "read") {
         redis::add_read_entry(commands, redis::entry_key(index, id));
       } else {
-        redis::add_store(commands, {.key = redis::entry_key(index, id), .entry_id = id, .prompt = prompt, .response = answer(row), .tag = key,
-                                    .vector = vector, .now = 1.5e9});
+        redis::add_store(commands, {.key = redis::entry_key(index, id),
+                                    .entry_id = id,
+                                    .prompt = prompt,
+                                    .response = answer(row),
+                                    .tag = key,
+                                    .vector = vector,
+                                    .now = 1.5e9});
       }
       const auto start = Clock::now();
       socket.ask(commands);
@@ -221,8 +242,8 @@ class Bench {
     print(times, {});
   }
 
-  void flood(RedisSemanticCache& cache, const std::string& key, const Questions& questions, std::size_t first, std::size_t count,
-             std::size_t flight) {
+  void flood(RedisSemanticCache& cache, const std::string& key, const Questions& questions, std::size_t first,
+             std::size_t count, std::size_t flight) {
     std::atomic<std::size_t> next{first}, hits{0}, faults{0};
     std::counting_semaphore<> ended(0);
     std::function<void()> ask = [&] {

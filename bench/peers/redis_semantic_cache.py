@@ -5,14 +5,16 @@
                                                [--bench build/release/bin/redis_cache_bench]
 
 Needs bench/peers/requirements.txt and the test Redis (script/bootstrap --with-tests); starts its own on a free port of 127.0.0.1.
-All entries have one litellm_cache_key, an answer of about 600 bytes in LiteLLM's form, and a vector of 384 floats. Nothing is embedded
-during the calls: both sides get a question's vector at once. LiteLLM's class is measured twice: "as installed", where only
-`litellm.embedding` is replaced, and "step cut out", where its own methods around that call are replaced, too. (They try to import the
-proxy server at each call, which takes milliseconds and fails where litellm is installed without its proxy extra.) Vectors are those of real questions where $SOSIE_DATA names their folder
-(embedded once by `sosie embed`, kept in the folder for temporary files), with noisy copies up to the number of entries; else random.
+All entries have one litellm_cache_key, an answer of about 600 bytes in LiteLLM's form, and a vector of 384 floats. Nothing is
+embedded during the calls: both sides get a question's vector at once. LiteLLM's class is measured twice: as installed, where only
+`litellm.embedding` is replaced, and with its "step cut out", where its own methods around that call are replaced, too. (They try
+to import the proxy server at each call, which takes milliseconds and fails where litellm is installed without its proxy extra.)
 
-The server's own time is that of INFO latencystats, its median a command, reset before each turn and summed over the commands of a call.
-Medians over all rounds are printed, with the target beside; the last line is JSON.
+Vectors are those of real questions where $SOSIE_DATA names their folder (embedded once by `sosie embed`, kept in the folder for
+temporary files), with noisy copies up to the number of entries; else random.
+
+The server's own time is that of INFO latencystats, its median a command, reset before each turn and summed over the commands of
+a call. Medians over all rounds are printed; the last line is JSON.
 """
 
 import argparse
@@ -140,7 +142,17 @@ class Server:
             self.port = free.getsockname()[1]
         self.folder = tempfile.TemporaryDirectory(prefix="sosie-bench-redis-")
         self.process = subprocess.Popen(
-            [self.home / "bin/redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", self.folder.name]
+            [
+                self.home / "bin/redis-server",
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                str(self.port),
+                "--save",
+                "",
+                "--dir",
+                self.folder.name,
+            ]
             + ["--loadmodule", self.home / "lib/redisearch.so"],
             stdout=subprocess.DEVNULL,
         )
@@ -197,11 +209,36 @@ class Server:
         """Answers a second that redis-benchmark gets to LiteLLM's query, the vector last as it comes from standard input."""
         query = "@prompt_vector:[VECTOR_RANGE $distance_threshold $vector]=>{$YIELD_DISTANCE_AS: vector_distance} "
         query += f"(@litellm_cache_key:{{{KEY}}})"
-        words = ["FT.SEARCH", index, query, "RETURN", "8", "entry_id", "prompt", "response", "inserted_at", "updated_at", "metadata"]
+        words = [
+            "FT.SEARCH",
+            index,
+            query,
+            "RETURN",
+            "8",
+            "entry_id",
+            "prompt",
+            "response",
+            "inserted_at",
+            "updated_at",
+            "metadata",
+        ]
         words += ["litellm_cache_key", "vector_distance", "SORTBY", "vector_distance", "ASC", "DIALECT", "2", "LIMIT", "0", "1"]
         words += ["PARAMS", "4", "distance_threshold", RADIUS, "vector"]
         done = subprocess.run(
-            [self.home / "bin/redis-benchmark", "-p", str(self.port), "-c", str(IN_FLIGHT), "-P", "1", "-n", str(count), "--csv", "-x", *words],
+            [
+                self.home / "bin/redis-benchmark",
+                "-p",
+                str(self.port),
+                "-c",
+                str(IN_FLIGHT),
+                "-P",
+                "1",
+                "-n",
+                str(count),
+                "--csv",
+                "-x",
+                *words,
+            ],
             input=vector.tobytes(),
             capture_output=True,
             check=True,
@@ -375,14 +412,22 @@ def measure_calls(bench, entries, report):
             server.remove(index, texts)
 
     print(f"\n{entries} entries, FLAT, one caller, p50 of {len(table.samples['get'])} calls, ms")
-    print(f"{'':8}{'sosie':>9}{'server':>9}{'over it':>9}{'bare socket':>13}{'over it':>9}{'LiteLLM':>10}{'times':>7}{'step cut out':>14}{'times':>7}")
+    print(
+        f"{'':8}{'sosie':>9}{'server':>9}{'over it':>9}{'bare socket':>13}{'over it':>9}{'LiteLLM':>10}{'times':>7}{'step cut out':>14}{'times':>7}"
+    )
     for call in ("get", "repeat", "set"):
         line = {"ms": table.ms(call), "server_ms": table.own_ms(call), "bare_ms": table.ms(f"bare {call}")}
         line |= {"over_ms": line["ms"] - line["server_ms"], "bare_over_ms": line["bare_ms"] - table.own_ms(f"bare {call}")}
-        line |= {"litellm_ms": table.ms(f"their {call}"), "cut_ms": table.ms(f"cut {call}"), "litellm_server_ms": table.own_ms(f"cut {call}")}
+        line |= {
+            "litellm_ms": table.ms(f"their {call}"),
+            "cut_ms": table.ms(f"cut {call}"),
+            "litellm_server_ms": table.own_ms(f"cut {call}"),
+        }
         line |= {"ratio": line["litellm_ms"] / line["ms"], "cut_ratio": line["cut_ms"] / line["ms"]}
-        print(f"{call:8}{line['ms']:9.3f}{line['server_ms']:9.3f}{line['over_ms']:9.3f}{line['bare_ms']:13.3f}{line['bare_over_ms']:9.3f}"
-              f"{line['litellm_ms']:10.3f}{line['ratio']:7.1f}{line['cut_ms']:14.3f}{line['cut_ratio']:7.1f}")
+        print(
+            f"{call:8}{line['ms']:9.3f}{line['server_ms']:9.3f}{line['over_ms']:9.3f}{line['bare_ms']:13.3f}{line['bare_over_ms']:9.3f}"
+            f"{line['litellm_ms']:10.3f}{line['ratio']:7.1f}{line['cut_ms']:14.3f}{line['cut_ratio']:7.1f}"
+        )
         report[f"{call} {entries}"] = line
     get = report[f"get {entries}"]
     print(f"get takes {get['ms'] / get['server_ms']:.3f} times the server's own time")
@@ -413,7 +458,8 @@ def measure_flight(bench, entries, report):
     for name, values in rates.items():
         print(f"{name:18}{median(values):10.0f}{median(server_us[name]):26.0f}{ratios[name]:20.2f}")
     report[f"flight {entries}"] = {
-        name: {"rate": median(values), "server_us": median(server_us[name]), "ratio": ratios[name]} for name, values in rates.items()
+        name: {"rate": median(values), "server_us": median(server_us[name]), "ratio": ratios[name]}
+        for name, values in rates.items()
     }
 
 
@@ -428,7 +474,9 @@ def recall(questions, count, stored, rows):
     asked = questions.vectors[:count]
     _, best = nearest(stored, asked)
     rows = np.array(rows, dtype=int)
-    cosines = np.where(rows < 0, -2, np.einsum("ij,ij->i", asked.astype(np.float64), stored[np.maximum(rows, 0)].astype(np.float64)))
+    cosines = np.where(
+        rows < 0, -2, np.einsum("ij,ij->i", asked.astype(np.float64), stored[np.maximum(rows, 0)].astype(np.float64))
+    )
     return float(np.mean(cosines >= best - 1e-6))
 
 
@@ -460,15 +508,29 @@ def measure_hnsw(bench, entries, report):
     for who, questions, name in (("near", near, "hnsw"), ("held", held, "hnsw_any")):
         rows = sosie.ask("get", name, KEY, questions.name, 0, len(questions))["rows"]
         recalls[who] = recall(questions, len(questions), stored, rows)
-    line = {"ms": table.ms("get"), "server_ms": table.own_ms("get"), "litellm_ms": table.ms("their get"), "cut_ms": table.ms("cut get")}
+    line = {
+        "ms": table.ms("get"),
+        "server_ms": table.own_ms("get"),
+        "litellm_ms": table.ms("their get"),
+        "cut_ms": table.ms("cut get"),
+    }
     line |= {"ratio": line["litellm_ms"] / line["ms"], "cut_ratio": line["cut_ms"] / line["ms"], "build_s": build}
-    line |= {"recall_near": recalls["near"], "recall_held": recalls["held"], "set_ms": table.ms("set"), "set_server_ms": table.own_ms("set")}
+    line |= {
+        "recall_near": recalls["near"],
+        "recall_held": recalls["held"],
+        "set_ms": table.ms("set"),
+        "set_server_ms": table.own_ms("set"),
+    }
     print(f"\n{entries} entries, HNSW (built in {build:.0f} s beside the exact index), one caller, p50, ms")
-    print(f"get: sosie {line['ms']:.3f} (server {line['server_ms']:.3f}), LiteLLM {line['litellm_ms']:.3f}: {line['ratio']:.1f} times, step cut out "
-          f"{line['cut_ms']:.3f}: {line['cut_ratio']:.1f} times")
+    print(
+        f"get: sosie {line['ms']:.3f} (server {line['server_ms']:.3f}), LiteLLM {line['litellm_ms']:.3f}: {line['ratio']:.1f} times, step cut out "
+        f"{line['cut_ms']:.3f}: {line['cut_ratio']:.1f} times"
+    )
     print(f"set: sosie {line['set_ms']:.3f} (server {line['set_server_ms']:.3f})")
-    print(f"recall@1: {recalls['near']:.4f} of {len(near)} near questions; {recalls['held']:.4f} of {len(held)} questions that were never stored, "
-          "however far")
+    print(
+        f"recall@1: {recalls['near']:.4f} of {len(near)} near questions; {recalls['held']:.4f} of {len(held)} questions that were never stored, "
+        "however far"
+    )
     report[f"hnsw {entries}"] = line
 
 
@@ -492,7 +554,7 @@ class InMemory(litellm.caching.base_cache.BaseCache):
 def measure_python(bench, entries, report):
     """`litellm.completion(mock_response=…)` with caching on, every call a hit, beside a cache that answers at once."""
     try:
-        import fastapi  # noqa: F401: a hit of LiteLLM imports parts of its proxy
+        import fastapi  # noqa: F401 - a hit of LiteLLM imports parts of its proxy
         import sosie.litellm
     except ImportError as why:
         print(f"\nlitellm.completion: skipped, for a module is not installed ({why})")
@@ -513,12 +575,16 @@ def measure_python(bench, entries, report):
     # The first answer is stored by LiteLLM itself; all others are the same under other texts, and its key.
     litellm.cache.cache = backends["LiteLLM"]
     complete(stored.messages(stored.texts[0]))
-    key, value = client.hmget(f"{index}:{client.keys(f'{index}:*')[0].decode().rpartition(':')[2]}", "litellm_cache_key", "response")
+    key, value = client.hmget(
+        f"{index}:{client.keys(f'{index}:*')[0].decode().rpartition(':')[2]}", "litellm_cache_key", "response"
+    )
     bench.server.fill(index, stored, lambda row: value, key.decode())
     backends["at once"].value = backends["LiteLLM"]._get_cache_logic(value)
 
     count = bench.arguments.calls
-    print(f"\nlitellm.completion, {entries} entries, every call a hit, p50, ms; above a cache that answers at once, how many times sosie's")
+    print(
+        f"\nlitellm.completion, {entries} entries, every call a hit, p50, ms; above a cache that answers at once, how many times sosie's"
+    )
     for label, questions in (("another wording", near), ("exact repeat", stored)):
         samples, ratios = {name: [] for name in backends}, {"LiteLLM": [], "step cut out": []}
         for turn in range(bench.arguments.rounds + 1):
@@ -530,6 +596,7 @@ def measure_python(bench, entries, report):
                     start = time.perf_counter()
                     got = complete(messages)
                     times.append((time.perf_counter() - start) * 1e6)
+                    time.sleep(0.003)  # LiteLLM logs on a thread; it would take the interpreter's lock from whoever lets go of it
                     if not got._hidden_params.get("cache_hit"):
                         raise SystemExit(f"{name}: a completion missed: this run compares nothing")
                 medians[name] = median(times)
@@ -564,9 +631,8 @@ class Bench:
         self.held = Questions(folder, "held", texts[held], vectors[held])
         self.fresh = Questions(folder, "fresh", texts[fresh], vectors[fresh])
         texts, vectors = texts[3000:], vectors[3000:]
-        copy = 1
+        base, copy = len(texts), 1
         while len(texts) < largest:
-            base = len(vectors) if copy == 1 else base
             texts = texts + [f"{text} (asked again, {copy})" for text in texts[:base]]
             vectors = np.concatenate([vectors, noisy(self.rng, vectors[:base], 0.6)])
             copy += 1
@@ -581,7 +647,9 @@ class Bench:
             # Asked in random order: neighbours in the file may be copies of one another.
             rows = self.rng.permutation(size)[:2000]
             self.stored[size] = Questions(folder, f"stored{size}", texts[:size], vectors[:size])
-            self.near[size] = Questions(folder, f"near{size}", [f"{texts[row]} Please explain." for row in rows], noisy(self.rng, vectors[rows], 0.3))
+            self.near[size] = Questions(
+                folder, f"near{size}", [f"{texts[row]} Please explain." for row in rows], noisy(self.rng, vectors[rows], 0.3)
+            )
             self.learn(self.near[size])
             self.vectors.update(zip(texts[: min(size, 3000)], vectors[: min(size, 3000)].tolist()))
             self.theirs[size] = LiteLLM(self.server.url, self.index(size))
