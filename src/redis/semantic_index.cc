@@ -16,6 +16,8 @@ namespace {
 constexpr std::string_view kEscaped = ",.<>{}[]\\\"':;!@#$%^&*()-+=~/ ?|";
 constexpr std::string_view kRange = "@prompt_vector:[VECTOR_RANGE $distance_threshold $vector]=>{$YIELD_DISTANCE_AS: vector_distance}";
 constexpr std::string_view kDistance = "vector_distance";
+// RediSearch indexes no longer ones (4096 bytes).
+constexpr std::size_t kLongestTag = 1024;
 
 // What HNSW is built and searched with; the recall that this gives is measured in docs/measurements.md.
 constexpr std::string_view kHnswLinks = "16", kHnswBuildEffort = "200", kHnswSearchEffort = "150";
@@ -173,7 +175,7 @@ std::string float_text(double value) {
 }
 
 bool is_findable_tag(std::string_view value) noexcept {
-  if (value.empty()) return false;
+  if (value.empty() || value.size() > kLongestTag) return false;
   if (value.front() == ' ' || value.back() == ' ') return false;
   return std::none_of(value.begin(), value.end(),
                       [](char c) { return c == ',' || c == '`' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });

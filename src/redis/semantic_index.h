@@ -43,8 +43,8 @@ std::string vector_bytes(std::span<const float> vector);
 /// A finite number as Python's repr writes it: the shortest digits that read back.
 std::string float_text(double value);
 
-/// Whether a TAG of this value can be found: it is split at commas and trimmed, an empty one is not indexed, and one with a
-/// backtick or a control character in it is not found.
+/// Whether a TAG of this value can be found: it is split at commas and trimmed, an empty or a very long one is not indexed, and one
+/// with a backtick or a control character in it is not found.
 bool is_findable_tag(std::string_view value) noexcept;
 
 /// FT.CREATE as RedisVL sends it. `lean` leaves out what only full-text search needs (RedisVL sees no difference).

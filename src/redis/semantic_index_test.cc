@@ -38,6 +38,7 @@ TEST(SemanticIndex, EveryCharacterThatMeansSomethingInAQueryIsEscaped) {
 TEST(SemanticIndex, TagsThatTheServerWouldSplitOrTrimAreKnown) {
   for (const char* good : {kKey, "ns:abc", "a b", "A", "a|b", "日本"}) EXPECT_TRUE(is_findable_tag(good)) << good;
   for (const char* bad : {"", "a,b", "a`b", "a\tb", "a\nb", " a", "a "}) EXPECT_FALSE(is_findable_tag(bad)) << bad;
+  EXPECT_FALSE(is_findable_tag(std::string(5000, 'k')));
 }
 
 TEST(SemanticIndex, NumbersAreWrittenAsPythonDoes) {
