@@ -48,9 +48,10 @@ std::optional<minutes> take_offset(std::string_view text) {
 }  // namespace
 
 std::optional<std::string> format_timestamp(TimePoint time) {
+  // Asked before the calendar, whose years are small numbers.
+  if (time < TimePoint(sys_days(year(0) / 1 / 1)) || time >= TimePoint(sys_days(year(10000) / 1 / 1))) return std::nullopt;
   const auto day = floor<days>(time);
   const year_month_day date(day);
-  if (static_cast<int>(date.year()) < 0 || static_cast<int>(date.year()) > 9999) return std::nullopt;
   const hh_mm_ss<milliseconds> clock(time - day);
   char text[40];
   std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),

@@ -31,7 +31,7 @@ ENTRIES = [
     {"scope": "", "prompt": QUESTION, "response": "Settings, Security, Reset.", "attributes": {}, "created": "2026-01-02T03:04:05.678Z", "expires": None},
     {"scope": {"hex": "00ff"}, "prompt": "caf\u00e9 \U0001f600\n\"x\"", "response": {"hex": "fffe00"}, "attributes": {"user": {"hex": "80"}, "": "v"}, "created": "1969-12-31T23:59:59.999Z", "expires": "9999-12-31T23:59:59.999Z"},
     {"scope": "s", "prompt": QUESTION, "response": "a\u0000b", "attributes": [["y", "z"], [{"hex": "ff"}, "x"]], "created": "0000-01-01T00:00:00.000Z", "expires": "2100-02-28T00:00:00.001Z"},
-    {"scope": "s", "prompt": "far away", "response": "", "attributes": {}, "created": -99999999999999, "expires": 299999999999999},
+    {"scope": "s", "prompt": "far away", "response": "", "attributes": {}, "created": -99999999999999, "expires": 183456789012345678},
 ]
 
 
