@@ -167,7 +167,7 @@ class RedisSemanticCache(BaseCache):
         self._is_local = str(embedding_model).startswith(_LOCAL)
         if kwargs:
             _logger.debug("settings without effect: %s", ", ".join(sorted(kwargs)))
-        self._settings = dict(
+        self._core = _core.RedisCore(
             host=_text(host),
             port=_text(port),
             password=_text(password),
@@ -190,7 +190,7 @@ class RedisSemanticCache(BaseCache):
             hnsw=index_type == "hnsw",
             upstream=self._upstream,
         )
-        self._open()
+        self._begin()
         _caches.add(self)
 
     # What upstream's callers use ------------------------------------------------------------------------------------------------
@@ -276,13 +276,13 @@ class RedisSemanticCache(BaseCache):
         """Counts since the cache was made: exact_hits, semantic_hits, misses, stored, embeddings, faults."""
         counts = self._core.stats()
         names = ("exact_hits", "semantic_hits", "misses", "stored", "embeddings", "faults")
-        return {name: getattr(counts, name) + (self._embeddings if name == "embeddings" else 0) for name in names}
+        return {name: getattr(counts, name) for name in names}
 
     async def _index_info(self):
         """For LiteLLM's readiness page."""
         return {"index_name": self._index_name, **self.stats()}
 
-    # The steps, where subclasses of upstream's class may hook in ----------------------------------------------------------------
+    # Upstream's names for single steps ------------------------------------------------------------------------------------------
 
     @classmethod
     def _get_prompt_from_kwargs(cls, **kwargs):
@@ -379,7 +379,7 @@ class RedisSemanticCache(BaseCache):
 
     def _embedded(self, vector):
         self._embedding_pause.succeeded()
-        self._embeddings += 1
+        self._core.count_embedding()
         return array.array("f", vector)
 
     def _embedding_failed(self, failure):
@@ -388,13 +388,12 @@ class RedisSemanticCache(BaseCache):
 
     # Finding and storing --------------------------------------------------------------------------------------------------------
 
-    def _open(self):
-        self._core = _core.RedisCore(**self._settings)
+    def _begin(self):
+        """What a process has for itself: locks above all, which somebody may have held when it was forked."""
         self._recent = _RecentVectors()
         self._embedding_pause = Pause(trial=self.embedding_timeout)
         self._search_pause = Pause(trial=self.embedding_timeout)
         self._unreachable = False  # Redis, when last asked for an exact entry
-        self._embeddings = 0
         self._warned = -_WARN_EVERY
 
     def _question(self, key, kwargs):
@@ -496,7 +495,7 @@ class RedisSemanticCache(BaseCache):
         if answer is None:
             self._core.count(None)
             return 0.0, None
-        value = answer.value()
+        value = self._get_cache_logic(answer.stored)
         if value is None and not self._upstream:
             self._core.count(None)
             return 0.0, None
@@ -590,10 +589,8 @@ _caches = weakref.WeakSet()
 
 
 def _after_fork():
-    """The threads of the parent are not in the child: each cache starts anew there."""
     for cache in list(_caches):
-        cache._core.abandon()
-        cache._open()
+        cache._begin()
 
 
 def _at_exit():

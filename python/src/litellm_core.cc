@@ -11,6 +11,7 @@
 #include "cache/redis_core.h"
 #include "cache/redis_engine.h"
 #include "convert.h"
+#include "recent_embedder.h"
 #include "rooms.h"
 #include "text/utf8.h"
 
@@ -26,6 +27,7 @@ using SharedQuestion = std::shared_ptr<RedisQuestion>;
 
 // A token of the usual vocabularies spans at least this many bytes of nearly every text.
 constexpr std::size_t kBytesPerToken = 2;
+constexpr std::string_view kLocal = "local/", kDefaultModel = "all-MiniLM-L6-v2";
 
 /// A Python function that C++ threads may hold, call and drop.
 class Callback {
@@ -64,19 +66,20 @@ py::object exception_object(const Error& error) {
 
 class Core {
  public:
-  Core(std::unique_ptr<cache::RedisEngine> engine, std::shared_ptr<std::atomic<std::size_t>> max_tokens)
-      : engine_(std::move(engine)), max_tokens_(std::move(max_tokens)) {}
+  Core(std::unique_ptr<cache::RedisEngine> engine, std::shared_ptr<RecentEmbedder> embedder,
+       std::shared_ptr<std::atomic<std::size_t>> max_tokens)
+      : engine_(std::move(engine)), embedder_(std::move(embedder)), max_tokens_(std::move(max_tokens)) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
   ~Core() { close(); }
 
   /// Waits for asynchronous calls under way.
   void close() {
-    if (auto last = std::move(engine_)) unlocked([&] { last.reset(); });
+    if (!engine_) return;
+    auto last = std::move(engine_);
+    last_stats_ = last->core().stats();
+    unlocked([&] { last.reset(); });
   }
-
-  /// In a forked child, where the engine's threads are not: its memory is left alone.
-  void abandon() { new std::shared_ptr<cache::RedisEngine>(std::move(engine_)); }
 
   void set_max_input_tokens(std::size_t tokens) { *max_tokens_ = tokens; }
 
@@ -117,11 +120,18 @@ class Core {
   }
 
   void count(const std::shared_ptr<RedisAnswer>& answer) const {
-    open()->core().count(answer ? Answer(RedisAnswer{{}, answer->similarity, answer->exact}) : Answer());
+    if (engine_) engine_->core().count(answer ? Answer(RedisAnswer{{}, answer->similarity, answer->exact}) : Answer());
   }
-  void count_fault() const { open()->core().count(Error{}); }
+  void count_fault() const {
+    if (engine_) engine_->core().count(Error{});
+  }
+  void count_embedding() { ++embeddings_; }
 
-  RedisCacheStats stats() const { return open()->core().stats(); }
+  RedisCacheStats stats() const {
+    RedisCacheStats stats = engine_ ? engine_->core().stats() : last_stats_;
+    stats.embeddings = embedder_ ? embedder_->embedded() : embeddings_.load();
+    return stats;
+  }
 
  private:
   static std::vector<float> floats(const py::buffer& buffer) {
@@ -178,7 +188,10 @@ class Core {
   }
 
   std::shared_ptr<cache::RedisEngine> engine_;
+  std::shared_ptr<RecentEmbedder> embedder_;  // null: LiteLLM embeds
   std::shared_ptr<std::atomic<std::size_t>> max_tokens_;
+  std::atomic<std::uint64_t> embeddings_{0};  // by LiteLLM
+  RedisCacheStats last_stats_;
 };
 
 /// One of the keyword arguments; all are given.
@@ -217,10 +230,17 @@ std::unique_ptr<Core> open_core(const py::kwargs& settings) {
   options.index = setting<bool>(settings, "hnsw") ? RedisIndex::hnsw : RedisIndex::flat;
   options.compat = setting<bool>(settings, "upstream") ? Compat::upstream : Compat::sosie;
 
-  // A Router may set the limit after the cache was made, so it is looked up at each use.
+  std::shared_ptr<RecentEmbedder> embedder;
   auto max_tokens = std::make_shared<std::atomic<std::size_t>>(options.embedding_max_input_tokens.value_or(0));
   cache::RedisCore::Unseen unseen;
-  if (!options.embedding_model.starts_with("local/")) {
+  if (options.embedding_model.starts_with(kLocal)) {
+    const std::string model = options.embedding_model.substr(kLocal.size());
+    LocalEncoderOptions encoder;
+    if (model != kDefaultModel) encoder.model = model;
+    embedder = std::make_shared<RecentEmbedder>(value_of(unlocked([&] { return open_local_encoder(encoder); })));
+    options.embedder = embedder;
+  } else {
+    // A Router may set the limit after the cache was made, so it is looked up at each use.
     unseen = [max_tokens](std::string_view text) {
       const std::size_t tokens = *max_tokens;
       if (tokens == 0) return std::string();
@@ -228,7 +248,8 @@ std::unique_ptr<Core> open_core(const py::kwargs& settings) {
     };
   }
   auto core = value_of(unlocked([&] { return cache::RedisCore::open(std::move(options), std::move(unseen)); }));
-  return std::make_unique<Core>(std::make_unique<cache::RedisEngine>(std::move(core)), std::move(max_tokens));
+  auto engine = std::make_unique<cache::RedisEngine>(std::move(core));
+  return std::make_unique<Core>(std::move(engine), std::move(embedder), std::move(max_tokens));
 }
 
 }  // namespace
@@ -241,8 +262,7 @@ void bind_litellm_core(py::module_& module) {
   py::class_<RedisAnswer, std::shared_ptr<RedisAnswer>>(module, "RedisAnswer")
       .def_property_readonly("stored", [](const RedisAnswer& a) { return py::bytes(a.stored); })
       .def_readonly("similarity", &RedisAnswer::similarity)
-      .def_readonly("exact", &RedisAnswer::exact)
-      .def("value", [](const RedisAnswer& a) { return read_value(a.stored); });
+      .def_readonly("exact", &RedisAnswer::exact);
   py::class_<RedisCacheStats>(module, "RedisCacheStats")
       .def_readonly("exact_hits", &RedisCacheStats::exact_hits)
       .def_readonly("semantic_hits", &RedisCacheStats::semantic_hits)
@@ -259,10 +279,10 @@ void bind_litellm_core(py::module_& module) {
       .def("store", &Core::store, py::arg("writes"), py::arg("done") = py::none())
       .def("count", &Core::count, py::arg("answer").none(true))
       .def("count_fault", &Core::count_fault)
+      .def("count_embedding", &Core::count_embedding)
       .def("set_max_input_tokens", &Core::set_max_input_tokens, py::arg("tokens"))
       .def("stats", &Core::stats)
-      .def("close", &Core::close)
-      .def("abandon", &Core::abandon);
+      .def("close", &Core::close);
 }
 
 }  // namespace sosie::python

@@ -107,6 +107,7 @@ def test_big_integers_bytes_and_surrogates():
     assert compat.read_value("9" * 4300) == int("9" * 4300)
     assert compat.read_value('"\\ud800"') == "\ud800"
     assert compat.read_value(b'{"a": "\xc3\xa9"}') == {"a": "é"}
+    assert compat.read_value(b'{"a": "x\xff"}') == compat.read_value(b"{'a': 'x\xff'}") == {"a": "x"}  # as redis-py does
     assert compat.read_value("{1: b'\\xff', 'k': (..., {2}, 1+2j)}") == {1: b"\xff", "k": (..., {2}, 1 + 2j)}
 
 

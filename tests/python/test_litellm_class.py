@@ -536,3 +536,28 @@ def test_a_program_may_end_with_calls_under_way(redis_server, index_name):
         index_name,
     )
     assert done.returncode == 0 and "Fatal" not in done.stderr, done.stderr
+
+
+def test_a_closed_cache_fails_nobody(make):
+    cache = make(embedding_model="local/all-MiniLM-L6-v2")
+    cache.set_cache(KEY, {"a": 1}, messages=user(QUESTION))
+    cache.close()
+    cache.close()
+    assert cache.get_cache(KEY, messages=user(QUESTION)) is None
+    assert asyncio.run(cache.async_get_cache(KEY, messages=user(QUESTION))) is None
+    cache.set_cache(KEY, {"a": 1}, messages=user(QUESTION))
+    assert cache.stats()["stored"] == 1
+
+
+def test_a_local_model_embeds_once_for_a_request(local):
+    local.get_cache(KEY, messages=user(QUESTION))
+    local.set_cache(KEY, {"a": 1}, messages=user(QUESTION))
+    assert local.get_cache(KEY, messages=user(QUESTION)) == {"a": 1}
+    assert local.stats()["embeddings"] == 1
+
+    async def ask():
+        await local.async_get_cache(KEY, messages=user(OTHER))
+        await local.async_set_cache(KEY, {"a": 2}, messages=user(OTHER))
+
+    asyncio.run(ask())
+    assert local.stats()["embeddings"] == 2
