@@ -35,6 +35,23 @@ TEST(Turns, AnAgentsTurnEndsWithATool) {
   EXPECT_FALSE(items.ends_with_user);
 }
 
+TEST(Turns, AToolsResultInTheUsersNameIsAnAgentsTurn) {
+  const Turns turns = read_turns(
+      R"({"messages":[{"role":"user","content":"weather?"},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"w","input":{}}]},)"
+      R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"18C"}]}]})");
+  EXPECT_TRUE(turns.has_history);
+  EXPECT_FALSE(turns.ends_with_user);
+}
+
+TEST(Turns, NumbersThatOnlyPythonWritesAreReadToo) {
+  const Turns turns = read_turns(R"({"input":[{"role":"user","content":"x","score":NaN}],"big":1e400})");
+  EXPECT_TRUE(turns.of_input);
+  EXPECT_FALSE(turns.has_history);
+  const Turns longer = read_turns(R"({"input":[{"role":"user","content":"x"},{"role":"assistant","content":"y"},{"role":"user","content":"zz","score":NaN}]})");
+  EXPECT_TRUE(longer.ends_with_user);
+  EXPECT_EQ(longer.last_bytes, 2u);
+}
+
 TEST(Turns, WhatCannotBeReadIsTakenForAnAgentsTurn) {
   EXPECT_FALSE(read_turns(R"({"messages":[NaN]})").ends_with_user);
   EXPECT_FALSE(read_turns("[").ends_with_user);
