@@ -18,15 +18,23 @@
 
 namespace sosie::cache {
 
-/// Thread-safety: safe. The destructor waits for what was spawned. After a fork the child makes connections of its own: on those of
-/// its parent it would read another's answers.
+/// Thread-safety: safe. The destructor waits for what was spawned; called by a completion, it leaves that to a thread of its own.
+/// After a fork the child makes connections of its own: on those of its parent it would read another's answers.
 class RedisEngine {
  public:
   template <class T>
   using Job = std::function<net::Task<Result<T>>(RedisPeer&)>;
 
   explicit RedisEngine(std::unique_ptr<RedisCore> core) : core_(std::move(core)), drivers_(new Drivers(*core_)) {}
-  ~RedisEngine() { delete drivers_.load(); }
+  ~RedisEngine() {
+    Drivers* last = drivers_.load();
+    if (last->process != ::getpid()) return;  // the parent's; see `drivers`
+    if (last->loop && last->loop->is_here()) {
+      std::thread([last, core = std::move(core_)] { delete last; }).detach();
+    } else {
+      delete last;
+    }
+  }
   RedisEngine(const RedisEngine&) = delete;
   RedisEngine& operator=(const RedisEngine&) = delete;
 
@@ -52,6 +60,11 @@ class RedisEngine {
         : core(the_core),
           lanes(core.options().connection.pool_size, [this](net::Executor executor) { return core.make_peer(executor, nullptr); }) {}
 
+    ~Drivers() {
+      if (loop) loop->join();
+      if (workers) workers->join();  // an embedding that missed its deadline still reports to the loop
+    }
+
     net::Background<RedisPeer>& background() {
       std::call_once(started, [this] {
         const std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
@@ -65,7 +78,7 @@ class RedisEngine {
     RedisCore& core;
     net::Lanes<RedisPeer> lanes;
     std::once_flag started;
-    std::unique_ptr<net::WorkerPool> workers;  // outlives the loop that its jobs report to
+    std::unique_ptr<net::WorkerPool> workers;
     std::unique_ptr<net::Background<RedisPeer>> loop;
   };
 

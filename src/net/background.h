@@ -26,11 +26,17 @@ class Background {
   /// Starts the thread.
   explicit Background(const Make& make) : peer_(make(context_.get_executor())), thread_([this] { context_.run(); }) {}
 
-  /// Waits for what is under way, then ends the thread. Not from a completion.
-  ~Background() {
+  ~Background() { join(); }
+
+  /// Waits for what is under way, then ends the thread. Idempotent; nothing may be spawned any more. The loop stays until the
+  /// destructor, so that what was left behind on other threads may still report to it. Not from a completion.
+  void join() {
     work_.reset();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
+
+  /// Whether the caller is a completion, or called by one.
+  bool is_here() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
 
   /// Runs `job(peer)` on the thread, then `done` with its result, there too. `done` must not block or throw.
   template <class T>
