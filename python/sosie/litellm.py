@@ -1,7 +1,9 @@
 """LiteLLM's RedisSemanticCache, in C++, over the same Redis index.
 
     import sosie.litellm
-    sosie.litellm.enable(redis_url="redis://127.0.0.1:6379", similarity_threshold=0.9, embedding_model="local/all-MiniLM-L6-v2")
+    sosie.litellm.enable(
+        redis_url="redis://127.0.0.1:6379", similarity_threshold=0.9, embedding_model="local/all-MiniLM-L6-v2"
+    )
 
 or, where a program makes its own `litellm.Cache(type="redis-semantic", …)`, `sosie.litellm.install()` before or after it; or in a
 proxy's config.yaml, before `cache: true`:
@@ -68,7 +70,7 @@ def _truth(setting):
 
 
 class _RecentVectors:
-    """The vectors of questions that were looked up and not yet stored: an answer is stored with its question's vector."""
+    """The vectors of the last questions: one embedding for looking a question up, storing its answer and asking again."""
 
     LIMIT = 512
 
@@ -82,9 +84,12 @@ class _RecentVectors:
             if len(self._vectors) > self.LIMIT:
                 self._vectors.popitem(last=False)
 
-    def pop(self, id):
+    def get(self, id):
         with self._lock:
-            return self._vectors.pop(id, None)
+            vector = self._vectors.get(id)
+            if vector is not None:
+                self._vectors.move_to_end(id)
+            return vector
 
 
 class RedisSemanticCache(BaseCache):
@@ -193,7 +198,7 @@ class RedisSemanticCache(BaseCache):
         self._begin()
         _caches.add(self)
 
-    # What upstream's callers use ------------------------------------------------------------------------------------------------
+    # What upstream's callers use --------------------------------------------------------------------------------------
 
     def set_cache(self, key, value, **kwargs):
         """Stores `value` under the prompt of `messages` or `input`, for `ttl` seconds. Returns None, whatever happens."""
@@ -246,7 +251,7 @@ class RedisSemanticCache(BaseCache):
         """Stores all (key, value) pairs under one prompt: one embedding, one round trip."""
         await self._async_store("async_set_cache_pipeline", cache_list, kwargs)
 
-    # What upstream's backend lacks ----------------------------------------------------------------------------------------------
+    # What upstream's backend lacks ------------------------------------------------------------------------------------
 
     async def ping(self):
         """True, or the error why Redis cannot be asked."""
@@ -282,7 +287,7 @@ class RedisSemanticCache(BaseCache):
         """For LiteLLM's readiness page."""
         return {"index_name": self._index_name, **self.stats()}
 
-    # Upstream's names for single steps ------------------------------------------------------------------------------------------
+    # Upstream's names for single steps --------------------------------------------------------------------------------
 
     @classmethod
     def _get_prompt_from_kwargs(cls, **kwargs):
@@ -311,7 +316,7 @@ class RedisSemanticCache(BaseCache):
         response = await asyncio.wait_for(embed(**arguments), self.embedding_timeout)
         return response["data"][0]["embedding"]
 
-    # Embedding ------------------------------------------------------------------------------------------------------------------
+    # Embedding --------------------------------------------------------------------------------------------------------
 
     def _router(self):
         """The proxy's Router, where it has a deployment of this very name."""
@@ -386,7 +391,7 @@ class RedisSemanticCache(BaseCache):
         if getattr(failure, "status_code", None) not in _REFUSED:
             self._embedding_pause.failed()
 
-    # Finding and storing --------------------------------------------------------------------------------------------------------
+    # Finding and storing ----------------------------------------------------------------------------------------------
 
     def _begin(self):
         """What a process has for itself: locks above all, which somebody may have held when it was forked."""
@@ -403,8 +408,9 @@ class RedisSemanticCache(BaseCache):
         question = self._question(key, kwargs)
         if question is None:
             return None
-        if self._is_local:
-            return self._core.find(question)
+        vector = self._recent.get(question.id)
+        if vector is not None or self._is_local:
+            return self._core.find(question, vector)
         answer = None if self._upstream else self._exact(question)
         if answer is not None or question.same_text_only:
             return answer
@@ -418,8 +424,9 @@ class RedisSemanticCache(BaseCache):
         question = self._question(key, kwargs)
         if question is None:
             return None
-        if self._is_local:
-            return await self._call(self._core.find, question)
+        vector = self._recent.get(question.id)
+        if vector is not None or self._is_local:
+            return await self._call(self._core.find, question, vector)
         answer = None if self._upstream else await self._async_exact(question)
         if answer is not None or question.same_text_only:
             return answer
@@ -485,10 +492,7 @@ class RedisSemanticCache(BaseCache):
             self._recent.put(question.id, vector)
 
     def _known_vector(self, writes):
-        known = None
-        for question, _, _ in writes:
-            known = self._recent.pop(question.id) or known
-        return known
+        return next(filter(None, (self._recent.get(question.id) for question, _, _ in writes)), None)
 
     def _opened(self, answer):
         """(similarity, value) of what was found."""
@@ -583,7 +587,7 @@ def _reads_back(text):
         return False
 
 
-# Forking and ending ---------------------------------------------------------------------------------------------------------------
+# Forking and ending ---------------------------------------------------------------------------------------------------
 
 _caches = weakref.WeakSet()
 
@@ -603,7 +607,7 @@ os.register_at_fork(after_in_child=_after_fork)
 atexit.register(_at_exit)
 
 
-# Into LiteLLM ---------------------------------------------------------------------------------------------------------------------
+# Into LiteLLM ---------------------------------------------------------------------------------------------------------
 
 
 def _upstream_class():

@@ -93,8 +93,11 @@ class Core {
     return made ? std::make_shared<RedisQuestion>(std::move(*made)) : nullptr;
   }
 
-  py::object find(const SharedQuestion& question, const py::object& done) const {
-    return run<Answer>(job(&cache::RedisCore::find, *question), done);
+  /// `vector`: the prompt's, where it is known; else None, and the core embeds.
+  py::object find(const SharedQuestion& question, const py::object& vector, const py::object& done) const {
+    RedisQuestion asked = *question;
+    if (!vector.is_none()) asked.embedding = floats(vector.cast<py::buffer>());
+    return run<Answer>(job(&cache::RedisCore::find, std::move(asked)), done);
   }
 
   py::object find_exact(const SharedQuestion& question, const py::object& done) const {
@@ -273,7 +276,7 @@ void bind_litellm_core(py::module_& module) {
   py::class_<Core>(module, "RedisCore")
       .def(py::init(&open_core))
       .def("question", &Core::question, py::arg("key"), py::arg("request"))
-      .def("find", &Core::find, py::arg("question"), py::arg("done") = py::none())
+      .def("find", &Core::find, py::arg("question"), py::arg("vector"), py::arg("done") = py::none())
       .def("find_exact", &Core::find_exact, py::arg("question"), py::arg("done") = py::none())
       .def("find_near", &Core::find_near, py::arg("question"), py::arg("vector"), py::arg("done") = py::none())
       .def("store", &Core::store, py::arg("writes"), py::arg("done") = py::none())

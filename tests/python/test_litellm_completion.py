@@ -176,7 +176,7 @@ def test_a_call_does_not_notice_that_redis_is_gone(start_redis, endpoint):
         sosie.litellm.uninstall()
 
 
-# Into LiteLLM ---------------------------------------------------------------------------------------------------------------------
+# Into LiteLLM ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -300,7 +300,7 @@ def test_the_verbose_log_prints_prompts_answers_and_passwords(
     assert "secret" not in said and "hunter2" not in said
 
 
-# compat="upstream" ----------------------------------------------------------------------------------------------------------------
+# compat="upstream" ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
