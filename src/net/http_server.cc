@@ -67,7 +67,7 @@ class HttpServer::Impl {
     std::list<std::shared_ptr<HttpSession>> sessions;
     std::string date_line;
     std::time_t date_second = 0;
-    bool draining = false;
+    bool draining = false, ending = false;
     std::thread thread;
   };
 
@@ -143,7 +143,7 @@ class HttpServer::Impl {
     for (const auto& session : loop.sessions) session->expire(now);
     loop.ticker.expires_after(kTick);
     loop.ticker.async_wait([this, &loop](const error_code& aborted) {
-      if (!aborted) tick(loop);
+      if (!aborted && !loop.ending) tick(loop);
     });
   }
 
@@ -191,7 +191,10 @@ class HttpServer::Impl {
       });
     wait_closed(kCancelTime);
     for (auto& loop : loops) {
-      asio::post(loop->context, [&loop = *loop] { loop.ticker.cancel(); });
+      asio::post(loop->context, [&loop = *loop] {
+        loop.ending = true;  // A tick that is due already cannot be cancelled any more.
+        loop.ticker.cancel();
+      });
       loop->work.reset();
       if (open.load() != 0) loop->context.stop();
     }

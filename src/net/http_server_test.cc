@@ -126,6 +126,18 @@ TEST(HttpServer, StopsAtOnceWhereNothingIsInFlight) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, Milliseconds{10'000});
 }
 
+TEST(HttpServer, StopsAlthoughATickIsDue) {
+  class Busy final : public Handler {
+   public:
+    Task<void> handle(Exchange&) override { co_return; }
+    Reply refusal(int, std::string_view) override { return {}; }
+    void cancel() override { ::usleep(300'000); }  // The loop's ticker runs out meanwhile.
+  };
+  auto server = HttpServer::start({}, [](boost::asio::any_io_executor) { return std::make_unique<Busy>(); });
+  ASSERT_TRUE(server);
+  (*server)->stop(Milliseconds{0});
+}
+
 TEST(HttpServer, StopsOnceForAllCallers) {
   const auto server = start({});
   Client waiting(*server);
