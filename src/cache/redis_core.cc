@@ -326,6 +326,8 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, cons
 }
 
 Task<Result<std::optional<RedisAnswer>>> RedisCore::find(RedisPeer& peer, RedisQuestion question) {
+      // The index's prefix has no colon: an index of a longer name has its entries in this one, too.
+      if (!upstream_ && !candidate.key.starts_with(redis::entry_key(index.name, ""))) continue;
   auto exact = co_await find_exact(peer, question);
   if (!exact || *exact) co_return exact;
   if (never_hits_) co_return std::optional<RedisAnswer>();

@@ -249,7 +249,7 @@ std::optional<Candidate> read_entry(const Reply& reply) {
   for (const Reply& item : reply.items) {
     if (item.kind != Reply::Kind::string) return std::nullopt;
   }
-  return Candidate{reply.items[0].text, reply.items[1].text, reply.items[2].text, {0}};
+  return Candidate{reply.items[0].text, reply.items[1].text, reply.items[2].text, {0}, {}};
 }
 
 void add_search(Pipeline& pipeline, const Search& search) {
@@ -285,7 +285,10 @@ std::optional<Found> read_search(const Reply& reply) {
       ++found.seen;
       const Reply* fields = hit.find("extra_attributes");
       if (!fields || !fields->is_list()) continue;
-      if (auto candidate = read_fields(*fields)) found.candidates.push_back(std::move(*candidate));
+      auto candidate = read_fields(*fields);
+      if (!candidate) continue;
+      if (const Reply* id = hit.find("id")) candidate->key = id->text;
+      found.candidates.push_back(std::move(*candidate));
     }
     return found;
   }
@@ -294,7 +297,10 @@ std::optional<Found> read_search(const Reply& reply) {
     if (reply.items[i].kind != Reply::Kind::string) continue;  // A key; its fields follow, or nothing where it is gone.
     ++found.seen;
     if (i + 1 == reply.items.size() || !reply.items[i + 1].is_list()) continue;
-    if (auto candidate = read_fields(reply.items[++i])) found.candidates.push_back(std::move(*candidate));
+    auto candidate = read_fields(reply.items[i + 1]);
+    if (candidate) candidate->key = reply.items[i].text;
+    if (candidate) found.candidates.push_back(std::move(*candidate));
+    ++i;
   }
   return found;
 }

@@ -78,6 +78,7 @@ void add_store(Pipeline& pipeline, const NewHash& entry);
 struct Candidate {
   std::string prompt, response, tag;
   CosineDistance distance;
+  std::string key;  ///< Redis key, of a hit.
 };
 
 /// HMGET of what `read_entry` needs.
