@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <map>
@@ -103,6 +104,13 @@ Error create_error(const Reply& reply) {
 }
 
 }  // namespace
+/// Whether a text begins with another and has words behind it: a later turn of a conversation begins with all its turns before.
+bool goes_on(std::string_view text, std::string_view after) {
+  if (!text.starts_with(after)) return false;
+  const std::string_view more = text.substr(after.size());
+  return std::any_of(more.begin(), more.end(), [](unsigned char c) { return c >= 0x80 || std::isalnum(c); });
+}
+
 
 Result<std::unique_ptr<RedisCore>> RedisCore::open(RedisSemanticCacheOptions options, Unseen unseen) {
   if (!options.similarity_threshold) {
@@ -249,6 +257,7 @@ bool RedisCore::may_answer(const RedisQuestion& question, const redis::Candidate
   const bool same_text = candidate.prompt == question.prompt;
   if (by_text && !same_text) return false;
   if (!same_text) {
+    if (question.is_request && goes_on(candidate.prompt, question.prompt)) return false;
     if (question.same_text_only) return false;
     if (!candidate.prompt.starts_with(std::string_view(question.prompt).substr(0, question.history_bytes))) return false;
     const double free_part = 1 - static_cast<double>(question.history_bytes) / static_cast<double>(question.prompt.size());

@@ -211,6 +211,20 @@ TEST_F(UpstreamBugs, Issue21906_ALongSharedHistoryDoesNotCarryAnAnswer) {
   EXPECT_EQ(get(cache, "k", RedisCall{.request = chat(history, "remove file A", "tool")}), "") << "an agent's turn: only the same text";
 }
 
+// The other direction: the first question of a conversation is not answered from its later turns.
+TEST_F(UpstreamBugs, Issue21906_AFirstQuestionIsNotAnsweredFromALaterTurn) {
+  const std::string text(400, 't');
+  const auto ask = [](const std::string& question) { return R"({"messages":[{"role":"user","content":")" + question + R"("}]})"; };
+  const std::string later = R"({"messages":[{"role":"user","content":")" + text +
+                            R"("},{"role":"assistant","content":"Short."},{"role":"user","content":"Now in French."}]})";
+  embedder_->vectors = {{text, ChosenVectors::at(0)}, {text + "?", ChosenVectors::at(0.001)}, {text + "Short.Now in French.", ChosenVectors::at(0.03)}};
+  auto cache = open(options(0.9));
+  ASSERT_TRUE(cache.set_cache("k", "Bref.", {.request = later}));
+  EXPECT_EQ(get(cache, "k", RedisCall{.request = ask(text)}), "");
+  ASSERT_TRUE(cache.set_cache("k", "Short.", {.request = ask(text + "?")}));
+  EXPECT_EQ(get(cache, "k", RedisCall{.request = ask(text)}), "Short.") << "a mark behind it is no other turn";
+}
+
 TEST_F(UpstreamBugs, Issue19575_KeysAndNamespacesAreIsolated) {
   embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.01)}};
   auto cache = open(options());
@@ -338,6 +352,8 @@ TEST_F(UpstreamBugs, Found7_ALongerIndexNameIsAnotherCache) {
   auto two = open(how);
   set(two, "k", "a", "of idx2");
   EXPECT_EQ(get(one, "k", "a"), "");
+  for (int i = 0; i < 200 && command({"FT.SEARCH", "idx", "*"}).items.front().integer == 0; ++i) ::usleep(10'000);  // It takes in both.
+  EXPECT_EQ(get(one, "k", "b"), "");
   set(one, "k", "a", "of idx");
   EXPECT_EQ(get(one, "k", "b"), "of idx");
   EXPECT_EQ(get(two, "k", "b"), "of idx2");
@@ -352,8 +368,6 @@ TEST_F(UpstreamBugs, Found8_AnotherDimensionNeverDropsAnIndexThatIsInUse) {
     Result<std::vector<Embedding>> embed(std::span<const std::string_view> texts) const override {
       return std::vector<Embedding>(texts.size(), Embedding{.vector = {0, 0, 0, 0, 1}});
     }
-  for (int i = 0; i < 200 && command({"FT.SEARCH", "idx", "*"}).items.front().integer == 0; ++i) ::usleep(10'000);  // It takes in both.
-  EXPECT_EQ(get(one, "k", "b"), "");
   };
   embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.01)}};
   auto narrow = open(options());
