@@ -268,8 +268,8 @@ bool RedisCore::may_answer(const RedisQuestion& question, const redis::Candidate
   return fits(question, candidate.response);
 }
 
-Task<Result<Reply>> RedisCore::ask(RedisPeer& peer, Pipeline command) {
-  auto replies = co_await peer.redis.run(std::move(command), redis_deadline());
+Task<Result<Reply>> RedisCore::ask(RedisPeer& peer, Pipeline command, net::SteadyTime deadline) {
+  auto replies = co_await peer.redis.run(std::move(command), deadline);
   if (!replies) co_return replies.error();
   co_return std::move(replies->front());
 }
@@ -281,28 +281,32 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::find_exact(RedisPeer& peer, 
   if (auto known = known_index()) index = known->name;
   Pipeline read;
   redis::add_read_entry(read, redis::entry_key(index, question.id));
-  auto reply = co_await ask(peer, std::move(read));
+  auto reply = co_await ask(peer, std::move(read), redis_deadline());
   if (!reply) co_return reply.error();
   if (reply->is_error()) co_return redis::to_error(*reply);
   auto candidate = redis::read_entry(*reply);
   if (!candidate || !may_answer(question, *candidate, true)) co_return none;
   co_return RedisAnswer{std::move(candidate->response), 1, true};
 }
+  return nearest(peer, std::move(question), redis_deadline());
+}
+
+Task<Result<std::optional<RedisAnswer>>> RedisCore::nearest(RedisPeer& peer, RedisQuestion question, net::SteadyTime deadline) {
 
 Task<Result<std::optional<RedisAnswer>>> RedisCore::find_near(RedisPeer& peer, RedisQuestion question) {
   if (never_hits_) co_return std::optional<RedisAnswer>();
   for (int round = 0;; ++round) {
-    auto index = co_await ready(peer, question.embedding.size());
+    auto index = co_await ready(peer, question.embedding.size(), deadline);
     if (!index) co_return index.error();
     bool index_is_gone = false;
-    auto answer = co_await search(peer, question, *index, index_is_gone);
+    auto answer = co_await search(peer, question, *index, deadline, index_is_gone);
     if (!index_is_gone || round > 0) co_return answer;
     forget_index();  // Another process has dropped it, or the server has lost its data.
   }
 }
 
 Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, const RedisQuestion& question, ReadyIndex index,
-                                                           bool& index_is_gone) {
+                                                           net::SteadyTime deadline, bool& index_is_gone) {
   const Similarity threshold{*options_.similarity_threshold};
   redis::Search search;
   search.index = index.name;
@@ -314,7 +318,7 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, cons
     search.results = results;
     Pipeline pipeline;
     index.hnsw ? redis::add_hnsw_search(pipeline, search) : redis::add_search(pipeline, search);
-    auto reply = co_await ask(peer, std::move(pipeline));
+    auto reply = co_await ask(peer, std::move(pipeline), deadline);
     if (!reply) co_return reply.error();
     if (reply->is_error()) {
       index_is_gone = redis::is_unknown_index(*reply) || reply->text.find("blob size") != std::string::npos;
@@ -335,8 +339,7 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, cons
 }
 
 Task<Result<std::optional<RedisAnswer>>> RedisCore::find(RedisPeer& peer, RedisQuestion question) {
-      // The index's prefix has no colon: an index of a longer name has its entries in this one, too.
-      if (!upstream_ && !candidate.key.starts_with(redis::entry_key(index.name, ""))) continue;
+  net::SteadyTime deadline = redis_deadline();
   auto exact = co_await find_exact(peer, question);
   if (!exact || *exact) co_return exact;
   if (never_hits_) co_return std::optional<RedisAnswer>();
@@ -344,16 +347,17 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::find(RedisPeer& peer, RedisQ
   if (question.embedding.empty()) {
     // An index that cannot be had is found out before the embedding is paid for.
     const std::size_t dimension = options_.embedder ? options_.embedder->dimension() : embed::known_dimension(options_.embedding_model);
-    if (dimension != 0) {
-      auto index = co_await ready(peer, dimension);
+    if (dimension != 0 && !known_index()) {
+      auto index = co_await ready(peer, dimension, deadline);
       if (!index) co_return index.error();
     }
     std::vector<std::string> texts{question.prompt};
     auto vectors = co_await embed(peer, std::move(texts), question.metadata);
     if (!vectors) co_return vectors.error();
     question.embedding = std::move(vectors->front());
+    deadline += std::chrono::steady_clock::now() - asked;  // Embedding has a deadline of its own.
   }
-  auto near = co_await find_near(peer, std::move(question));
+  auto near = co_await nearest(peer, std::move(question), deadline);
   co_return near;
 }
 
@@ -408,7 +412,8 @@ Task<Result<void>> RedisCore::store(RedisPeer& peer, std::vector<RedisWrite> wri
   const auto vector_of = [&](const RedisQuestion& question) -> const std::vector<float>& {
     return question.embedding.empty() ? vectors[question.prompt] : question.embedding;
   };
-  auto index = co_await ready(peer, vector_of(writes.front().question).size());
+  const auto deadline = redis_deadline();
+  auto index = co_await ready(peer, vector_of(writes.front().question).size(), deadline);
   if (!index) co_return index.error();
 
   Pipeline pipeline;
@@ -430,7 +435,7 @@ Task<Result<void>> RedisCore::store(RedisPeer& peer, std::vector<RedisWrite> wri
     }
     if (!upstream_) pipeline.add({"EXEC"});
   }
-  auto replies = co_await peer.redis.run(std::move(pipeline), redis_deadline());
+  auto replies = co_await peer.redis.run(std::move(pipeline), deadline);
   if (!replies) co_return replies.error();
   for (const Reply& reply : *replies) {
     if (reply.is_error()) co_return redis::to_error(reply);
@@ -453,7 +458,7 @@ void RedisCore::forget_index() {
 }
 
 /// The index for vectors of this length: known already, else found or made now. After a failure it is left alone for a moment.
-Task<Result<RedisCore::ReadyIndex>> RedisCore::ready(RedisPeer& peer, std::size_t dimension) {
+Task<Result<RedisCore::ReadyIndex>> RedisCore::ready(RedisPeer& peer, std::size_t dimension, net::SteadyTime deadline) {
   const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(index_mutex_);
@@ -465,7 +470,7 @@ Task<Result<RedisCore::ReadyIndex>> RedisCore::ready(RedisPeer& peer, std::size_
       co_return index_error_;
     }
   }
-  auto built = co_await build(peer, dimension);
+  auto built = co_await build(peer, dimension, deadline);
   const std::lock_guard lock(index_mutex_);
   if (built) {
     index_backoff_.succeeded();
@@ -479,18 +484,18 @@ Task<Result<RedisCore::ReadyIndex>> RedisCore::ready(RedisPeer& peer, std::size_
 
 /// The configured name, else "_isolated" as upstream does, else a name of the model's and dimension's own: an index that
 /// another process may be using is never dropped.
-Task<Result<RedisCore::ReadyIndex>> RedisCore::build(RedisPeer& peer, std::size_t dimension) {
+Task<Result<RedisCore::ReadyIndex>> RedisCore::build(RedisPeer& peer, std::size_t dimension, net::SteadyTime deadline) {
   const std::string own = "sosie_" + index_name_ + "_" + name_part(options_.embedding_model) + "_" + std::to_string(dimension) + "d";
   const std::array names{index_name_, index_name_ + "_isolated", own};
   for (const std::string& name : names) {
-    auto prepared = co_await prepare(peer, name, dimension);
+    auto prepared = co_await prepare(peer, name, dimension, deadline);
     if (!prepared) co_return prepared.error();
     // An ACL without FT.INFO: the index of the configured name is taken to be there.
     if (*prepared == Prepared::not_shown) co_return ReadyIndex{index_name_, 0, false};
     if (*prepared == Prepared::other_schema) continue;
     ReadyIndex ready{name, dimension, false};
     if (options_.index == RedisIndex::hnsw) {
-      auto whole = co_await prepare_hnsw(peer, name, dimension);
+      auto whole = co_await prepare_hnsw(peer, name, dimension, deadline);
       if (!whole) co_return whole.error();
       ready.hnsw = *whole;
     }
@@ -500,11 +505,11 @@ Task<Result<RedisCore::ReadyIndex>> RedisCore::build(RedisPeer& peer, std::size_
 }
 
 /// Whether the index of this name serves; makes it where there is none.
-Task<Result<RedisCore::Prepared>> RedisCore::prepare(RedisPeer& peer, std::string name, std::size_t dimension) {
+Task<Result<RedisCore::Prepared>> RedisCore::prepare(RedisPeer& peer, std::string name, std::size_t dimension, net::SteadyTime deadline) {
   for (int round = 0; round < 3; ++round) {
     Pipeline info;
     info.add({"FT.INFO", name});
-    auto described = co_await ask(peer, std::move(info));
+    auto described = co_await ask(peer, std::move(info), deadline);
     if (!described) co_return described.error();
     if (!described->is_error()) {
       const redis::IndexInfo found = redis::read_index_info(*described, name);
@@ -514,7 +519,7 @@ Task<Result<RedisCore::Prepared>> RedisCore::prepare(RedisPeer& peer, std::strin
     if (!redis::is_unknown_index(*described)) co_return redis::to_error(*described);
     Pipeline create;
     redis::add_create_index(create, name, dimension, !upstream_);
-    auto created = co_await ask(peer, std::move(create));
+    auto created = co_await ask(peer, std::move(create), deadline);
     if (!created) co_return created.error();
     if (!created->is_error()) co_return Prepared::ready;
     const bool was_first = created->text.find("already exists") != std::string::npos;  // Another process made it meanwhile.
@@ -524,11 +529,11 @@ Task<Result<RedisCore::Prepared>> RedisCore::prepare(RedisPeer& peer, std::strin
 }
 
 /// Whether the HNSW index holds every entry by now; makes it where there is none.
-Task<Result<bool>> RedisCore::prepare_hnsw(RedisPeer& peer, std::string name, std::size_t dimension) {
+Task<Result<bool>> RedisCore::prepare_hnsw(RedisPeer& peer, std::string name, std::size_t dimension, net::SteadyTime deadline) {
   const std::string second = redis::hnsw_index_name(name);
   Pipeline info;
   info.add({"FT.INFO", second});
-  auto described = co_await ask(peer, std::move(info));
+  auto described = co_await ask(peer, std::move(info), deadline);
   if (!described) co_return described.error();
   if (!described->is_error()) {
     const redis::IndexInfo found = redis::read_index_info(*described, second);
@@ -539,7 +544,7 @@ Task<Result<bool>> RedisCore::prepare_hnsw(RedisPeer& peer, std::string name, st
   if (!redis::is_unknown_index(*described)) co_return redis::to_error(*described);
   Pipeline create;
   redis::add_create_hnsw_index(create, name, dimension);
-  auto created = co_await ask(peer, std::move(create));
+  auto created = co_await ask(peer, std::move(create), deadline);
   if (!created) co_return created.error();
   const bool exists = created->text.find("already exists") != std::string::npos;
   if (created->is_error() && !exists) co_return create_error(*created);

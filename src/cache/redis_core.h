@@ -86,7 +86,7 @@ class RedisCore {
   RedisCacheStats stats() const;
   const RedisSemanticCacheOptions& options() const noexcept { return options_; }
 
-  /// Latest end of a call that begins now and embeds nothing.
+  /// Latest end of what a call that begins now asks of Redis, all its questions together.
   net::SteadyTime redis_deadline() const;
 
  private:
@@ -106,12 +106,14 @@ class RedisCore {
   bool may_answer(const RedisQuestion& question, const redis::Candidate& candidate, bool by_text) const;
 
   net::Task<Result<std::vector<std::vector<float>>>> embed(RedisPeer& peer, std::vector<std::string> texts, std::string metadata);
-  net::Task<Result<ReadyIndex>> ready(RedisPeer& peer, std::size_t dimension);
-  net::Task<Result<ReadyIndex>> build(RedisPeer& peer, std::size_t dimension);
-  net::Task<Result<Prepared>> prepare(RedisPeer& peer, std::string name, std::size_t dimension);
-  net::Task<Result<bool>> prepare_hnsw(RedisPeer& peer, std::string name, std::size_t dimension);
-  net::Task<Result<redis::Reply>> ask(RedisPeer& peer, redis::Pipeline command);
-  net::Task<Result<std::optional<RedisAnswer>>> search(RedisPeer& peer, const RedisQuestion& question, ReadyIndex index, bool& index_is_gone);
+  net::Task<Result<std::optional<RedisAnswer>>> nearest(RedisPeer& peer, RedisQuestion question, net::SteadyTime deadline);
+  net::Task<Result<ReadyIndex>> ready(RedisPeer& peer, std::size_t dimension, net::SteadyTime deadline);
+  net::Task<Result<ReadyIndex>> build(RedisPeer& peer, std::size_t dimension, net::SteadyTime deadline);
+  net::Task<Result<Prepared>> prepare(RedisPeer& peer, std::string name, std::size_t dimension, net::SteadyTime deadline);
+  net::Task<Result<bool>> prepare_hnsw(RedisPeer& peer, std::string name, std::size_t dimension, net::SteadyTime deadline);
+  net::Task<Result<redis::Reply>> ask(RedisPeer& peer, redis::Pipeline command, net::SteadyTime deadline);
+  net::Task<Result<std::optional<RedisAnswer>>> search(RedisPeer& peer, const RedisQuestion& question, ReadyIndex index,
+                                                       net::SteadyTime deadline, bool& index_is_gone);
   std::optional<ReadyIndex> known_index() const;
   void forget_index();
 

@@ -1,5 +1,9 @@
 // Bad days of the server, each with callers at work: nobody waits longer than the deadline, a fault is an error that a caller
 // takes for a miss, nothing acknowledged is lost while the server keeps its data, and hits return by themselves.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -82,10 +86,11 @@ class RedisFaults : public testing::Test {
     std::vector<std::thread> threads_;
   };
 
-  RedisSemanticCache open(const redis::TestServer& server) {
+  RedisSemanticCache open(const redis::TestServer& server) { return open(server.url()); }
+  RedisSemanticCache open(const std::string& url) {
     embedder_->vectors = {{"known", ChosenVectors::at(0)}, {"alike", ChosenVectors::at(0.05)}};
     RedisSemanticCacheOptions options;
-    options.redis_url = server.url();
+    options.redis_url = url;
     options.similarity_threshold = 0.8;
     options.embedder = embedder_;
     options.index_name = "idx";
@@ -139,6 +144,70 @@ TEST_F(RedisFaults, AcceptsAndSaysNothing) {
   SOSIE_NEEDS_REDIS();
   redis::TestServer server;
   endure(server, [&] { server.stop_answering(); }, [&] { server.answer_again(); }, true);
+}
+
+/// Answers each command of one connection, late; and its index comes and goes, so that there is ever one more to send.
+class SlowServer {
+ public:
+  explicit SlowServer(Clock::duration delay) : delay_(delay), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in here = loopback(0);
+    socklen_t size = sizeof here;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&here), size), 0);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&here), &size), 0);
+    EXPECT_EQ(::listen(listener_, 4), 0);
+    port_ = ntohs(here.sin_port);
+    thread_ = std::thread([this] { serve(::accept(listener_, nullptr, nullptr)); });
+  }
+  /// REQUIRES: the client has gone, or never came.
+  ~SlowServer() {
+    ::shutdown(listener_, SHUT_RDWR);  // wakes whoever waits for a client
+    thread_.join();
+    ::close(listener_);
+  }
+  std::string url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  static sockaddr_in loopback(std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+  }
+
+  void serve(int client) {
+    char heard[4096];
+    for (ssize_t count; (count = ::recv(client, heard, sizeof heard, 0)) > 0;) {
+      const std::string_view commands(heard, static_cast<std::size_t>(count));
+      if (commands.find("SETINFO") != std::string_view::npos) say(client, "+OK\r\n");
+      const std::string_view answer = commands.find("HMGET") != std::string_view::npos       ? "*3\r\n$-1\r\n$-1\r\n$-1\r\n"
+                                      : commands.find("FT.INFO") != std::string_view::npos   ? "-Unknown index name\r\n"
+                                      : commands.find("FT.CREATE") != std::string_view::npos ? "-Index already exists\r\n"
+                                                                                             : "";
+      if (answer.empty()) continue;
+      std::this_thread::sleep_for(delay_);
+      say(client, answer);
+    }
+    ::close(client);
+  }
+  static void say(int client, std::string_view bytes) { (void)::send(client, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+
+  const Clock::duration delay_;
+  const int listener_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(RedisFaults, EachAnswerInTimeAndAllOfThemTooLate) {
+  for (const bool async : {false, true}) {
+    SlowServer server(kCommand * 3 / 4);
+    auto cache = open(server.url());
+    const auto begin = Clock::now();
+    const RedisCall call{.prompt = "known"};
+    const auto found = async ? cache.async_get_cache("k", call).get() : cache.get_cache("k", call);
+    EXPECT_FALSE(found);
+    EXPECT_LT(Clock::now() - begin, kConnect + kCommand + kSlack);
+  }
 }
 
 TEST_F(RedisFaults, AsksForAPasswordFromNowOn) {
