@@ -74,7 +74,8 @@ struct RedisCall {
   std::string_view request = {};
   std::optional<std::string_view> prompt = std::nullopt;  ///< Used instead of `request`. Valid UTF-8.
 
-  std::optional<double> ttl = std::nullopt;  ///< Seconds, cut to whole ones. Unset or less than 1: for ever.
+  /// Seconds, cut to whole ones. Unset or 0 of them: for ever. Less than 0: the entry is gone at once.
+  std::optional<double> ttl = std::nullopt;
 
   /// In: sent to a proxy with the embedding call. Out, where not null: "semantic-similarity", of the hit, else "0.0".
   std::map<std::string, std::string>* metadata = nullptr;
@@ -120,8 +121,8 @@ class RedisSemanticCache {
 
   Result<RedisFound> get_cache(std::string_view key, const RedisCall& call);
 
-  /// Completions run on the cache's own thread: they must not block, nor destroy the cache. All arguments are copied, but `RedisCall::metadata`,
-  /// which must live until the completion and may be touched by then.
+  /// Completions run on the cache's own thread, never from within the call: they must not block or throw. All arguments are
+  /// copied, but `RedisCall::metadata`, which must live until the completion and may be touched by then.
   void async_set_cache(std::string key, std::string response, const RedisCall& call, std::function<void(Result<void>)> done);
   void async_get_cache(std::string key, const RedisCall& call, std::function<void(Result<RedisFound>)> done);
   std::future<Result<void>> async_set_cache(std::string key, std::string response, const RedisCall& call);

@@ -13,6 +13,7 @@
 #include "decide/threshold.h"
 #include "text/answer_kind.h"
 #include "text/prompt.h"
+#include "text/python_text.h"
 #include "text/python_value.h"
 #include "text/turns.h"
 #include "text/utf8.h"
@@ -103,7 +104,6 @@ Error create_error(const Reply& reply) {
   return error;
 }
 
-}  // namespace
 /// Whether a text begins with another and has words behind it: a later turn of a conversation begins with all its turns before.
 bool goes_on(std::string_view text, std::string_view after) {
   if (!text.starts_with(after)) return false;
@@ -111,6 +111,7 @@ bool goes_on(std::string_view text, std::string_view after) {
   return std::any_of(more.begin(), more.end(), [](unsigned char c) { return c >= 0x80 || std::isalnum(c); });
 }
 
+}  // namespace
 
 Result<std::unique_ptr<RedisCore>> RedisCore::open(RedisSemanticCacheOptions options, Unseen unseen) {
   if (!options.similarity_threshold) {
@@ -125,9 +126,6 @@ Result<std::unique_ptr<RedisCore>> RedisCore::open(RedisSemanticCacheOptions opt
   if (!server) return server.error();
   auto endpoint = redis::read_endpoint(*server);
   if (!endpoint) return endpoint.error();
-  if (options.connection.pool_size == 0 || options.connection.pool_size > 1024) {
-    return Error{ErrorCode::invalid_argument, "pool_size must be 1 to 1024"};
-  }
   options.embedding_timeout = find_embedding_timeout(options);
   if (options.embedding_timeout->count() <= 0) return Error{ErrorCode::invalid_argument, "embedding_timeout must be positive"};
 
@@ -211,7 +209,7 @@ Result<std::optional<RedisQuestion>> RedisCore::question(std::string_view key, c
     text::PythonValue metadata;
     metadata.kind = text::PythonValue::Kind::dict;
     for (const auto& [name, value] : *call.metadata) {
-      for (const std::string& text : {name, value}) {
+      for (const std::string& text : {text::with_replacements(name), text::with_replacements(value)}) {
         text::PythonValue& item = metadata.items.emplace_back();
         item.kind = text::PythonValue::Kind::string;
         item.text = text;
@@ -257,9 +255,9 @@ bool RedisCore::may_answer(const RedisQuestion& question, const redis::Candidate
   const bool same_text = candidate.prompt == question.prompt;
   if (by_text && !same_text) return false;
   if (!same_text) {
-    if (question.is_request && goes_on(candidate.prompt, question.prompt)) return false;
     if (question.same_text_only) return false;
     if (!candidate.prompt.starts_with(std::string_view(question.prompt).substr(0, question.history_bytes))) return false;
+    if (question.is_request && goes_on(candidate.prompt, question.prompt)) return false;
     const double free_part = 1 - static_cast<double>(question.history_bytes) / static_cast<double>(question.prompt.size());
     const Similarity threshold = decide::threshold_for_part({*options_.similarity_threshold}, free_part);
     if (!decide::accepts(candidate.distance, false, threshold)) return false;
@@ -288,12 +286,12 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::find_exact(RedisPeer& peer, 
   if (!candidate || !may_answer(question, *candidate, true)) co_return none;
   co_return RedisAnswer{std::move(candidate->response), 1, true};
 }
+
+Task<Result<std::optional<RedisAnswer>>> RedisCore::find_near(RedisPeer& peer, RedisQuestion question) {
   return nearest(peer, std::move(question), redis_deadline());
 }
 
 Task<Result<std::optional<RedisAnswer>>> RedisCore::nearest(RedisPeer& peer, RedisQuestion question, net::SteadyTime deadline) {
-
-Task<Result<std::optional<RedisAnswer>>> RedisCore::find_near(RedisPeer& peer, RedisQuestion question) {
   if (never_hits_) co_return std::optional<RedisAnswer>();
   for (int round = 0;; ++round) {
     auto index = co_await ready(peer, question.embedding.size(), deadline);
@@ -328,6 +326,8 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, cons
     if (!found) co_return unexpected("FT.SEARCH");
     if (found->partial) co_return Error{ErrorCode::deadline_exceeded, "Redis gave up searching within its own time limit"};
     for (redis::Candidate& candidate : found->candidates) {
+      // The index's prefix has no colon: an index of a longer name has its entries in this one, too.
+      if (!upstream_ && !candidate.key.starts_with(redis::entry_key(index.name, ""))) continue;
       if (!may_answer(question, candidate, false)) continue;
       const double similarity = to_similarity(candidate.distance).value;
       co_return RedisAnswer{std::move(candidate.response), upstream_ ? similarity : std::clamp(similarity, 0.0, 1.0), false};
@@ -345,17 +345,19 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::find(RedisPeer& peer, RedisQ
   if (never_hits_) co_return std::optional<RedisAnswer>();
   if (question.same_text_only) co_return std::optional<RedisAnswer>();
   if (question.embedding.empty()) {
-    // An index that cannot be had is found out before the embedding is paid for.
+    // An index that cannot be had is found out before the embedding is paid for. One that is known may be of another length:
+    // an endpoint may give shorter vectors than the model's usual ones.
     const std::size_t dimension = options_.embedder ? options_.embedder->dimension() : embed::known_dimension(options_.embedding_model);
     if (dimension != 0 && !known_index()) {
       auto index = co_await ready(peer, dimension, deadline);
       if (!index) co_return index.error();
     }
     std::vector<std::string> texts{question.prompt};
+    const auto asked = std::chrono::steady_clock::now();
     auto vectors = co_await embed(peer, std::move(texts), question.metadata);
+    deadline += std::chrono::steady_clock::now() - asked;  // Embedding has a deadline of its own.
     if (!vectors) co_return vectors.error();
     question.embedding = std::move(vectors->front());
-    deadline += std::chrono::steady_clock::now() - asked;  // Embedding has a deadline of its own.
   }
   auto near = co_await nearest(peer, std::move(question), deadline);
   co_return near;

@@ -22,7 +22,6 @@ RedisFound to_found(const Answer& answer) {
   RedisFound found;
   if (!answer) return found;
   found.similarity = answer->similarity;
-  // Compat::upstream: a value that cannot be read is a miss that keeps its similarity.
   auto envelope = text::read_envelope(answer->stored);
   if (!envelope || !*envelope) return found;
   found.response = std::move((*envelope)->response);
@@ -30,17 +29,12 @@ RedisFound to_found(const Answer& answer) {
   return found;
 }
 
-Result<RedisFound> finish(Result<Answer> answer, Metadata* metadata) {
-  Result<RedisFound> found = answer ? Result<RedisFound>(to_found(*answer)) : Result<RedisFound>(answer.error());
-  if (metadata) {
-    std::array<char, 32> buffer;
-    const double similarity = found ? found->similarity : 0;
-    const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), similarity).ptr;
-    std::string text(buffer.data(), end);
-    if (text.find_first_of(".e") == std::string::npos) text += ".0";
-    (*metadata)["semantic-similarity"] = std::move(text);
-  }
-  return found;
+void tell(double similarity, Metadata& metadata) {
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), similarity).ptr;
+  std::string text(buffer.data(), end);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  metadata["semantic-similarity"] = std::move(text);
 }
 
 template <class T>
@@ -68,9 +62,27 @@ struct RedisSemanticCache::Impl {
     return [this, writes = std::move(writes)](RedisPeer& peer) { return engine.core().store(peer, writes); };
   }
 
+  /// A job whose end is known: that too is told on the cache's thread, not from within the call.
+  template <class T>
+  static cache::RedisEngine::Job<T> ended(Result<T> result) {
+    return [result = std::move(result)](RedisPeer&) -> net::Task<Result<T>> { co_return result; };
+  }
+
   Result<RedisFound> counted(Result<Answer> answer, Metadata* metadata) {
+    Result<RedisFound> found = answer ? Result<RedisFound>(to_found(*answer)) : Result<RedisFound>(answer.error());
+    // A value that Python can hold and JSON cannot is a miss; upstream's keeps its similarity.
+    if (found && !found->response && engine.core().options().compat == Compat::sosie) {
+      answer = Answer();
+      found = RedisFound();
+    }
     engine.core().count(answer);
-    return finish(std::move(answer), metadata);
+    if (metadata) tell(found ? found->similarity : 0, *metadata);
+    return found;
+  }
+
+  Result<void> counted(Result<void> stored) {
+    if (!stored) engine.core().count(stored.error());
+    return stored;
   }
 
   cache::RedisEngine engine;
@@ -89,11 +101,11 @@ Result<RedisSemanticCache> RedisSemanticCache::open(RedisSemanticCacheOptions op
 
 Result<void> RedisSemanticCache::set_cache(std::string_view key, std::string_view response, const RedisCall& call) {
   auto question = impl_->engine.core().question(key, call);
-  if (!question) return question.error();
+  if (!question) return impl_->counted(question.error());
   if (!*question) return {};
   std::vector<RedisWrite> writes;
   writes.push_back(impl_->write(std::move(**question), response, call.ttl));
-  return impl_->engine.block<void>(impl_->store(std::move(writes)));
+  return impl_->counted(impl_->engine.block<void>(impl_->store(std::move(writes))));
 }
 
 Result<RedisFound> RedisSemanticCache::get_cache(std::string_view key, const RedisCall& call) {
@@ -111,19 +123,20 @@ void RedisSemanticCache::async_set_cache(std::string key, std::string response, 
 }
 
 void RedisSemanticCache::async_get_cache(std::string key, const RedisCall& call, std::function<void(Result<RedisFound>)> done) {
-  auto question = impl_->engine.core().question(key, call);
-  if (!question || !*question) {
-    done(impl_->counted(question ? Result<Answer>(Answer()) : Result<Answer>(question.error()), call.metadata));
-    return;
-  }
   Impl* impl = impl_.get();
-  impl->engine.spawn<Answer>(impl->find(std::move(**question)), [impl, metadata = call.metadata, done = std::move(done)](Result<Answer> answer) {
+  auto question = impl->engine.core().question(key, call);
+  auto job = !question    ? Impl::ended<Answer>(question.error())
+             : !*question ? Impl::ended<Answer>(Answer())
+                          : impl->find(std::move(**question));
+  impl->engine.spawn<Answer>(std::move(job), [impl, metadata = call.metadata, done = std::move(done)](Result<Answer> answer) {
     done(impl->counted(std::move(answer), metadata));
   });
 }
 
 void RedisSemanticCache::async_set_cache_pipeline(std::vector<Item> items, const RedisCall& call, std::function<void(Result<void>)> done) {
+  Impl* impl = impl_.get();
   std::vector<RedisWrite> writes;
+  std::optional<Error> refused;
   for (Item& item : items) {
     RedisCall one = call;
     if (!item.request.empty()) one.request = item.request;
@@ -131,18 +144,15 @@ void RedisSemanticCache::async_set_cache_pipeline(std::vector<Item> items, const
       one.prompt = item.prompt;
       one.embedding = {};
     }
-    auto question = impl_->engine.core().question(item.key, one);
+    auto question = impl->engine.core().question(item.key, one);
     if (!question) {
-      done(question.error());
-      return;
+      refused = question.error();
+      break;
     }
-    if (*question) writes.push_back(impl_->write(std::move(**question), item.response, call.ttl));
+    if (*question) writes.push_back(impl->write(std::move(**question), item.response, call.ttl));
   }
-  if (writes.empty()) {
-    done({});
-    return;
-  }
-  impl_->engine.spawn<void>(impl_->store(std::move(writes)), std::move(done));
+  auto job = refused ? Impl::ended<void>(*refused) : impl->store(std::move(writes));
+  impl->engine.spawn<void>(std::move(job), [impl, done = std::move(done)](Result<void> stored) { done(impl->counted(std::move(stored))); });
 }
 
 std::future<Result<void>> RedisSemanticCache::async_set_cache(std::string key, std::string response, const RedisCall& call) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "cache/redis_core.h"
 #include "cache/redis_fixture.h"
 #include "redis/semantic_index.h"
 
@@ -238,6 +239,100 @@ TEST_F(RedisCacheTest, AForkedChildTalksOverConnectionsOfItsOwn) {
   int status = -1;
   ::waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+TEST_F(RedisCacheTest, AForkedChildMayEndWithoutACall) {
+  auto cache = std::make_unique<RedisSemanticCache>(open(options()));
+  ASSERT_TRUE(cache->async_get_cache("k", {.prompt = "a"}).get());  // Its thread does not exist in the child.
+  const ::pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::alarm(20);
+    cache.reset();
+    // Nothing may be freed twice either.
+    for (int i = 0; i < 8; ++i) std::thread([] {}).join();
+    ::_exit(0);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(cache->async_get_cache("k", {.prompt = "a"}).get()) << "the parent's goes on";
+}
+
+TEST_F(RedisCacheTest, CompletionsNeverRunWithinTheCall) {
+  auto cache = open(options());
+  for (const std::string_view request : {R"({"messages":["x"]})", R"({"messages":[]})", R"({"messages":[{"role":"user","content":"a"}]})"}) {
+    std::promise<std::thread::id> got, set;
+    cache.async_get_cache("k", {.request = request}, [&](const auto&) { got.set_value(std::this_thread::get_id()); });
+    EXPECT_NE(got.get_future().get(), std::this_thread::get_id()) << request;
+    cache.async_set_cache("k", "answer", {.request = request}, [&](const auto&) { set.set_value(std::this_thread::get_id()); });
+    EXPECT_NE(set.get_future().get(), std::this_thread::get_id()) << request;
+  }
+}
+
+TEST_F(RedisCacheTest, ACompletionMayBeTheLastToUseTheCache) {
+  auto cache = std::make_unique<RedisSemanticCache>(open(options()));
+  std::promise<void> gone;
+  cache->async_get_cache("k", {.prompt = "a"}, [&](const auto&) {
+    cache.reset();
+    gone.set_value();
+  });
+  gone.get_future().wait();
+}
+
+TEST_F(RedisCacheTest, AnEmbeddingThatIsLateMayOutliveTheCache) {
+  class Slow final : public Embedder {
+   public:
+    std::size_t dimension() const noexcept override { return 3; }
+    std::string_view fingerprint() const noexcept override { return "slow"; }
+    std::size_t max_tokens() const noexcept override { return 512; }
+    Result<std::vector<Embedding>> embed(std::span<const std::string_view> texts) const override {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      return std::vector<Embedding>(texts.size(), Embedding{.vector = {1, 0, 0}});
+    }
+  };
+  auto how = options();
+  how.embedder = std::make_shared<Slow>();
+  how.embedding_timeout = std::chrono::milliseconds(20);
+  auto cache = open(how);
+  const auto late = cache.async_get_cache("k", {.prompt = "a"}).get();
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::deadline_exceeded);
+}
+
+TEST_F(RedisCacheTest, EveryCallThatEndsInAnErrorIsCounted) {
+  auto cache = open(options());
+  const RedisCall bad{.request = R"({"messages":["x"]})"};
+  EXPECT_FALSE(cache.get_cache("k", bad));
+  EXPECT_FALSE(cache.set_cache("k", "answer", bad));
+  EXPECT_FALSE(cache.async_set_cache("k", "answer", bad).get());
+  EXPECT_FALSE(cache.set_cache("k", "answer", {.prompt = "a", .ttl = std::nan("")}));
+  EXPECT_EQ(cache.stats().faults, 4u);
+}
+
+TEST_F(RedisCacheTest, MetadataOfAnyBytesIsPassedOnAsJson) {
+  auto core = cache::RedisCore::open(options());
+  ASSERT_TRUE(core);
+  std::map<std::string, std::string> metadata{{"user", "caf\xE9"}};
+  const auto question = (*core)->question("k", {.prompt = "a", .metadata = &metadata});
+  ASSERT_TRUE(question && *question);
+  EXPECT_EQ((*question)->metadata, "{\"user\":\"caf\xEF\xBF\xBD\"}");
+}
+
+TEST_F(RedisCacheTest, AValueThatOnlyPythonCanHoldIsAMiss) {
+  auto cache = open(options());
+  EXPECT_EQ(get(cache, "k", "a"), "");
+  const std::string id = redis::entry_id("a", {{"litellm_cache_key", "k"}});
+  command({"HSET", "idx:" + id, "entry_id", id, "prompt", "a", "response", "{'timestamp': 1.5, 'response': [1]}", "prompt_vector",
+           redis::vector_bytes(ChosenVectors::at(0)), "inserted_at", "1", "updated_at", "1", "litellm_cache_key", "k"});
+  std::map<std::string, std::string> metadata;
+  const auto found = cache.get_cache("k", {.prompt = "a", .metadata = &metadata});
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(found->response);
+  EXPECT_EQ(found->similarity, 0);
+  EXPECT_EQ(metadata["semantic-similarity"], "0.0");
+  EXPECT_EQ(cache.stats().exact_hits, 0u);
+  EXPECT_EQ(cache.stats().misses, 2u);
 }
 
 TEST_F(RedisCacheTest, AnIndexThatVanishesIsMadeAgain) {

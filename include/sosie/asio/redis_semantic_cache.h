@@ -3,13 +3,14 @@
 //   auto found = co_await sosie::async_get_cache(cache, key, {.prompt = "…"}, boost::asio::use_awaitable);
 //
 // Optional: needs Boost.Asio (1.81 or newer), which the other public headers do not. Completions are dispatched to the
-// handler's associated executor.
+// handler's associated executor. A lazy token (use_awaitable, deferred) begins the call at its co_await: what `call` refers to
+// must live until then.
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <memory>
 #include <string>
 #include <utility>
