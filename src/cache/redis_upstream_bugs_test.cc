@@ -225,6 +225,26 @@ TEST_F(UpstreamBugs, Issue21906_AFirstQuestionIsNotAnsweredFromALaterTurn) {
   EXPECT_EQ(get(cache, "k", RedisCall{.request = ask(text)}), "Short.") << "a mark behind it is no other turn";
 }
 
+// Instructions were compared by meaning, like all else: "answer in French" is near "answer in German".
+TEST_F(UpstreamBugs, Issue21906_InstructionsMustBeTheSame) {
+  const auto chat = [](std::string instructions, std::string question) {
+    return R"({"messages":[{"role":"system","content":")" + instructions + R"("},{"role":"user","content":")" + question + R"("}]})";
+  };
+  embedder_->vectors = {{"In French.What is it?", ChosenVectors::at(0)}, {"In German.What is it?", ChosenVectors::at(0.01)},
+                        {"In French.What's it?", ChosenVectors::at(0.15)},  {"What is it?In French.", ChosenVectors::at(0.02)},
+                        {"What is it?In German.", ChosenVectors::at(0.03)}, {"What's it?In French.", ChosenVectors::at(0.04)}};
+  auto cache = open(options(0.8));
+  ASSERT_TRUE(cache.set_cache("k", "un chat", {.request = chat("In French.", "What is it?")}));
+  EXPECT_EQ(get(cache, "k", RedisCall{.request = chat("In German.", "What is it?")}), "");
+  EXPECT_EQ(get(cache, "k", RedisCall{.request = chat("In French.", "What's it?")}), "un chat");
+  const auto behind = [](std::string question, std::string instructions) {
+    return R"({"messages":[{"role":"user","content":")" + question + R"("},{"role":"developer","content":")" + instructions + R"("}]})";
+  };
+  ASSERT_TRUE(cache.set_cache("k2", "un chat", {.request = behind("What is it?", "In French.")}));
+  EXPECT_EQ(get(cache, "k2", RedisCall{.request = behind("What is it?", "In German.")}), "");
+  EXPECT_EQ(get(cache, "k2", RedisCall{.request = behind("What's it?", "In French.")}), "un chat");
+}
+
 TEST_F(UpstreamBugs, Issue19575_KeysAndNamespacesAreIsolated) {
   embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"b", ChosenVectors::at(0.01)}};
   auto cache = open(options());

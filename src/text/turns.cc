@@ -1,6 +1,8 @@
 #include "text/turns.h"
 
 #include <algorithm>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "text/json_text.h"
@@ -33,6 +35,23 @@ bool brings_tool_result(const PythonValue& message) {
          });
 }
 
+bool is_users(const PythonValue& message) {
+  const std::string_view role = string_member(message, "role");
+  return !is_made_before(message) && role != "system" && role != "developer" && !brings_tool_result(message);
+}
+
+/// The bytes that messages or items have in a prompt by themselves.
+std::optional<std::size_t> prompt_bytes(std::span<const PythonValue> messages, bool of_input) {
+  std::string alone = of_input ? R"({"input":[)" : R"({"messages":[)";
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (i > 0) alone += ',';
+    (void)append_json(messages[i], {.non_finite = true}, alone);  // Read from JSON, so it can be written as JSON.
+  }
+  const auto prompt = prompt_from_kwargs(alone += "]}");
+  if (!prompt) return std::nullopt;
+  return *prompt ? (*prompt)->size() : 0;
+}
+
 }  // namespace
 
 Turns read_turns(std::string_view kwargs) {
@@ -43,15 +62,17 @@ Turns read_turns(std::string_view kwargs) {
   turns.of_input = request->messages == nullptr;
   const PythonValue* list = turns.of_input ? request->input : request->messages;
   if (!is_kind(list, Kind::list) || list->items.empty()) return turns;
-  const PythonValue& last = list->items.back();
-  turns.has_history = brings_tool_result(last) || std::any_of(list->items.begin(), list->items.end(), is_made_before);
-  if (!turns.has_history) return turns;
-  turns.ends_with_user = is_string(member(last, "role"), "user") && !brings_tool_result(last);
-  std::string alone = turns.of_input ? R"({"input":[)" : R"({"messages":[)";
-  (void)append_json(last, {.non_finite = true}, alone);  // Read from JSON, so it can be written as JSON.
-  const auto prompt = prompt_from_kwargs(alone += "]}");
-  if (!prompt) return unknown;
-  turns.last_bytes = *prompt ? (*prompt)->size() : 0;
+  const std::span<const PythonValue> all(list->items);
+  turns.ends_with_user = is_users(all.back());
+  turns.has_history = brings_tool_result(all.back()) || std::any_of(all.begin(), all.end(), is_made_before);
+  if (all.size() == 1) return turns;
+  std::size_t asked = all.size();
+  while (asked > 0 && !is_users(all[asked - 1])) --asked;
+  if (asked == 0) return turns;
+  const auto question = prompt_bytes(all.subspan(asked - 1, 1), turns.of_input), behind = prompt_bytes(all.subspan(asked), turns.of_input);
+  if (!question || !behind) return unknown;
+  turns.question_bytes = *question;
+  turns.behind_bytes = *behind + (turns.of_input && *behind > 0 ? 1 : 0);  // Items are joined by a line end.
   return turns;
 }
 

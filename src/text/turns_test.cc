@@ -18,11 +18,28 @@ TEST(Turns, AFollowUpKnowsWhereItsHistoryEnds) {
       R"({"messages":[{"role":"user","content":"2+2?"},{"role":"assistant","content":"4"},{"role":"user","content":"and 3+3?"}]})");
   EXPECT_TRUE(chat.has_history);
   EXPECT_TRUE(chat.ends_with_user);
-  EXPECT_EQ(chat.last_bytes, 8u);
+  EXPECT_EQ(chat.question_bytes, 8u);
+  EXPECT_EQ(chat.behind_bytes, 0u);
   const Turns responses = read_turns(
       R"({"input":[{"role":"user","content":"2+2?"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"4"}]},{"role":"user","content":"and?"}]})");
   EXPECT_TRUE(responses.has_history);
-  EXPECT_EQ(responses.last_bytes, 4u);
+  EXPECT_EQ(responses.question_bytes, 4u);
+}
+
+TEST(Turns, InstructionsStandBeforeOrBehindTheQuestion) {
+  const Turns before = read_turns(R"({"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"}]})");
+  EXPECT_EQ(before.question_bytes, 2u);
+  EXPECT_EQ(before.behind_bytes, 0u);
+  const Turns behind = read_turns(R"({"messages":[{"role":"user","content":"Hi"},{"role":"developer","content":"In French."}]})");
+  EXPECT_FALSE(behind.has_history);
+  EXPECT_EQ(behind.question_bytes, 2u);
+  EXPECT_EQ(behind.behind_bytes, 10u);
+  const Turns items = read_turns(R"({"input":[{"role":"user","content":" Hi "},{"role":"developer","content":"In French."}]})");
+  EXPECT_EQ(items.question_bytes, 2u);
+  EXPECT_EQ(items.behind_bytes, 11u);
+  EXPECT_EQ(read_turns(R"({"messages":[{"role":"user","content":"Hi"}]})").question_bytes, Turns::kWhole);
+  EXPECT_EQ(read_turns(R"({"messages":[{"role":"system","content":"a"},{"role":"system","content":"b"}]})").question_bytes, Turns::kWhole);
+  EXPECT_EQ(read_turns(R"({"input":["one","two"]})").question_bytes, 3u);
 }
 
 TEST(Turns, AnAgentsTurnEndsWithATool) {
@@ -49,7 +66,7 @@ TEST(Turns, NumbersThatOnlyPythonWritesAreReadToo) {
   EXPECT_FALSE(turns.has_history);
   const Turns longer = read_turns(R"({"input":[{"role":"user","content":"x"},{"role":"assistant","content":"y"},{"role":"user","content":"zz","score":NaN}]})");
   EXPECT_TRUE(longer.ends_with_user);
-  EXPECT_EQ(longer.last_bytes, 2u);
+  EXPECT_EQ(longer.question_bytes, 2u);
 }
 
 TEST(Turns, WhatCannotBeReadIsTakenForAnAgentsTurn) {
