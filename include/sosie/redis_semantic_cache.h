@@ -6,7 +6,7 @@
 //   auto cache = sosie::RedisSemanticCache::open({.redis_url = "redis://127.0.0.1:6379", .similarity_threshold = 0.9});
 //   auto found = cache->get_cache(key, {.prompt = "How do I reset my password?"});
 //   if (found && found->response) use(*found->response);
-//   else cache->set_cache(key, answer, {.prompt = "How do I reset my password?"});
+//   else if (found) cache->set_cache(key, answer, {.prompt = "How do I reset my password?", .embedding = found->embedding});
 #pragma once
 
 #include <chrono>
@@ -87,6 +87,7 @@ struct RedisFound {
   std::optional<std::string> response;  ///< Unset: a miss.
   double similarity = 0;                ///< Of the hit, 0 to 1; 0 for a miss.
   std::optional<double> timestamp;      ///< When the answer was made, seconds since 1970, where its writer said so.
+  std::vector<float> embedding;         ///< Computed on the way, else empty: give it to `set_cache`, so that one is enough.
 };
 
 /// Counts since open.

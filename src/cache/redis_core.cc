@@ -104,6 +104,13 @@ Error create_error(const Reply& reply) {
   return error;
 }
 
+/// Whether instructions and earlier turns, which stand around the question, are the same ones.
+bool says_the_same_around(const RedisQuestion& question, std::string_view prompt) {
+  const std::string_view asked(question.prompt);
+  return prompt.size() >= question.before_bytes + question.behind_bytes && prompt.starts_with(asked.substr(0, question.before_bytes)) &&
+         prompt.ends_with(asked.substr(asked.size() - question.behind_bytes));
+}
+
 /// Whether a text begins with another and has words behind it: a later turn of a conversation begins with all its turns before.
 bool goes_on(std::string_view text, std::string_view after) {
   if (!text.starts_with(after)) return false;
@@ -202,7 +209,9 @@ Result<std::optional<RedisQuestion>> RedisCore::question(std::string_view key, c
     made->is_request = true;
     made->wants_responses = turns.of_input;
     made->same_text_only = turns.has_history && !turns.ends_with_user;
-    if (turns.has_history) made->history_bytes = made->prompt.size() - std::min(turns.last_bytes, made->prompt.size());
+    made->has_history = turns.has_history;
+    made->behind_bytes = std::min(turns.behind_bytes, made->prompt.size());
+    made->before_bytes = made->prompt.size() - made->behind_bytes - std::min(turns.question_bytes, made->prompt.size() - made->behind_bytes);
   }
   made->embedding.assign(call.embedding.begin(), call.embedding.end());
   if (call.metadata && !call.metadata->empty()) {
@@ -256,10 +265,13 @@ bool RedisCore::may_answer(const RedisQuestion& question, const redis::Candidate
   if (by_text && !same_text) return false;
   if (!same_text) {
     if (question.same_text_only) return false;
-    if (!candidate.prompt.starts_with(std::string_view(question.prompt).substr(0, question.history_bytes))) return false;
+    if (!says_the_same_around(question, candidate.prompt)) return false;
     if (question.is_request && goes_on(candidate.prompt, question.prompt)) return false;
-    const double free_part = 1 - static_cast<double>(question.history_bytes) / static_cast<double>(question.prompt.size());
-    const Similarity threshold = decide::threshold_for_part({*options_.similarity_threshold}, free_part);
+    Similarity threshold{*options_.similarity_threshold};
+    if (question.has_history) {
+      const double said = static_cast<double>(question.before_bytes + question.behind_bytes);
+      threshold = decide::threshold_for_part(threshold, 1 - said / static_cast<double>(question.prompt.size()));
+    }
     if (!decide::accepts(candidate.distance, false, threshold)) return false;
     if (unseen(question.prompt) != unseen(candidate.prompt)) return false;
   }
@@ -311,7 +323,7 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, cons
   search.tag = question.tag;
   search.vector = redis::vector_bytes(question.embedding);
   search.radius = redis::float_text(upstream_ ? 1 - threshold.value : decide::search_radius(threshold).value);
-  search.unlimited_time = !upstream_;
+  search.lean = !upstream_;
   for (const std::size_t results : {std::size_t{1}, kWiderSearch}) {
     search.results = results;
     Pipeline pipeline;
@@ -358,6 +370,7 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::find(RedisPeer& peer, RedisQ
     deadline += std::chrono::steady_clock::now() - asked;  // Embedding has a deadline of its own.
     if (!vectors) co_return vectors.error();
     question.embedding = std::move(vectors->front());
+    if (question.learnt) *question.learnt = question.embedding;
   }
   auto near = co_await nearest(peer, std::move(question), deadline);
   co_return near;

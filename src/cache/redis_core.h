@@ -34,12 +34,14 @@ struct RedisQuestion {
   std::string raw_key;   ///< The key as given; an entry of another writer may carry it.
   std::string id;        ///< Entry id.
   std::string prompt;
-  std::size_t history_bytes = 0;  ///< How much of the prompt was said before the last question, and must be equal.
+  std::size_t before_bytes = 0, behind_bytes = 0;  ///< Of the prompt, around the last question: what must be equal.
+  bool has_history = false;       ///< Of what stands before, something was answered.
   bool same_text_only = false;    ///< An agent's turn: only the same text may answer.
   bool wants_responses = false;   ///< Of the Responses API, which a chat's answer does not fit, nor the other way round.
   bool is_request = false;        ///< Read from a request: the kind of call is known.
   std::string metadata;           ///< JSON object for the embedding endpoint; empty: none.
   std::vector<float> embedding;   ///< Empty: not known yet.
+  std::shared_ptr<std::vector<float>> learnt;  ///< Gets an embedding that is computed on the way. Null: nobody wants it.
 };
 
 struct RedisAnswer {

@@ -17,6 +17,7 @@ using cache::RedisQuestion;
 using cache::RedisWrite;
 using Answer = std::optional<RedisAnswer>;
 using Metadata = std::map<std::string, std::string>;
+using Learnt = std::shared_ptr<std::vector<float>>;
 
 RedisFound to_found(const Answer& answer) {
   RedisFound found;
@@ -68,7 +69,7 @@ struct RedisSemanticCache::Impl {
     return [result = std::move(result)](RedisPeer&) -> net::Task<Result<T>> { co_return result; };
   }
 
-  Result<RedisFound> counted(Result<Answer> answer, Metadata* metadata) {
+  Result<RedisFound> counted(Result<Answer> answer, Metadata* metadata, const Learnt& learnt = nullptr) {
     Result<RedisFound> found = answer ? Result<RedisFound>(to_found(*answer)) : Result<RedisFound>(answer.error());
     // A value that Python can hold and JSON cannot is a miss; upstream's keeps its similarity.
     if (found && !found->response && engine.core().options().compat == Compat::sosie) {
@@ -76,6 +77,7 @@ struct RedisSemanticCache::Impl {
       found = RedisFound();
     }
     engine.core().count(answer);
+    if (found && learnt) found->embedding = std::move(*learnt);
     if (metadata) tell(found ? found->similarity : 0, *metadata);
     return found;
   }
@@ -112,7 +114,8 @@ Result<RedisFound> RedisSemanticCache::get_cache(std::string_view key, const Red
   auto question = impl_->engine.core().question(key, call);
   if (!question) return impl_->counted(question.error(), call.metadata);
   if (!*question) return impl_->counted(Answer(), call.metadata);
-  return impl_->counted(impl_->engine.block<Answer>(impl_->find(std::move(**question))), call.metadata);
+  const Learnt learnt = (*question)->learnt = std::make_shared<std::vector<float>>();
+  return impl_->counted(impl_->engine.block<Answer>(impl_->find(std::move(**question))), call.metadata, learnt);
 }
 
 void RedisSemanticCache::async_set_cache(std::string key, std::string response, const RedisCall& call,
@@ -125,11 +128,13 @@ void RedisSemanticCache::async_set_cache(std::string key, std::string response, 
 void RedisSemanticCache::async_get_cache(std::string key, const RedisCall& call, std::function<void(Result<RedisFound>)> done) {
   Impl* impl = impl_.get();
   auto question = impl->engine.core().question(key, call);
+  const auto learnt = std::make_shared<std::vector<float>>();
+  if (question && *question) (*question)->learnt = learnt;
   auto job = !question    ? Impl::ended<Answer>(question.error())
              : !*question ? Impl::ended<Answer>(Answer())
                           : impl->find(std::move(**question));
-  impl->engine.spawn<Answer>(std::move(job), [impl, metadata = call.metadata, done = std::move(done)](Result<Answer> answer) {
-    done(impl->counted(std::move(answer), metadata));
+  impl->engine.spawn<Answer>(std::move(job), [impl, learnt, metadata = call.metadata, done = std::move(done)](Result<Answer> answer) {
+    done(impl->counted(std::move(answer), metadata, learnt));
   });
 }
 

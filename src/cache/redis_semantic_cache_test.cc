@@ -167,6 +167,18 @@ TEST_F(RedisCacheTest, ATtlIsCutToWholeSecondsAndANegativeOneEndsTheEntry) {
   EXPECT_EQ(command({"EXISTS", key}).integer, 0);
 }
 
+TEST_F(RedisCacheTest, AMissAndItsAnswerNeedOneEmbedding) {
+  auto cache = open(options());
+  const auto missed = cache.get_cache("k", {.prompt = "p"});
+  ASSERT_TRUE(missed && !missed->response);
+  ASSERT_TRUE(cache.set_cache("k", "r", {.prompt = "p", .embedding = missed->embedding}));
+  const auto missed_async = cache.async_get_cache("k", {.prompt = "q"}).get();
+  ASSERT_TRUE(missed_async);
+  EXPECT_EQ(missed_async->embedding.size(), 3u);
+  EXPECT_EQ(embedder_->count, 2u);
+  EXPECT_EQ(get(cache, "k", "p"), "r");
+}
+
 TEST_F(RedisCacheTest, AGivenEmbeddingIsUsedAsItIs) {
   auto cache = open(options());
   const auto vector = ChosenVectors::at(0), near = ChosenVectors::at(0.15);

@@ -255,14 +255,14 @@ std::optional<Candidate> read_entry(const Reply& reply) {
 void add_search(Pipeline& pipeline, const Search& search) {
   const std::string query = search_query({{std::string(kKeyField), search.tag}});
   const std::string results = std::to_string(search.results);
-  std::vector<std::string_view> words{"FT.SEARCH", search.index, query,
-                                      "RETURN",    "8",          "entry_id",
-                                      "prompt",    "response",   "inserted_at",
-                                      "updated_at", "metadata",  kKeyField,
-                                      kDistance,   "SORTBY",     kDistance,
-                                      "ASC",       "DIALECT",    "2",
-                                      "LIMIT",     "0",          results};
-  if (search.unlimited_time) words.insert(words.end(), {"TIMEOUT", "0"});
+  std::vector<std::string_view> words{"FT.SEARCH", search.index, query, "RETURN"};
+  if (search.lean) {
+    words.insert(words.end(), {"4", "prompt", "response", kKeyField, kDistance});
+  } else {
+    words.insert(words.end(), {"8", "entry_id", "prompt", "response", "inserted_at", "updated_at", "metadata", kKeyField, kDistance});
+  }
+  words.insert(words.end(), {"SORTBY", kDistance, "ASC", "DIALECT", "2", "LIMIT", "0", results});
+  if (search.lean) words.insert(words.end(), {"TIMEOUT", "0"});
   add_params(words, search);
   pipeline.add(words);
 }

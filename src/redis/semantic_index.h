@@ -92,10 +92,10 @@ struct Search {
   std::string vector;          ///< Bytes.
   std::string radius;          ///< Greatest cosine distance, as text.
   std::size_t results = 1;
-  bool unlimited_time = true;  ///< Else the server may return what it found within its own time limit.
+  bool lean = true;            ///< Only what is read, and whole: the server does not stop at a time limit of its own.
 };
 
-/// FT.SEARCH as RedisVL sends it (plus TIMEOUT 0 for `unlimited_time`).
+/// FT.SEARCH as RedisVL sends it, unless `lean`.
 void add_search(Pipeline& pipeline, const Search& search);
 
 /// The nearest `results` by HNSW, however far.
