@@ -29,3 +29,24 @@ _encode = json.JSONEncoder(ensure_ascii=True, skipkeys=True, separators=(",", ":
 def request_json(kwargs):
     """`messages` and `input` of the keyword arguments, as a JSON object. Lone surrogates stay as escapes."""
     return _encode({name: kwargs[name] for name in ("messages", "input") if name in kwargs})
+
+
+_LARGE = 256 * 1024  # characters
+_MANY = 10_000  # pieces
+
+
+def is_large(kwargs):
+    """Whether reading the request takes more than a moment."""
+    characters, pieces, rest = 0, 0, [kwargs.get("messages"), kwargs.get("input")]
+    while rest:
+        piece = rest.pop()
+        pieces += 1
+        if isinstance(piece, (str, bytes)):
+            characters += len(piece)
+        elif isinstance(piece, Mapping):
+            rest.extend(piece.values())
+        elif isinstance(piece, (list, tuple)):
+            rest.extend(piece)
+        if characters > _LARGE or pieces > _MANY or len(rest) > _MANY:
+            return True
+    return False

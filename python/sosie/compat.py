@@ -3,6 +3,8 @@
 Each gives, byte for byte, what LiteLLM and RedisVL give.
 """
 
+import functools
+import json
 from typing import Any, Mapping, Optional, Union
 
 from sosie import _core
@@ -33,7 +35,13 @@ def read_value(stored: Union[str, bytes]) -> Any:
 
     Raises UnreadableValueError (a ValueError, TypeError and RecursionError) where upstream raises one of these.
     """
-    return _core.read_value(stored)
+    try:
+        return _core.read_value(stored.encode() if isinstance(stored, str) else stored)
+    except UnicodeEncodeError:  # Lone surrogates, which JSON may hold and a Python literal may not.
+        try:
+            return json.loads(stored)
+        except json.JSONDecodeError:
+            return None
 
 
 def entry_id(prompt: str, filters: Optional[Mapping[str, Any]] = None) -> str:
@@ -50,10 +58,26 @@ def redis_key(index: str, entry_id: str) -> str:
 
 
 def search_query(filters: Optional[Mapping[str, Any]] = None) -> str:
-    """The query text of RedisVL's `check`, with TAG filters. An empty value, or None, does not filter."""
-    return _core.search_query(
-        {str(name): "" if value is None else str(value) for name, value in (filters or {}).items()}
-    )
+    """The query text of RedisVL's `check`, with TAG filters in their order: `Tag(name) == value`, joined by `&`.
+
+    A list, set or tuple is for any of its values. What is empty or false does not filter. Anything else is a TypeError.
+    """
+    clauses = [clause for name, value in (filters or {}).items() for clause in _tag_clause(name, value)]
+    query = _core.search_query({})
+    if not clauses:
+        return query
+    both = functools.reduce("({} {})".format, clauses)
+    return f"{query} ({both})"
+
+
+def _tag_clause(name, value):
+    if isinstance(value, (list, set, tuple)):
+        values = [str(one) for one in value if one]
+    elif value and not isinstance(value, str):
+        raise TypeError("a TAG's value must be a str, or a list, set or tuple")
+    else:
+        values = [value] if value else []
+    return [f"@{name}:{{{'|'.join(map(_core.escape_tag, values))}}}"] if values else []
 
 
 def _name(item):

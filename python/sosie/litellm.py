@@ -35,7 +35,7 @@ from litellm.caching.base_cache import BaseCache
 from sosie import _core, compat
 from sosie._errors import Error, InvalidArgumentError, UnavailableError
 from sosie._pause import Pause
-from sosie._request import request_json
+from sosie._request import is_large, request_json
 
 __all__ = ["RedisSemanticCache", "enable", "install", "uninstall"]
 
@@ -63,6 +63,17 @@ def _embedding_timeout(given):
 
 def _text(setting):
     return None if setting is None else str(setting)
+
+
+def _whole(setting, name, least=1):
+    """A setting that may come as text from a configuration. Its value, which may stand where a secret belongs, is never shown."""
+    try:
+        number = int(setting)
+    except (TypeError, ValueError, OverflowError):
+        number = least - 1
+    if number < least:
+        raise InvalidArgumentError(f"{name} must be a whole number, {least} or more")
+    return number
 
 
 def _truth(setting):
@@ -165,25 +176,26 @@ class RedisSemanticCache(BaseCache):
         self.similarity_threshold = similarity_threshold
         self.distance_threshold = 1 - similarity_threshold
         self.embedding_model = embedding_model
-        self.embedding_max_input_tokens = embedding_max_input_tokens
         self.embedding_timeout = _embedding_timeout(embedding_timeout)
         self._index_name = self.DEFAULT_REDIS_INDEX_NAME if index_name is None else index_name
         self._ttl = ttl
         self._is_local = str(embedding_model).startswith(_LOCAL)
+        max_tokens = None if embedding_max_input_tokens is None else _whole(embedding_max_input_tokens, "embedding_max_input_tokens")
+        self.embedding_max_input_tokens = max_tokens
         if kwargs:
             _logger.debug("settings without effect: %s", ", ".join(sorted(kwargs)))
         self._core = _core.RedisCore(
             host=_text(host),
             port=_text(port),
             password=_text(password),
-            redis_url=url if redis_url is None else redis_url,
+            redis_url=_text(url if redis_url is None else redis_url),
             similarity_threshold=float(similarity_threshold),
             embedding_model=str(embedding_model),
-            index_name=self._index_name,
-            embedding_max_input_tokens=embedding_max_input_tokens,
+            index_name=_text(self._index_name),
+            embedding_max_input_tokens=max_tokens,
             embedding_timeout=self.embedding_timeout,
             username=_text(username),
-            db=-1 if db is None else int(db),
+            db=-1 if db is None else _whole(db, "db", 0),
             ssl=_truth(ssl),
             ssl_verify=ssl_cert_reqs not in ("none", "CERT_NONE", _ssl.CERT_NONE, False),
             ca_file=_text(ssl_ca_certs),
@@ -191,7 +203,7 @@ class RedisSemanticCache(BaseCache):
             key=_text(ssl_keyfile),
             connect_timeout=None if socket_connect_timeout is None else float(socket_connect_timeout),
             command_timeout=None if socket_timeout is None else float(socket_timeout),
-            pool_size=16 if max_connections is None else int(max_connections),
+            pool_size=16 if max_connections is None else _whole(max_connections, "max_connections"),
             hnsw=index_type == "hnsw",
             upstream=self._upstream,
         )
@@ -404,6 +416,11 @@ class RedisSemanticCache(BaseCache):
     def _question(self, key, kwargs):
         return self._core.question(str(key), request_json(kwargs))
 
+    async def _async_question(self, key, kwargs):
+        if is_large(kwargs):  # an image of megabytes takes its time to read
+            return await asyncio.to_thread(self._question, key, kwargs)
+        return self._question(key, kwargs)
+
     def _find(self, key, kwargs):
         question = self._question(key, kwargs)
         if question is None:
@@ -421,7 +438,7 @@ class RedisSemanticCache(BaseCache):
         return answer
 
     async def _async_find(self, key, kwargs):
-        question = self._question(key, kwargs)
+        question = await self._async_question(key, kwargs)
         if question is None:
             return None
         vector = self._recent.get(question.id)
@@ -456,7 +473,10 @@ class RedisSemanticCache(BaseCache):
 
     async def _async_store(self, name, items, kwargs):
         try:
-            writes = self._writes(items, kwargs)
+            if is_large(kwargs):
+                writes = await asyncio.to_thread(self._writes, items, kwargs)
+            else:
+                writes = self._writes(items, kwargs)
             if not writes:
                 return
             vector = self._known_vector(writes)
@@ -473,14 +493,11 @@ class RedisSemanticCache(BaseCache):
         """(question, text, ttl) of each item that can be stored."""
         ttl = self._get_ttl(**kwargs)
         writes = []
-        for key, value in items:
+        for key, value, *_ in items:
             question = self._question(key, kwargs)
-            if question is None:
-                continue
-            text = str(value) if self._upstream else _stored_text(value)
-            if not self._upstream and _core.is_embedding(text):
-                continue  # a similar text's vector is not this text's
-            writes.append((question, text, ttl))
+            text = None if question is None else str(value) if self._upstream else _stored_text(value)
+            if text is not None:
+                writes.append((question, text, ttl))
         return writes
 
     @staticmethod
@@ -561,7 +578,19 @@ def _settle(future, outcome):
 
 
 def _stored_text(value):
-    """JSON where it reads back as the same value, which every LiteLLM reads at once; else str(value), as upstream stores."""
+    """JSON where it reads back as the same value, which every LiteLLM reads at once; else str(value), as upstream stores.
+
+    None: nothing that would ever be read back, or a vector, which is no answer to a text that is only similar.
+    """
+    text = _json_text(value)
+    if text is None:
+        text = str(value)
+        if not _reads_back(text):
+            return None
+    return None if _core.is_embedding(text) else text
+
+
+def _json_text(value):
     if isinstance(value, str) and _reads_back(value):
         return value
     try:
@@ -570,10 +599,11 @@ def _stored_text(value):
     except UnicodeEncodeError:
         text = json.dumps(value, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
-        return str(value)
-    if _is_plain_envelope(value) or isinstance(value, str) or json.loads(text) == value:
+        return None
+    if _is_plain_envelope(value) or isinstance(value, str):
         return text
-    return str(value)
+    back = json.loads(text)
+    return text if back == value or repr(back) == repr(value) else None  # NaN is not equal to itself
 
 
 def _is_plain_envelope(value):

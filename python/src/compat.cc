@@ -133,6 +133,9 @@ void bind_compat(py::module_& module) {
       },
       py::arg("index"), py::arg("entry_id"));
   module.def(
+      "escape_tag", [](const py::object& value) { return text_of(redis::escape_tag(bytes_of(value, "value"))); },
+      py::arg("value"));
+  module.def(
       "search_query", [](const py::dict& filters) { return text_of(redis::search_query(filters_of(filters))); },
       py::arg("filters"));
 }
