@@ -494,7 +494,10 @@ class RedisSemanticCache(BaseCache):
         ttl = self._get_ttl(**kwargs)
         writes = []
         for key, value, *_ in items:
-            question = self._question(key, kwargs)
+            try:
+                question = self._question(key, kwargs)
+            except UnicodeEncodeError:  # a key of lone surrogates: no text that Redis could hold
+                question = None
             text = None if question is None else str(value) if self._upstream else _stored_text(value)
             if text is not None:
                 writes.append((question, text, ttl))

@@ -3,76 +3,29 @@
 import itertools
 import json
 import os
-import pathlib
-import socket
-import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from redis_process import Redis
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else its import waits for a download
 
-REDIS_HOME = pathlib.Path(
-    os.environ.get("SOSIE_REDIS_HOME")
-    or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sosie/redis-7.4"
-)
-
-
-class Redis:
-    """redis-server on a free port of loopback, without a disk; `kill` and `start` again keep the port."""
-
-    def __init__(self, folder, *arguments):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self._folder, self._arguments, self._process = folder, arguments, None
-        self.start()
-
-    def start(self):
-        self._process = subprocess.Popen(
-            [REDIS_HOME / "bin/redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", self._folder,
-             "--loadmodule", REDIS_HOME / "lib/redisearch.so", *self._arguments],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as answering:
-                    answering.sendall(b"PING\r\n")
-                    if answering.recv(64)[:5] in (b"+PONG", b"-NOAU"):
-                        return
-            except OSError:
-                pass
-            time.sleep(0.02)
-        raise RuntimeError("redis-server does not answer")
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-
-    def client(self, **settings):
-        import redis
-
-        return redis.Redis(port=self.port, **settings)
-
 
 @pytest.fixture(scope="session")
-def start_redis(tmp_path_factory):
-    """start_redis("--requirepass", "…") -> Redis, killed at the end."""
-    if not (REDIS_HOME / "bin/redis-server").exists():
-        pytest.skip("no Redis to test against: run script/bootstrap --with-tests")
+def start_redis(redis_home):
+    """start_redis("--requirepass", "…") -> Redis, gone at the end."""
     started = []
 
     def start(*arguments):
-        started.append(Redis(tmp_path_factory.mktemp("redis"), *arguments))
+        started.append(Redis(redis_home, arguments, search=True))
+        started[-1].start()
         return started[-1]
 
     yield start
     for server in started:
-        server.kill()
+        server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -565,3 +565,76 @@ def test_a_local_model_embeds_once_for_a_request(local):
 
     asyncio.run(ask())
     assert local.stats()["embeddings"] == 2
+
+
+# What callers get wrong -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"embedding_max_input_tokens": "many"},
+        {"embedding_max_input_tokens": -1},
+        {"embedding_max_input_tokens": [5]},
+        {"db": "first"},
+        {"max_connections": "s3cret"},
+        {"redis_url": 5},
+        {"redis_url": "http://user:s3cret@host"},
+    ],
+)
+def test_no_setting_is_shown_in_an_error(wrong):
+    with pytest.raises(ValueError) as raised:
+        RedisSemanticCache(**{"host": "h", "port": 1, "password": "s3cret", "similarity_threshold": 0.9, **wrong})
+    failure = raised.value
+    while failure is not None:
+        assert "s3cret" not in str(failure)
+        failure = failure.__context__
+
+
+def test_settings_may_come_as_text(make):
+    assert make(embedding_max_input_tokens="5", max_connections="2", db="0").embedding_max_input_tokens == 5
+
+
+def test_one_item_that_cannot_be_stored_loses_no_other(local):
+    class Odd:
+        pass
+
+    items = [("a", {"v": 1}), ("bad \ud800", {"v": 2}), ("b", Odd()), ("c", {"v": 3}, "and more")]
+    asyncio.run(local.async_set_cache_pipeline(items, messages=user(QUESTION)))
+    assert local.get_cache("a", messages=user(QUESTION)) == {"v": 1}
+    assert local.get_cache("b", messages=user(QUESTION)) is None
+    assert local.get_cache("c", messages=user(QUESTION)) == {"v": 3}
+
+
+def test_not_a_number_reads_back(local):
+    local.set_cache(KEY, {"a": math.nan, "b": [math.inf, 1]}, messages=user(QUESTION))
+    value = local.get_cache(KEY, messages=user(QUESTION))
+    assert math.isnan(value["a"]) and value["b"] == [math.inf, 1]
+
+
+def test_a_large_image_does_not_hold_up_the_event_loop(local):
+    def asking(kind):
+        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + kind * 4_000_000}}
+        return [{"role": "user", "content": [{"type": "text", "text": QUESTION}, image]}]
+
+    async def run():
+        longest, last, working = 0.0, time.monotonic(), True
+
+        async def tick():
+            nonlocal longest, last
+            while working:
+                await asyncio.sleep(0.001)
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+
+        ticking = asyncio.ensure_future(tick())
+        begin = time.monotonic()
+        await local.async_set_cache(KEY, {"v": 1}, messages=asking("A"))
+        found = await local.async_get_cache(KEY, messages=asking("A"))
+        other = await local.async_get_cache(KEY, messages=asking("B"))
+        took, working = time.monotonic() - begin, False
+        await ticking
+        return found, other, longest, took
+
+    found, other, longest, took = asyncio.run(run())
+    assert found == {"v": 1} and other is None
+    assert longest < took / 2, (longest, took)
