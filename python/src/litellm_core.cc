@@ -13,7 +13,7 @@
 #include "convert.h"
 #include "recent_embedder.h"
 #include "rooms.h"
-#include "text/utf8.h"
+#include "text/token_window.h"
 
 namespace sosie::python {
 namespace {
@@ -25,8 +25,6 @@ using cache::RedisWrite;
 using Answer = std::optional<RedisAnswer>;
 using SharedQuestion = std::shared_ptr<RedisQuestion>;
 
-// A token of the usual vocabularies spans at least this many bytes of nearly every text.
-constexpr std::size_t kBytesPerToken = 2;
 constexpr std::string_view kLocal = "local/", kDefaultModel = "all-MiniLM-L6-v2";
 
 /// A Python function that C++ threads may hold, call and drop.
@@ -247,7 +245,7 @@ std::unique_ptr<Core> open_core(const py::kwargs& settings) {
     unseen = [max_tokens](std::string_view text) {
       const std::size_t tokens = *max_tokens;
       if (tokens == 0) return std::string();
-      return std::string(text.substr(text::prefix_of(text, tokens * kBytesPerToken).size()));
+      return std::string(text.substr(text::window_of(text, tokens).size()));
     };
   }
   auto core = value_of(unlocked([&] { return cache::RedisCore::open(std::move(options), std::move(unseen)); }));

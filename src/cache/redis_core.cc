@@ -15,6 +15,7 @@
 #include "text/prompt.h"
 #include "text/python_text.h"
 #include "text/python_value.h"
+#include "text/token_window.h"
 #include "text/turns.h"
 #include "text/utf8.h"
 
@@ -31,8 +32,6 @@ constexpr std::string_view kDefaultLocalModel = "all-MiniLM-L6-v2";
 constexpr std::chrono::milliseconds kDefaultEmbeddingTimeout{5'000};
 // How many hits are looked at when the first one may not answer.
 constexpr std::size_t kWiderSearch = 10;
-// A token of the usual vocabularies spans at least this many bytes of nearly every text.
-constexpr std::size_t kBytesPerToken = 2;
 constexpr std::chrono::milliseconds kHnswCheckInterval{1'000};
 
 std::string environment(const char* name) {
@@ -236,7 +235,7 @@ std::string RedisCore::unseen(std::string_view text) const {
   if (unseen_) return unseen_(text);
   if (options_.embedder) return options_.embedder->unseen(text);
   if (!options_.embedding_max_input_tokens) return {};
-  const std::string_view seen = text::prefix_of(text, *options_.embedding_max_input_tokens * kBytesPerToken);
+  const std::string_view seen = text::window_of(text, *options_.embedding_max_input_tokens);
   return std::string(text.substr(seen.size()));
 }
 
@@ -398,7 +397,7 @@ Task<Result<std::vector<std::vector<float>>>> RedisCore::embed(RedisPeer& peer, 
     }
   } else {
     if (options_.embedding_max_input_tokens) {
-      for (std::string& text : texts) text.resize(text::prefix_of(text, *options_.embedding_max_input_tokens * kBytesPerToken).size());
+      for (std::string& text : texts) text.resize(text::window_of(text, *options_.embedding_max_input_tokens).size());
     }
     if (!peer.remote) peer.remote = std::make_unique<embed::RemoteEmbedder>(peer.executor, remote_, breaker_);
     vectors = co_await peer.remote->embed(std::move(texts), std::move(metadata), deadline);

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 
 #include "base/digest.h"
 
@@ -156,13 +154,6 @@ std::string search_query(const TagFilters& filters) {
   std::string query(kRange);
   if (!clauses.empty()) query += " (" + clauses + ")";
   return query;
-}
-
-std::string vector_bytes(std::span<const float> vector) {
-  static_assert(std::endian::native == std::endian::little);
-  std::string bytes(vector.size_bytes(), '\0');
-  std::memcpy(bytes.data(), vector.data(), vector.size_bytes());
-  return bytes;
 }
 
 std::string float_text(double value) {

@@ -15,6 +15,7 @@
 
 #include "redis/pipeline.h"
 #include "redis/reply.h"
+#include "redis/vector_bytes.h"
 #include "sosie/similarity.h"
 
 namespace sosie::redis {
@@ -36,9 +37,6 @@ std::string escape_tag(std::string_view value);
 
 /// RedisVL's query text: vectors within $distance_threshold of $vector, with these tags. An empty value does not filter.
 std::string search_query(const TagFilters& filters);
-
-/// Little-endian float32.
-std::string vector_bytes(std::span<const float> vector);
 
 /// A finite number as Python's repr writes it: the shortest digits that read back.
 std::string float_text(double value);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "redis/semantic_index.h"
+#include "redis/vector_bytes.h"
 
 namespace sosie::store {
 namespace {
@@ -187,7 +188,7 @@ Result<std::optional<Nearest>> RedisIndex::with_entries(const Place& place, cons
 
 Result<Nearest> RedisIndex::nearest(const base::Digest& partition, std::span<const float> vector, std::size_t k,
                                     Similarity floor, const Filter& filter) const {
-  const Place place{base::to_hex(partition), vector_bytes(vector), vector.size(), k, floor.value, filter};
+  const Place place{base::to_hex(partition), redis::vector_bytes(vector), vector.size(), k, floor.value, filter};
   for (int race = 1; race <= kMostRaces; ++race) {
     auto found = look_once(place);
     if (found && !*found) found = look_closely(place);

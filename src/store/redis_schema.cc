@@ -1,12 +1,12 @@
 #include "store/redis_schema.h"
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
-#include <cstring>
 #include <initializer_list>
 #include <iterator>
 #include <utility>
+
+#include "redis/vector_bytes.h"
 
 namespace sosie::store {
 namespace {
@@ -117,11 +117,6 @@ std::vector<std::string> attribute_tags(const Attributes& attributes) {
   return tags;
 }
 
-std::string vector_bytes(std::span<const float> vector) {
-  static_assert(std::endian::native == std::endian::little);
-  return {reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(float)};
-}
-
 std::vector<std::string> entry_fields(const NewEntry& entry) {
   std::vector<std::string> fields;
   const auto add = [&](std::string name, std::string value) {
@@ -140,7 +135,7 @@ std::vector<std::string> entry_fields(const NewEntry& entry) {
     add("attributes", pack(entry.entry.attributes));
     add("tags", std::move(tags));
   }
-  add(vector_field(entry.vector.size()), vector_bytes(entry.vector));
+  add(vector_field(entry.vector.size()), redis::vector_bytes(entry.vector));
   return fields;
 }
 

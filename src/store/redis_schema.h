@@ -45,9 +45,6 @@ constexpr std::uint64_t dimension_of(std::uint64_t partition) { return partition
 /// One hex digest for each attribute.
 std::vector<std::string> attribute_tags(const Attributes& attributes);
 
-/// Little-endian float32.
-std::string vector_bytes(std::span<const float> vector);
-
 /// The fields of an entry's hash, names and values in turn.
 std::vector<std::string> entry_fields(const NewEntry& entry);
 
