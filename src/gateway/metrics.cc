@@ -73,7 +73,7 @@ void Metrics::request(Route route, int status, std::chrono::nanoseconds time) no
   times_[row].observe(time);
 }
 
-std::string Metrics::render(const CacheStats& stats, const Gauges& gauges) const {
+std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges& gauges) const {
   std::string out;
   append_header(out, "sosie_requests_total", "counter", "Requests answered, by route and status.");
   for (std::size_t route = 0; route < kRouteNames.size(); ++route)
@@ -108,14 +108,15 @@ std::string Metrics::render(const CacheStats& stats, const Gauges& gauges) const
   append_metric(out, "sosie_connections", "gauge", "Client connections open.", gauges.connections);
   append_metric(out, "sosie_queued", "gauge", "Lookups and stores waiting for a worker.", gauges.queued);
 
-  append_metric(out, "sosie_cache_entries", "gauge", "Entries in the cache.", stats.entries);
-  append_metric(out, "sosie_cache_bytes", "gauge", "Bytes of the entries, as bounded.", stats.bytes);
-  append_metric(out, "sosie_cache_scopes", "gauge", "Scopes that have entries.", stats.scopes);
-  append_metric(out, "sosie_cache_embeddings_total", "counter", "Texts embedded by the cache.", stats.embeddings);
-  append_metric(out, "sosie_cache_stored_total", "counter", "Entries stored, from all routes.", stats.stored);
-  append_metric(out, "sosie_cache_evicted_total", "counter", "Entries evicted for space.", stats.evicted);
-  append_metric(out, "sosie_cache_expired_total", "counter", "Entries removed after their time.", stats.expired);
-  append_metric(out, "sosie_cache_erased_total", "counter", "Entries erased on request.", stats.erased);
+  if (!stats) return out;
+  append_metric(out, "sosie_cache_entries", "gauge", "Entries in the cache.", stats->entries);
+  append_metric(out, "sosie_cache_bytes", "gauge", "Bytes of the entries, as bounded.", stats->bytes);
+  append_metric(out, "sosie_cache_scopes", "gauge", "Scopes that have entries.", stats->scopes);
+  append_metric(out, "sosie_cache_embeddings_total", "counter", "Texts embedded by the cache.", stats->embeddings);
+  append_metric(out, "sosie_cache_stored_total", "counter", "Entries stored, from all routes.", stats->stored);
+  append_metric(out, "sosie_cache_evicted_total", "counter", "Entries evicted for space.", stats->evicted);
+  append_metric(out, "sosie_cache_expired_total", "counter", "Entries removed after their time.", stats->expired);
+  append_metric(out, "sosie_cache_erased_total", "counter", "Entries erased on request.", stats->erased);
   return out;
 }
 

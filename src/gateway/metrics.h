@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -64,8 +65,8 @@ class Metrics {
   struct Gauges {
     std::size_t connections = 0, queued = 0;
   };
-  /// The exposition, text format 0.0.4.
-  std::string render(const CacheStats& stats, const Gauges& gauges) const;
+  /// The exposition, text format 0.0.4. Without `stats` (the store does not say) the cache's own families are left out.
+  std::string render(const std::optional<CacheStats>& stats, const Gauges& gauges) const;
 
   std::atomic<std::int64_t> in_flight{0};
 

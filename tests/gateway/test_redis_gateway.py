@@ -90,4 +90,5 @@ def test_no_thread_that_runs_sockets_waits_for_redis(impatient, redis_server, up
         assert gateway.request("GET", "/healthz")[0] == 200
         assert not any(asked.done() for asked in waiting), "neither waits for Redis: the test says nothing"
         assert [asked.result()[0] for asked in waiting] == [200, 200]
+        assert b"sosie_requests_total" in waiting[1].result()[2]  # With or without what the store would say.
     redis.answer_again()
