@@ -21,7 +21,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kConnect = 300ms, kCommand = 300ms;
 // What a loaded machine may add.
-constexpr auto kSlack = 400ms;
+constexpr auto kSlack = 1'500ms;
 
 class RedisFaults : public testing::Test {
  protected:
@@ -206,7 +206,7 @@ TEST_F(RedisFaults, EachAnswerInTimeAndAllOfThemTooLate) {
     const RedisCall call{.prompt = "known"};
     const auto found = async ? cache.async_get_cache("k", call).get() : cache.get_cache("k", call);
     EXPECT_FALSE(found);
-    EXPECT_LT(Clock::now() - begin, kConnect + kCommand + kSlack);
+    EXPECT_LT(Clock::now() - begin, kConnect + kCommand + 600ms) << "seven answers take 1.6 s";
   }
 }
 
@@ -249,7 +249,7 @@ TEST_F(RedisFaults, NeverThereCostsNothingAfterTheFirstCalls) {
     EXPECT_FALSE(cache.get_cache("k", {.prompt = "known"}));
     EXPECT_FALSE(cache.set_cache("k", "answer", {.prompt = "known"}));
   }
-  EXPECT_LT(Clock::now() - begin, 2s);
+  EXPECT_LT(Clock::now() - begin, 5s);
   server.start();
   bool stored = false;
   for (int i = 0; i < 500 && !stored; ++i) {

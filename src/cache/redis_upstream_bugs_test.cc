@@ -152,7 +152,7 @@ TEST_F(UpstreamBugs, Pr37742_ADeadEmbeddingEndpointCostsAtMostItsDeadlineThenNot
   auto cache = open(how);
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 50; ++i) EXPECT_FALSE(cache.get_cache("k", {.prompt = "p" + std::to_string(i)}));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s) << "50 calls, of which at most a few tried the endpoint";
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s) << "50 calls, of which at most a few tried the endpoint";
   EXPECT_EQ(cache.stats().faults, 50u);
 }
 
