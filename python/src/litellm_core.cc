@@ -25,8 +25,6 @@ using cache::RedisWrite;
 using Answer = std::optional<RedisAnswer>;
 using SharedQuestion = std::shared_ptr<RedisQuestion>;
 
-constexpr std::string_view kLocal = "local/", kDefaultModel = "all-MiniLM-L6-v2";
-
 /// A Python function that C++ threads may hold, call and drop.
 class Callback {
  public:
@@ -234,11 +232,8 @@ std::unique_ptr<Core> open_core(const py::kwargs& settings) {
   std::shared_ptr<RecentEmbedder> embedder;
   auto max_tokens = std::make_shared<std::atomic<std::size_t>>(options.embedding_max_input_tokens.value_or(0));
   cache::RedisCore::Unseen unseen;
-  if (options.embedding_model.starts_with(kLocal)) {
-    const std::string model = options.embedding_model.substr(kLocal.size());
-    LocalEncoderOptions encoder;
-    if (model != kDefaultModel) encoder.model = model;
-    embedder = std::make_shared<RecentEmbedder>(value_of(unlocked([&] { return open_local_encoder(encoder); })));
+  if (const auto local = cache::local_model(options.embedding_model)) {
+    embedder = std::make_shared<RecentEmbedder>(value_of(unlocked([&] { return open_local_encoder(*local); })));
     options.embedder = embedder;
   } else {
     // A Router may set the limit after the cache was made, so it is looked up at each use.

@@ -119,6 +119,14 @@ bool goes_on(std::string_view text, std::string_view after) {
 
 }  // namespace
 
+std::optional<LocalEncoderOptions> local_model(std::string_view embedding_model) {
+  if (!embedding_model.starts_with(kLocalModel)) return std::nullopt;
+  embedding_model.remove_prefix(kLocalModel.size());
+  LocalEncoderOptions encoder;
+  if (embedding_model != kDefaultLocalModel) encoder.model = embedding_model;
+  return encoder;
+}
+
 Result<std::unique_ptr<RedisCore>> RedisCore::open(RedisSemanticCacheOptions options, Unseen unseen) {
   if (!options.similarity_threshold) {
     return Error{ErrorCode::invalid_argument, "similarity_threshold must be provided, passed None"};
@@ -138,9 +146,9 @@ Result<std::unique_ptr<RedisCore>> RedisCore::open(RedisSemanticCacheOptions opt
   if (!options.clock) options.clock = system_seconds;
 
   auto remote = std::make_shared<embed::RemoteModel>();
-  if (!options.embedder && options.embedding_model.starts_with(kLocalModel)) {
-    const std::string model = options.embedding_model.substr(kLocalModel.size());
-    auto encoder = open_local_encoder({.model = model == kDefaultLocalModel ? std::filesystem::path() : std::filesystem::path(model)});
+  const auto local = local_model(options.embedding_model);
+  if (!options.embedder && local) {
+    auto encoder = open_local_encoder(*local);
     if (!encoder) return encoder.error();
     options.embedder = *encoder;
   } else if (!options.embedder) {

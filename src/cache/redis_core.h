@@ -56,6 +56,10 @@ struct RedisWrite {
   std::optional<double> ttl;    ///< Seconds; see `RedisCall::ttl`.
 };
 
+/// The encoder that a model's name asks for: "local/all-MiniLM-L6-v2" for the default one, "local/DIR" for that of a folder. Unset: the model
+/// is not embedded with in this process.
+std::optional<LocalEncoderOptions> local_model(std::string_view embedding_model);
+
 /// Thread-safety: safe; a RedisPeer belongs to its loop's thread. Coroutines refer to the core: it outlives them.
 class RedisCore {
  public:
