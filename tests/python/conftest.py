@@ -42,6 +42,23 @@ def index_name():
     return f"test{next(_numbers)}idx"
 
 
+@pytest.fixture
+def make(redis_server, index_name):
+    """make(**settings) -> sosie.litellm.RedisSemanticCache over the server, closed at the end."""
+    from sosie.litellm import RedisSemanticCache
+
+    made = []
+
+    def make(**settings):
+        settings = {"redis_url": redis_server.url, "similarity_threshold": 0.85, "index_name": index_name, **settings}
+        made.append(RedisSemanticCache(**settings))
+        return made[-1]
+
+    yield make
+    for cache in made:
+        cache.close()
+
+
 @pytest.fixture(scope="session")
 def encoder():
     sosie = pytest.importorskip("sosie")

@@ -8,16 +8,7 @@ import pytest
 pytest.importorskip("sosie")
 litellm = pytest.importorskip("litellm")
 import sosie.litellm
-
-QUESTION, PARAPHRASE, OTHER = (
-    "How do I reset my password?",
-    "How can I reset my password?",
-    "What is the capital of France?",
-)
-
-
-def user(text):
-    return [{"role": "user", "content": text}]
+from questions import OTHER, PARAPHRASE, QUESTION, user
 
 
 @pytest.fixture(params=["local/all-MiniLM-L6-v2", "text-embedding-ada-002"])

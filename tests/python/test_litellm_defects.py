@@ -12,32 +12,14 @@ import pytest
 
 pytest.importorskip("sosie")
 litellm = pytest.importorskip("litellm")
+from questions import KEY, OTHER, PARAPHRASE, QUESTION, user
 from sosie.litellm import RedisSemanticCache
-
-QUESTION, PARAPHRASE, OTHER = (
-    "How do I reset my password?",
-    "How can I reset my password?",
-    "What is the capital of France?",
-)
-KEY = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-
-
-def user(text):
-    return [{"role": "user", "content": text}]
 
 
 @pytest.fixture
-def make(redis_server, index_name, endpoint):
-    made = []
-
-    def make(**settings):
-        settings = {"redis_url": redis_server.url, "similarity_threshold": 0.85, "index_name": index_name, **settings}
-        made.append(RedisSemanticCache(**settings))
-        return made[-1]
-
-    yield make
-    for cache in made:
-        cache.close()
+def make(make, endpoint):
+    """With an endpoint to embed with."""
+    return make
 
 
 @pytest.fixture(params=["sync", "async"])
