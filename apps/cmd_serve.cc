@@ -25,8 +25,8 @@ void greet(const gateway::Server& server, const Arguments& arguments, const Cach
   if (!arguments.settings.file.empty()) std::printf("config       %s\n", arguments.settings.file.c_str());
   std::printf("data in      %s\n", describe_store(cache).c_str());
   std::printf("encoder      %s, %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name().c_str());
-  if (arguments.server.upstream) {
-    std::printf("upstream     %s\n", arguments.server.upstream->base_url.c_str());
+  if (!arguments.server.upstreams.empty()) {
+    std::printf("upstream     %s\n", arguments.server.upstreams.front().base_url.c_str());
   } else {
     std::printf("upstream     none: chat answers only what is cached (--upstream URL, or OPENAI_BASE_URL and OPENAI_API_KEY)\n");
   }
@@ -47,10 +47,10 @@ int run_serve(Arguments& arguments) {
   arguments.server.port = listen->port;
   auto upstream = find_upstream(arguments.settings, arguments.upstream);
   if (!upstream) return fail(upstream.error());
-  arguments.server.upstream = std::move(*upstream);
-  if (arguments.server.upstream && arguments.upstream_timeout) {
-    arguments.server.upstream->first_byte_timeout = *arguments.upstream_timeout;
-    arguments.server.upstream->idle_timeout = *arguments.upstream_timeout;
+  if (*upstream) arguments.server.upstreams = {std::move(**upstream)};
+  if (!arguments.server.upstreams.empty() && arguments.upstream_timeout) {
+    arguments.server.upstreams.front().first_byte_timeout = *arguments.upstream_timeout;
+    arguments.server.upstreams.front().idle_timeout = *arguments.upstream_timeout;
   }
   auto options = choose_cache(arguments.cache);
   if (!options) return fail(options.error());

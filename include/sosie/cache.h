@@ -121,6 +121,7 @@ struct Lookup {
 
 struct StoreOptions {
   std::optional<std::chrono::milliseconds> ttl;  ///< > 0, 100 years at most. Unset: the cache's.
+  bool exact_only = false;  ///< Found by the same text only: nothing is embedded, and no lookup by meaning sees it.
   double cost = 0;  ///< What the answer cost to make, any unit used throughout; 0: its length stands for it.
   std::shared_ptr<const Embedding> embedding;  ///< From `Lookup`. Unset: computed here.
 };
@@ -162,6 +163,13 @@ class SemanticCache {
   /// Cost: exact layer, microseconds; semantic layer, one embedding (unless given) and a scan of the scope's vectors.
   /// Errors: invalid_argument (invalid UTF-8, threshold outside [0, 1], max_results); those of the embedder.
   Result<Lookup> lookup(const Query& query, const LookupOptions& options = {}) const;
+
+  /// Whether an entry for `stored` would answer `asked` in the same scope, both with their embeddings: the decision of `lookup`, without an entry.
+  /// Unset: it would not. REQUIRES: both embeddings are this cache's embedder's.
+  std::optional<Similarity> would_answer(const Embedding& stored, const Embedding& asked, std::optional<Similarity> threshold = {}) const;
+
+  /// False: the scope surely has no entry, so that a lookup can be spared. Never waits: with a store in Redis always true.
+  bool may_have(std::string_view scope) const;
 
   /// Stores or replaces an answer; durable on return, as `CacheOptions::durability` says.
   ///

@@ -180,7 +180,7 @@ Task<int> ChatRoute::ask_upstream(net::Exchange& exchange, const ChatRequest& re
   net::ClientRequest call;
   call.method = "POST";
   call.target = "/chat/completions" + std::string(query_of(exchange.request().target));
-  call.headers = upstream_header_lines(exchange.request().headers, shared_.options.upstream->api_key);
+  call.headers = upstream_header_lines(exchange.request().headers, shared_.options.upstreams.front().api_key);
   call.body = exchange.take_body();
   shared_.metrics.upstream_call();
   auto answered = co_await upstream_->send(std::move(call));

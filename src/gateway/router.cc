@@ -104,7 +104,7 @@ Task<int> Router::forward(net::Exchange& exchange) {
     const int status = co_await refuse(exchange, 400, "The path is not plain.");
     co_return status;
   }
-  call.headers = upstream_header_lines(request.headers, shared_.options.upstream->api_key);
+  call.headers = upstream_header_lines(request.headers, shared_.options.upstreams.front().api_key);
   call.body = exchange.take_body();
   shared_.metrics.upstream_call();
   auto answered = co_await upstream_->send(std::move(call));

@@ -52,7 +52,6 @@ net::HttpClientOptions to_client_options(const UpstreamOptions& options) {
   client.first_byte_timeout = options.first_byte_timeout;
   client.idle_timeout = options.idle_timeout;
   client.total_timeout = options.total_timeout;
-  client.max_response_bytes = options.max_response_bytes;
   return client;
 }
 
@@ -77,8 +76,8 @@ struct Server::Impl {
 Result<Server> Server::start(std::shared_ptr<SemanticCache> cache, ServerOptions options) {
   if (auto checked = check(options); !checked) return checked.error();
   std::optional<net::BaseUrl> upstream;
-  if (options.upstream) {
-    auto url = net::parse_base_url(options.upstream->base_url);
+  if (!options.upstreams.empty()) {
+    auto url = net::parse_base_url(options.upstreams.front().base_url);
     if (!url) return url.error();
     upstream = std::move(*url);
   }
@@ -87,7 +86,7 @@ Result<Server> Server::start(std::shared_ptr<SemanticCache> cache, ServerOptions
   auto factory = [impl = impl.get()](boost::asio::any_io_executor executor) -> std::unique_ptr<net::Handler> {
     std::unique_ptr<net::HttpClient> client;
     if (impl->upstream)
-      client = std::make_unique<net::HttpClient>(executor, *impl->upstream, to_client_options(*impl->shared.options.upstream));
+      client = std::make_unique<net::HttpClient>(executor, *impl->upstream, to_client_options(impl->shared.options.upstreams.front()));
     return std::make_unique<Router>(impl->shared, std::move(client), executor);
   };
   auto http = net::HttpServer::start(to_http_options(impl->shared.options), std::move(factory));

@@ -8,29 +8,48 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "decide/reuse.h"
+#include "gateway/tenant.h"
+#include "gateway/wishes.h"
 #include "sosie/cache.h"
 #include "sosie/result.h"
 
 namespace sosie::gateway {
 
-/// An OpenAI-compatible API that answers what the cache cannot.
+/// How an upstream wants its key.
+enum class KeyHeader { authorization, x_api_key, api_key };  ///< "Authorization: Bearer K", "x-api-key: K", "api-key: K"
+
+/// An API that answers what the cache cannot.
 struct UpstreamOptions {
-  std::string base_url;  ///< As OpenAI's clients take it, e.g. "https://api.openai.com/v1"; http or https.
-  std::string api_key;   ///< Replaces the caller's Authorization. Empty: the caller's is passed on.
+  std::string name = "upstream";             ///< In logs and metrics.
+  std::string base_url;                      ///< As OpenAI's clients take it, e.g. "https://api.openai.com/v1"; http or https.
+  std::vector<std::string> models = {"*"};   ///< Names, or patterns with '*' for any run of characters.
+  std::string api_key;                       ///< Replaces the caller's credentials. Empty: the caller's are passed on.
+  KeyHeader key_header = KeyHeader::authorization;
 
   std::chrono::milliseconds connect_timeout{5'000};      ///< Name, TCP and TLS together.
   std::chrono::milliseconds first_byte_timeout{600'000};  ///< From the request sent to the answer's headers.
   std::chrono::milliseconds idle_timeout{60'000};        ///< Between two pieces of an answer.
   std::chrono::milliseconds total_timeout{900'000};      ///< The whole call.
-  std::uint64_t max_response_bytes = std::uint64_t{32} << 20;  ///< Longer answers are cut with an error.
 };
 
 struct ServerOptions {
   std::string address = "127.0.0.1";  ///< An IP address, v4 or v6.
   std::uint16_t port = 8080;          ///< 0: any free one, see `Server::port`.
-  std::optional<UpstreamOptions> upstream;  ///< Unset: chat answers hits, and 503 on a miss.
+  std::vector<UpstreamOptions> upstreams;  ///< The first that has the model is asked. None: hits are answered, and 503 on a miss.
   std::string embedding_model = "all-MiniLM-L6-v2";  ///< The name /v1/embeddings and /v1/models give the local encoder.
+
+  TenantOptions tenant;
+  Compat compat;
+  decide::ReusePolicy reuse;
+  bool opt_in = false;          ///< Only requests that ask for the cache use it.
+  bool cross_protocol = true;   ///< An answer of one chat API serves the same question by another one.
+  std::vector<std::string> ignored_fields;  ///< Top-level fields of a body that change no answer, e.g. "user", "metadata".
+  std::chrono::milliseconds replay_pace{0};  ///< Between two events of a replayed stream. 0: at once.
+  std::chrono::milliseconds follow_timeout{10'000};  ///< How long a request waits for the first byte of another's call before it makes its own.
+  std::uint64_t max_kept_bytes = std::uint64_t{4} << 20;  ///< Longer answers are passed on piece by piece, and not kept.
 
   std::size_t io_threads = 1;       ///< Run sockets; never compute.
   std::size_t encoder_threads = 1;  ///< Texts encoded and scopes scanned at a time.

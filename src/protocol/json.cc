@@ -1,4 +1,4 @@
-#include "gateway/json.h"
+#include "protocol/json.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace sosie::gateway {
+namespace sosie::protocol {
 namespace {
 
 namespace dom = simdjson::dom;
@@ -156,4 +156,4 @@ void append_json(std::string& out, dom::element value) { append_any(out, value, 
 
 void append_canonical_json(std::string& out, dom::element value) { append_any(out, value, true); }
 
-}  // namespace sosie::gateway
+}  // namespace sosie::protocol

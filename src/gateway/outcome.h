@@ -1,0 +1,48 @@
+// outcome.h: what became of a request, and how the answer's headers say so.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/wishes.h"
+#include "protocol/question.h"
+#include "sosie/cache.h"
+
+namespace sosie::gateway {
+
+enum class Fate {
+  hit,        ///< From the cache.
+  coalesced,  ///< From another request's upstream call, which was under way.
+  miss,       ///< From the upstream; the cache was asked.
+  bypass,     ///< From the upstream; the cache was not asked.
+  error,      ///< From the upstream; the cache failed.
+};
+std::string_view to_string(Fate fate) noexcept;
+
+/// Everything that headers, metrics and `GET /v1/explain/{id}` say of one request.
+struct Outcome {
+  Fate fate = Fate::miss;
+  std::string_view reason;  ///< A literal: "below_threshold", "seed", … Empty for a hit.
+  Layer layer = Layer::exact;            ///< Of a hit, or of what a coalesced request followed.
+  std::optional<Similarity> similarity;  ///< Of a hit; of a miss that of the nearest entry.
+  Similarity threshold{1};               ///< That held for this request.
+  std::string entry_id;                  ///< Of a hit.
+  std::chrono::milliseconds age{0};      ///< Of a hit.
+  std::optional<std::chrono::milliseconds> ttl_left;  ///< Of a hit, where its entry expires.
+  decide::Reuse reuse = decide::Reuse::by_meaning;
+  bool forwarded = false;  ///< The upstream was asked.
+  bool stored = false;     ///< The answer is in the cache's hands: a repeat finds it.
+};
+
+/// x-sosie-*, Age and Cache-Status (RFC 9211), then those of the dialects turned on, with their exact names and values:
+///   litellm: x-litellm-cache-key (entry id), x-litellm-semantic-similarity (0.0 on a miss); portkey: x-portkey-cache-status;
+///   helicone: Helicone-Cache; cloudflare: cf-aig-cache-status.
+/// `request_id`: what `GET /v1/explain/` takes.
+void append_outcome_headers(std::string& lines, const Outcome& outcome, std::string_view request_id, const Compat& compat);
+
+}  // namespace sosie::gateway

@@ -1,0 +1,56 @@
+// wishes.h: what a caller asks of the cache, in whichever dialect: native headers, Cache-Control, and those of the gateways that
+// it may have been written for.
+#pragma once
+
+#include <simdjson.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "net/http_message.h"
+#include "protocol/question.h"
+#include "sosie/similarity.h"
+
+namespace sosie::gateway {
+
+/// Dialects that can be turned on beside the native one. Their names in the configuration: "litellm", "portkey", …
+struct Compat {
+  bool litellm = true;
+  bool portkey = false, helicone = false, cloudflare = false, bifrost = false;
+};
+
+/// All sources together. Where two say something of the same thing the stricter one holds; without leave to loosen, whatever is
+/// freer than the server's own settings is not counted (`apply_limits`).
+struct Wishes {
+  bool no_cache = false;        ///< Do not answer from the cache; the answer may be stored.
+  bool no_store = false;        ///< Do not store the answer.
+  bool only_if_cached = false;  ///< Do not ask the upstream: 504 instead.
+  bool exact_only = false;      ///< Not by meaning.
+  bool opted_in = false;        ///< Asked for the cache expressly: counts where the server's default is off.
+  std::optional<std::chrono::milliseconds> max_age;  ///< No older entry.
+  std::optional<std::chrono::milliseconds> ttl;      ///< Of the entry that is made.
+  std::optional<Similarity> threshold;               ///< Cosine.
+  std::string partition;  ///< Namespaces, cache keys, seeds: they join the scope, each behind its name. Empty: none.
+};
+
+/// Headers of a request. A native header that cannot be read is an error; what other dialects ignore is ignored.
+///   x-sosie-cache-control: no-cache, no-store, only-if-cached, exact, max-age=N, ttl=N
+///   x-sosie-threshold: 0 to 1       x-sosie-namespace: up to 256 bytes
+std::variant<Wishes, protocol::BadRequest> read_wishes(const net::HeaderList& headers, const Compat& compat);
+
+/// LiteLLM's `cache` member of a body (contract: peers of LiteLLM's proxy): ttl, s-maxage, s-max-age, no-cache, no-store, namespace,
+/// use-cache. Anything of another type is an error that names the field.
+std::optional<protocol::BadRequest> read_cache_member(simdjson::dom::element cache, Wishes& wishes);
+
+/// What the server's settings allow: without `may_loosen` the threshold only rises above `threshold` and the ttl only falls below
+/// `ttl` (unset: for ever).
+void apply_limits(Wishes& wishes, bool may_loosen, Similarity threshold, std::optional<std::chrono::milliseconds> ttl);
+
+/// Whether a request header belongs to one of the dialects turned on (or is native), and so stays here.
+bool is_wish_header(std::string_view name, const Compat& compat) noexcept;
+
+}  // namespace sosie::gateway

@@ -1,0 +1,68 @@
+// conversation.h: what every chat API says in its own words, in one form: so that one stored answer serves them all.
+//
+// All functions write into parts of a `Scope`. Two requests of two APIs that mean the same add the same parts with the same bytes.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/scope.h"
+
+namespace sosie::protocol {
+
+enum class Role { system, user, assistant, tool };  ///< A developer's message is the system's.
+
+/// Writes the turns of a conversation into an open part of a scope. Neighbouring texts of one turn join with a line break, as
+/// one string does; the places of joins between texts that break lines themselves are written, too.
+///
+/// The one to use for the history ("history") and for what surrounds the last user text ("last_turn").
+class Turns {
+ public:
+  explicit Turns(std::string& out) : out_(out) {}
+
+  void begin(Role role, std::string_view name = {});
+  void text(std::string_view text);
+  /// `arguments`: JSON text or not; written canonically where it is JSON.
+  void tool_call(std::string_view id, std::string_view name, std::string_view arguments);
+  void tool_result(std::string_view id);  ///< Its content follows as texts and others.
+  /// Images, audio, files, thinking, anything else: its kind and its canonical JSON.
+  void other(std::string_view kind, simdjson::dom::element value);
+  /// A further key of the message that no other function knows.
+  void field(std::string_view key, simdjson::dom::element value);
+  void end();
+
+ private:
+  void piece(char kind, std::string_view bytes);
+  std::string& out_;
+  bool after_text_ = false;
+  std::string joined_;
+};
+
+/// Defaults of all chat APIs: a value that equals its default adds nothing.
+void add_temperature(Scope& scope, simdjson::dom::element value);  ///< Default 1.
+void add_top_p(Scope& scope, simdjson::dom::element value);        ///< Default 1.
+void add_max_tokens(Scope& scope, simdjson::dom::element value);
+void add_stop(Scope& scope, simdjson::dom::element value);  ///< A string or an array of them; an empty array is none.
+void add_reasoning_effort(Scope& scope, simdjson::dom::element value);
+
+/// One function that the model may call. Parts of the same name are gathered in the order of adding.
+struct FunctionTool {
+  std::string_view name, description;
+  std::optional<simdjson::dom::element> parameters;  ///< JSON schema.
+  std::optional<bool> strict;                        ///< As the API takes it, its default filled in. False where it has no such thing.
+};
+void append_function_tool(std::string& tools, const FunctionTool& tool);
+
+/// "auto" (the default: adds nothing), "none", "required", or the name of one function.
+enum class ToolChoice { automatic, none, required, function };
+void add_tool_choice(Scope& scope, ToolChoice choice, std::string_view function = {});
+
+/// `json_object`, or `json_schema` with its members; plain text is the default and adds nothing.
+void add_json_object_format(Scope& scope);
+void add_json_schema_format(Scope& scope, std::string_view name, simdjson::dom::element schema, bool strict, std::string_view description);
+
+}  // namespace sosie::protocol

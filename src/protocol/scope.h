@@ -1,0 +1,56 @@
+// scope.h: the hard key of a request, part by part, so that a miss can be explained.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/digest.h"
+
+namespace sosie::protocol {
+
+/// One part of a scope as it is remembered: never its bytes.
+struct ScopePart {
+  std::string name;        ///< E.g. "temperature", "tools", "history"; a field of one API alone: "chat.logit_bias".
+  std::uint64_t hash = 0;  ///< Of its bytes; equal for equal bytes.
+  std::string shown;       ///< A number, true, false or a string of up to 40 bytes, as JSON; else empty. Empty for credentials.
+};
+
+/// Gathers everything that can change an answer, but for the text that is matched by meaning. A part that is not added and a
+/// part that is absent are the same: add nothing for a value that is the API's default.
+///
+/// Thread-safety: none. Meant to be used again and again: `clear` keeps the memory.
+class Scope {
+ public:
+  void clear();
+
+  /// `secret`: its value is never shown.
+  void add(std::string_view name, std::string_view bytes, bool secret = false);
+  /// In canonical form: keys sorted, 1 for 1.0.
+  void add(std::string_view name, simdjson::dom::element value);
+  void add(std::string_view name, std::int64_t number);
+
+  /// For a part that is written piece by piece: append to what `open` gives, then `close`. One at a time.
+  std::string& open(std::string_view name);
+  void close();
+
+  /// SHA-256 over the parts by name, each behind its length: equal digests mean equal parts, whatever the order of adding.
+  base::Digest digest() const;
+
+  /// Sorted by name.
+  std::vector<ScopePart> parts() const;
+
+ private:
+  struct Span {
+    std::size_t name_at, name_size, at, size;
+    bool secret;
+  };
+  std::vector<std::size_t> order() const;
+  std::string bytes_;
+  std::vector<Span> spans_;
+};
+
+}  // namespace sosie::protocol
