@@ -207,6 +207,9 @@ class SemanticCache {
   CacheStats stats() const;
   const Embedder& embedder() const noexcept;
 
+  /// As it was opened with.
+  const CacheOptions& options() const noexcept;
+
   /// Whether entries are kept by this process itself. Else every call but those to the embedder waits for a server.
   bool is_local() const noexcept;
 

@@ -272,4 +272,6 @@ bool SemanticCache::is_local() const noexcept { return impl_->store->is_local();
 
 const Embedder& SemanticCache::embedder() const noexcept { return *impl_->embedder; }
 
+const CacheOptions& SemanticCache::options() const noexcept { return impl_->options; }
+
 }  // namespace sosie

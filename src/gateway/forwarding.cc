@@ -85,6 +85,12 @@ net::Reply upstream_failure_reply(const net::ClientError& failure) {
   return reply;
 }
 
+FailureWords failure_words(const net::ClientError& failure) {
+  const Words words = words_of(failure.kind);
+  const bool received = failure.kind != net::ClientFailure::connect && failure.kind != net::ClientFailure::cancelled;
+  return {words.status, words.message, words.code, received ? "x-should-retry: false\r\n" : std::string_view{}};
+}
+
 std::string upstream_failure_event(const net::ClientError& failure) {
   const Words words = words_of(failure.kind);
   return openai_error_event(words.status, words.message, words.code);

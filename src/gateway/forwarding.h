@@ -25,4 +25,12 @@ std::string_view upstream_target(std::string_view target);
 net::Reply upstream_failure_reply(const net::ClientError& failure);
 std::string upstream_failure_event(const net::ClientError& failure);
 
+/// A failure of the upstream in words, for whichever API it is said in.
+struct FailureWords {
+  int status;
+  std::string_view message, code;
+  std::string_view headers;  ///< Further lines: "x-should-retry: false" where the upstream has the call.
+};
+FailureWords failure_words(const net::ClientError& failure);
+
 }  // namespace sosie::gateway
