@@ -28,6 +28,9 @@ class SseParser {
   /// The next complete event, if there is one.
   std::optional<SseEvent> next();
 
+  /// The bytes behind the last complete event.
+  std::string_view rest() const noexcept { return std::string_view(buffer_).substr(begin_); }
+
   /// Whether an event has begun that is not complete.
   bool partial() const noexcept { return begin_ < buffer_.size(); }
 

@@ -1,0 +1,446 @@
+#include "gateway/answer_route.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/log.h"
+#include "cache/keys.h"
+#include "gateway/forwarding.h"
+
+namespace sosie::gateway {
+namespace {
+
+using net::ClientError;
+using net::Task;
+
+// A request that followed so many calls in vain makes its own.
+constexpr std::size_t kMostFollowed = 2;
+
+std::int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+TimePoint now() { return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
+
+std::string_view to_reason(MissReason reason) {
+  switch (reason) {
+    case MissReason::below_threshold: return "below_threshold";
+    case MissReason::filtered: return "filtered";
+    case MissReason::blank_prompt: return "blank_prompt";
+    case MissReason::not_exact: return "not_exact";
+    case MissReason::none:
+    case MissReason::empty_scope: break;
+  }
+  return "empty_scope";
+}
+
+}  // namespace
+
+AnswerRoute::AnswerRoute(Shared& shared, protocol::JsonReader& reader, Upstreams& upstreams, boost::asio::any_io_executor executor)
+    : shared_(shared), reader_(reader), upstreams_(upstreams), executor_(std::move(executor)) {}
+
+Task<int> AnswerRoute::handle(net::Exchange& exchange, const protocol::Protocol& api) {
+  auto read = read_asking(shared_, reader_, scope_, exchange, api);
+  if (const auto* bad = std::get_if<protocol::BadRequest>(&read)) {
+    net::Reply reply;
+    reply.status = 400;
+    reply.body = api.error_body(400, bad->message, bad->param, {});
+    co_await exchange.respond(std::move(reply));
+    co_return 400;
+  }
+  const AskingPtr asking = std::get<AskingPtr>(std::move(read));
+  auto hit = co_await find(asking);
+  if (hit) {
+    const auto served = co_await serve_hit(exchange, asking, std::move(*hit));
+    if (served) co_return *served;
+  }
+  const int status = co_await serve_uncached(exchange, asking);
+  co_return status;
+}
+
+// Looking for an answer.
+
+Task<std::optional<Hit>> AnswerRoute::find(AskingPtr asking) {
+  const auto keep_parts = [this, &asking] { asking->parts = std::make_shared<const std::vector<protocol::ScopePart>>(scope_.parts()); };
+  Outcome& outcome = asking->outcome;
+  asking->may_store = !asking->wishes.no_store;
+  asking->may_follow = !asking->wishes.no_cache;
+  if (asking->verdict.reuse == decide::Reuse::never || asking->wishes.no_cache) {
+    const bool never = asking->verdict.reuse == decide::Reuse::never;
+    outcome.fate = Fate::bypass;
+    outcome.reason = never ? asking->verdict.reason : std::string_view("no_cache");
+    if (never) asking->may_store = asking->may_follow = false;
+    keep_parts();
+    co_return std::nullopt;
+  }
+  const bool local = shared_.cache->is_local();
+  if (!local) keep_parts();  // What follows waits.
+  auto looked = co_await look_up_exactly(asking);
+  if (local && (!looked || !looked->hit())) keep_parts();
+  if (!looked) {
+    note_fault(*asking, looked.error());
+    co_return std::nullopt;
+  }
+  if (looked->hit()) co_return std::move(looked->hits.front());
+  outcome.reason = to_reason(looked->reason);
+  if (asking->verdict.reuse == decide::Reuse::exact) co_return std::nullopt;
+
+  // A call for this very text is under way: the encoder has nothing to add.
+  if (asking->may_follow && shared_.flights.find(asking->scope, asking->question.prompt, {}, {})) co_return std::nullopt;
+  if (is_new_scope(*asking)) {
+    outcome.reason = "empty_scope";
+    co_return std::nullopt;
+  }
+  auto near = co_await look_up_by_meaning(asking);
+  if (!near) {
+    note_fault(*asking, near.error());
+    co_return std::nullopt;
+  }
+  if (near->hit()) co_return std::move(near->hits.front());
+  outcome.reason = to_reason(near->reason);
+  outcome.similarity = near->nearest;
+  asking->embedding = std::move(near->embedding);
+  co_return std::nullopt;
+}
+
+bool AnswerRoute::is_new_scope(const Asking& asking) const {
+  return !shared_.cache->may_have(asking.scope) && !shared_.flights.any(asking.scope);
+}
+
+void AnswerRoute::note_fault(Asking& asking, const Error& error) {
+  asking.outcome.fate = Fate::error;
+  asking.outcome.reason = "lookup_error";
+  if (error.code == ErrorCode::deadline_exceeded) asking.outcome.reason = "lookup_timeout";
+  if (error.code == ErrorCode::resource_exhausted) {
+    asking.outcome.fate = Fate::miss;
+    asking.outcome.reason = "overloaded";
+  }
+  // Where the cache has no time for a question, storing would only add to the load.
+  if (error.code == ErrorCode::deadline_exceeded || error.code == ErrorCode::resource_exhausted) asking.may_store = false;
+}
+
+Task<Result<Lookup>> AnswerRoute::look_up_exactly(AskingPtr asking) {
+  LookupOptions exact;
+  exact.layers = Layers::exact;
+  exact.max_age = asking->wishes.max_age;
+  // In memory, and a matter of microseconds: not worth another thread.
+  if (shared_.cache->is_local())
+    co_return shared_.cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, exact);
+  std::function<Result<Lookup>()> job = [cache = shared_.cache, asking, exact] {
+    return cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, exact);
+  };
+  // By a writer, which waits for the store anyway: encoders have better things to do.
+  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran) co_return std::move(ran.error());
+  co_return std::move(*ran);
+}
+
+Task<Result<Lookup>> AnswerRoute::look_up_by_meaning(AskingPtr asking) {
+  std::function<Result<Lookup>()> job = [cache = shared_.cache, asking]() -> Result<Lookup> {
+    LookupOptions options;
+    options.layers = Layers::semantic;
+    options.max_age = asking->wishes.max_age;
+    options.threshold = asking->outcome.threshold;
+    return cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, options);
+  };
+  auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran) co_return std::move(ran.error());
+  co_return std::move(*ran);
+}
+
+// Answering.
+
+std::string AnswerRoute::conclude(const Asking& asking) {
+  const Outcome& outcome = asking.outcome;
+  shared_.metrics.answered(asking.api->surface(), outcome);
+  Decision decision;
+  decision.tenant = asking.tenant.id;
+  decision.surface = asking.api->surface();
+  decision.outcome = outcome;
+  decision.time = now();
+  decision.scope = asking.scope;
+  if (asking.question.prompt.size() <= Decision::kMaxPrompt) decision.prompt = asking.question.prompt;
+  decision.parts = asking.parts;
+  shared_.decisions.record(asking.id, std::move(decision));
+  std::string lines;
+  lines.reserve(512);
+  append_outcome_headers(lines, outcome, asking.id, shared_.options.compat);
+  return lines;
+}
+
+std::optional<net::Reply> AnswerRoute::say(const Asking& asking, std::string_view kept) {
+  const protocol::Protocol& api = *asking.api;
+  const protocol::ReplayOptions how{unix_seconds(), asking.question.include_usage};
+  net::Reply reply;
+  std::optional<std::string> moved;
+  if (!api.owns(kept)) {
+    if (asking.question.needs_own_api) return std::nullopt;
+    moved = protocol::kept_for(api, reader_, kept, asking.body);
+    if (!moved) return std::nullopt;
+    kept = *moved;
+  }
+  if (asking.question.stream) {
+    auto events = api.replay_stream(reader_, kept, how);
+    if (!events) return std::nullopt;
+    reply.content_type = "text/event-stream; charset=utf-8";
+    reply.body = std::move(*events);
+    return reply;
+  }
+  auto plain = api.replay(kept, how);
+  if (!plain) return std::nullopt;
+  reply.body = std::move(plain->head);
+  if (moved) {
+    reply.body.append(plain->tail);
+  } else {
+    reply.tail = plain->tail;
+  }
+  return reply;
+}
+
+Task<std::optional<int>> AnswerRoute::serve(net::Exchange& exchange, AskingPtr asking, std::string_view kept) {
+  auto reply = say(*asking, kept);
+  if (!reply) {
+    const protocol::Protocol* owner = protocol::owner_of(kept);
+    const bool unreadable = owner == nullptr || owner == asking->api;
+    Outcome outcome;
+    outcome.fate = unreadable ? Fate::error : Fate::miss;
+    outcome.reason = unreadable ? "unreadable_entry" : "other_api";
+    outcome.threshold = asking->outcome.threshold;
+    outcome.reuse = asking->outcome.reuse;
+    asking->outcome = std::move(outcome);
+    co_return std::nullopt;
+  }
+  reply->headers = conclude(*asking);
+  if (asking->question.stream && shared_.options.replay_pace.count() > 0) {
+    const int status = co_await serve_paced(exchange, std::move(*reply));
+    co_return status;
+  }
+  co_await exchange.respond(std::move(*reply));
+  co_return 200;
+}
+
+Task<int> AnswerRoute::serve_paced(net::Exchange& exchange, net::Reply reply) {
+  const std::string events = std::move(reply.body);
+  reply.body.clear();
+  bool listening = co_await exchange.begin(std::move(reply));
+  boost::asio::steady_timer timer(executor_);
+  std::string_view rest = events;
+  while (listening && !rest.empty()) {
+    const std::size_t end = std::min(rest.find("\n\n"), rest.size() - 2) + 2;
+    listening = co_await exchange.write(rest.substr(0, end));
+    rest.remove_prefix(end);
+    if (rest.empty()) break;
+    timer.expires_after(shared_.options.replay_pace);
+    co_await timer.async_wait(net::as_values);
+  }
+  co_await exchange.finish();
+  co_return 200;
+}
+
+Task<std::optional<int>> AnswerRoute::serve_hit(net::Exchange& exchange, AskingPtr asking, Hit hit) {
+  Outcome& outcome = asking->outcome;
+  outcome.fate = Fate::hit;
+  outcome.reason = {};
+  outcome.layer = hit.layer;
+  outcome.similarity = hit.similarity;
+  outcome.entry_id = hit.entry->id;
+  outcome.age = hit.age;
+  if (hit.entry->expires) outcome.ttl_left = *hit.entry->expires - now();
+  auto served = co_await serve(exchange, asking, hit.entry->response);
+  co_return served;
+}
+
+Task<std::optional<int>> AnswerRoute::serve_landed(net::Exchange& exchange, AskingPtr asking, Flights::Match match,
+                                                   Flight::Answered answered, Fate fate) {
+  Outcome& outcome = asking->outcome;
+  outcome.fate = fate;
+  outcome.reason = {};
+  outcome.layer = match.same_text ? Layer::exact : Layer::semantic;
+  outcome.similarity = match.similarity;
+  outcome.entry_id = cache::entry_id(asking->scope, match.flight->asked().prompt, {});
+  outcome.age = std::max(std::chrono::milliseconds{0}, std::chrono::milliseconds(now() - answered.created));
+  auto served = co_await serve(exchange, asking, *answered.kept);
+  co_return served;
+}
+
+Task<int> AnswerRoute::refuse(net::Exchange& exchange, AskingPtr asking, int status, std::string_view message, std::string_view code,
+                              std::string_view headers) {
+  net::Reply reply;
+  reply.status = status;
+  reply.body = asking->api->error_body(status, message, {}, code);
+  reply.headers = std::string(headers) + conclude(*asking);
+  co_await exchange.respond(std::move(reply));
+  co_return status;
+}
+
+Task<int> AnswerRoute::serve_uncached(net::Exchange& exchange, AskingPtr asking) {
+  Flight::Asked asked;
+  asked.scope = asking->scope;
+  asked.prompt = asking->question.prompt;
+  asked.surface = asking->api->surface();
+  asked.stream = asking->question.stream;
+  asked.include_usage = asking->question.include_usage;
+  asked.calls_tools = !asking->question.traits.functions.empty();
+  asked.reuse = asking->verdict.reuse;
+  const auto mine = std::make_shared<Flight>(std::move(asked));
+  mine->set_embedding(asking->embedding);
+
+  Flights::Near near;
+  if (asking->embedding && asking->verdict.reuse == decide::Reuse::by_meaning) {
+    near = [this, &asking](const Embedding& theirs) {
+      return shared_.cache->would_answer(theirs, *asking->embedding, asking->outcome.threshold);
+    };
+  }
+  const bool leads = asking->may_store && !asking->wishes.only_if_cached;
+  std::vector<std::shared_ptr<Flight>> tried;
+  while (asking->may_follow && tried.size() < kMostFollowed) {
+    auto match = leads ? shared_.flights.find_or_add(mine, near, tried)
+                       : shared_.flights.find(asking->scope, asking->question.prompt, near, tried);
+    if (!match) break;
+    tried.push_back(match->flight);
+    const auto served = co_await follow(exchange, asking, std::move(*match));
+    if (served) co_return *served;
+  }
+  if (leads && (!asking->may_follow || tried.size() == kMostFollowed)) shared_.flights.add(mine);
+  const int status = co_await lead(exchange, asking, mine);
+  co_return status;
+}
+
+Task<std::optional<int>> AnswerRoute::follow(net::Exchange& exchange, AskingPtr asking, Flights::Match match) {
+  const std::shared_ptr<Flight> flight = match.flight;
+  if (auto answered = flight->answered()) {  // It has landed, and is on its way into the store.
+    if (!match.same_text && answered->reuse != decide::Reuse::by_meaning) co_return std::nullopt;
+    auto served = co_await serve_landed(exchange, asking, std::move(match), std::move(*answered), Fate::hit);
+    co_return served;
+  }
+  const Flight::Asked& theirs = flight->asked();
+  const bool same_shape = theirs.stream && asking->question.stream && theirs.surface == asking->api->surface() &&
+                          theirs.include_usage == asking->question.include_usage && !theirs.calls_tools;
+  if (same_shape) {
+    asking->outcome.similarity = match.similarity;
+    asking->outcome.layer = match.same_text ? Layer::exact : Layer::semantic;
+    auto served = co_await follow_stream(exchange, asking, flight);
+    co_return served;
+  }
+  Flight::Reader reader(flight, executor_);
+  const auto seen = co_await reader.end(shared_.options.follow_timeout);
+  if (seen != Flight::Reader::Seen::end) co_return std::nullopt;
+  auto answered = flight->answered();
+  if (!answered || (!match.same_text && answered->reuse != decide::Reuse::by_meaning)) co_return std::nullopt;
+  auto served = co_await serve_landed(exchange, asking, std::move(match), std::move(*answered), Fate::coalesced);
+  co_return served;
+}
+
+Task<std::optional<int>> AnswerRoute::follow_stream(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight) {
+  Flight::Reader reader(flight, executor_);
+  const auto head = co_await reader.head(net::after(shared_.options.follow_timeout));
+  if (!head || !head->events) co_return std::nullopt;
+  // Until the first piece is there nothing is lost by calling again.
+  auto first = co_await reader.next(net::after(shared_.options.follow_timeout));
+  if (first.seen != Flight::Reader::Seen::piece) co_return std::nullopt;
+  asking->outcome.fate = Fate::coalesced;
+  asking->outcome.reason = {};
+  net::Reply reply;
+  reply.content_type = head->content_type;
+  reply.headers = conclude(*asking);
+  reply.tail = *first.bytes;
+  const bool listening = co_await exchange.begin(std::move(reply));
+  if (listening) co_await relay(exchange, asking, reader);
+  co_return 200;
+}
+
+Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight) {
+  if (asking->wishes.only_if_cached) {
+    const int status = co_await refuse(exchange, asking, 504, "The cache has no answer, and only-if-cached was asked for.", "not_cached");
+    co_return status;
+  }
+  Upstream* upstream = upstreams_.for_model(asking->question.model);
+  if (upstream == nullptr) {
+    shared_.flights.remove(flight);
+    const bool none = shared_.options.upstreams.empty();
+    const int status = co_await refuse(
+        exchange, asking, none ? 503 : 404,
+        none ? "The cache has no answer, and no upstream is configured. Start the server with --upstream URL, or with "
+               "OPENAI_BASE_URL and OPENAI_API_KEY set."
+             : "No upstream is configured for this model. Add its name to the models of an [[upstream]].",
+        none ? "no_upstream" : "model_not_found");
+    co_return status;
+  }
+  net::ClientRequest call;
+  call.method = "POST";
+  call.target = upstream_target(exchange.request().target);
+  call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat);
+  call.body = std::move(asking->body);
+  asking->outcome.forwarded = true;
+  // A new scope, or none was looked for: the upstream need not wait for the embedding.
+  if (asking->may_store && asking->verdict.reuse == decide::Reuse::by_meaning && !asking->embedding) embed_later(asking, flight);
+  boost::asio::co_spawn(executor_, fly(asking, flight, upstream, std::move(call)), boost::asio::detached);
+  const int status = co_await deliver(exchange, asking, flight);
+  co_return status;
+}
+
+Task<int> AnswerRoute::deliver(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight) {
+  Flight::Reader reader(flight, executor_);
+  const auto head = co_await reader.head(net::SteadyTime::max());
+  const auto failed = [&]() -> Task<int> {
+    const ClientError failure = reader.failure().value_or(ClientError{net::ClientFailure::cancelled, {}});
+    const FailureWords words = failure_words(failure);
+    const int status = co_await refuse(exchange, asking, words.status, words.message, words.code, words.headers);
+    co_return status;
+  };
+  if (!head) {
+    const int status = co_await failed();
+    co_return status;
+  }
+  net::Reply reply;
+  reply.status = head->status;
+  reply.content_type = head->content_type;
+  if (!head->events) {
+    const auto piece = co_await reader.next(net::SteadyTime::max());
+    if (piece.seen == Flight::Reader::Seen::failed) {
+      const int status = co_await failed();
+      co_return status;
+    }
+    if (piece.bytes) reply.tail = *piece.bytes;
+    asking->outcome.stored = flight->answered().has_value();
+    reply.headers = head->headers + conclude(*asking);
+    if (!reader.endless()) {
+      co_await exchange.respond(std::move(reply));
+      co_return head->status;
+    }
+    const bool listening = co_await exchange.begin(std::move(reply));
+    if (listening) co_await relay(exchange, asking, reader);
+    co_return head->status;
+  }
+  reply.headers = head->headers + conclude(*asking);
+  const bool listening = co_await exchange.begin(std::move(reply));
+  if (listening) co_await relay(exchange, asking, reader);
+  co_return head->status;
+}
+
+// False: the caller has left, or the flight broke off. A body that is no stream of events then ends without its last chunk.
+Task<bool> AnswerRoute::relay(net::Exchange& exchange, AskingPtr asking, Flight::Reader& reader) {
+  const bool events = asking->question.stream;
+  for (;;) {
+    const auto piece = co_await reader.next(net::SteadyTime::max());
+    if (piece.seen == Flight::Reader::Seen::piece) {
+      const bool listening = co_await exchange.write(*piece.bytes);
+      if (!listening) co_return false;
+      continue;
+    }
+    if (piece.seen == Flight::Reader::Seen::end) {
+      const bool finished = co_await exchange.finish();
+      co_return finished;
+    }
+    if (!events) co_return false;
+    const FailureWords words = failure_words(reader.failure().value_or(ClientError{net::ClientFailure::cancelled, {}}));
+    const std::string event = asking->api->error_event(words.status, words.message, words.code);
+    const bool listening = co_await exchange.write(event);
+    if (listening) co_await exchange.finish();
+    co_return false;
+  }
+}
+
+}  // namespace sosie::gateway

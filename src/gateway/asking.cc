@@ -1,0 +1,70 @@
+#include "gateway/asking.h"
+
+#include <algorithm>
+
+#include "text/utf8.h"
+
+namespace sosie::gateway {
+namespace {
+
+using protocol::BadRequest;
+
+constexpr std::string_view kCacheMember = "cache";
+
+std::string scope_name(const base::Digest& digest) { return "ask:" + base::to_hex(digest); }
+
+}  // namespace
+
+std::string_view query_of(std::string_view target) { return target.substr(std::min(target.find('?'), target.size())); }
+
+std::variant<std::shared_ptr<Asking>, BadRequest> read_asking(Shared& shared, protocol::JsonReader& reader,
+                                                              protocol::Scope& scope, net::Exchange& exchange,
+                                                              const protocol::Protocol& api) {
+  const ServerOptions& options = shared.options;
+  const net::Request& request = exchange.request();
+
+  auto wishes = read_wishes(request.headers, options.compat);
+  if (auto* bad = std::get_if<BadRequest>(&wishes)) return std::move(*bad);
+  auto asking = std::make_shared<Asking>();
+  asking->api = &api;
+  asking->wishes = std::get<Wishes>(std::move(wishes));
+  asking->id = shared.decisions.new_id();
+
+  const auto root = reader.read(request.body);
+  if (!root) return BadRequest{"the request body " + std::string(reader.why()), ""};
+  simdjson::dom::object object;
+  if (root->get_object().get(object) != simdjson::SUCCESS) return BadRequest{"the request body must be a JSON object", ""};
+
+  scope.clear();
+  asking->tenant = tenant_of(request.headers, options.tenant);
+  add_caller(request.headers, asking->tenant, options.tenant, options.compat, scope);
+  if (const auto query = query_of(request.target); !query.empty()) scope.add("query", query);
+  const std::string_view ours = options.compat.litellm ? kCacheMember : std::string_view{};
+  if (auto bad = api.read(object, ours, asking->question, scope)) return std::move(*bad);
+  simdjson::dom::element member;
+  const bool has_member = !ours.empty() && object[ours].get(member) == simdjson::SUCCESS;
+  if (has_member && !member.is_null()) {
+    if (auto bad = read_cache_member(member, asking->wishes)) return std::move(*bad);
+  }
+  if (!options.cross_protocol) scope.add("api", to_string(api.surface()));
+  if (!asking->wishes.partition.empty()) scope.add("partition", asking->wishes.partition);
+  for (const std::string& name : options.ignored_fields) scope.drop(name);
+  asking->scope = scope_name(scope.digest());
+
+  const CacheOptions& cache = shared.cache->options();
+  apply_limits(asking->wishes, asking->tenant.may_loosen, cache.threshold, cache.ttl);
+  asking->outcome.threshold = asking->wishes.threshold.value_or(cache.threshold);
+  asking->verdict = decide::judge_request(options.reuse, asking->question.traits, asking->question.prompt);
+  if (options.opt_in && !asking->wishes.opted_in) asking->verdict = {decide::Reuse::never, "not_asked_for"};
+  const bool blank = text::is_blank(asking->question.prompt);
+  if (blank && asking->verdict.reuse != decide::Reuse::never) asking->verdict = {decide::Reuse::never, "blank_prompt"};
+  if (asking->wishes.exact_only && asking->verdict.reuse == decide::Reuse::by_meaning)
+    asking->verdict = {decide::Reuse::exact, "exact_only"};
+  asking->outcome.reuse = asking->verdict.reuse;
+
+  asking->body = exchange.take_body();
+  if (has_member) asking->body = protocol::without_member(asking->body, kCacheMember);
+  return asking;
+}
+
+}  // namespace sosie::gateway

@@ -1,0 +1,38 @@
+#include "gateway/explain_route.h"
+
+#include "gateway/openai_error.h"
+#include "gateway/tenant.h"
+
+namespace sosie::gateway {
+
+ExplainRoute::ExplainRoute(Shared& shared, boost::asio::any_io_executor executor)
+    : shared_(shared), executor_(std::move(executor)) {}
+
+net::Task<int> ExplainRoute::handle(net::Exchange& exchange) {
+  const std::string id(exchange.request().path().substr(kPrefix.size()));
+  const Tenant tenant = tenant_of(exchange.request().headers, shared_.options.tenant);
+  auto decision = shared_.decisions.find(id, tenant.id);
+  if (!decision) {
+    net::Reply reply = openai_error(404,
+                                    "No such request is remembered for these credentials: the latest are, by the "
+                                    "x-sosie-request-id of their answers.",
+                                    {}, "not_found");
+    co_await exchange.respond(std::move(reply));
+    co_return 404;
+  }
+  std::function<Result<std::string>()> job = [&shared = shared_, id, decision = std::move(*decision)]() -> Result<std::string> {
+    return explain(id, decision, *shared.cache, shared.decisions.closest_scope(decision));
+  };
+  auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran || !*ran) {
+    net::Reply reply = openai_error(503, "The cache is busy or failed. Try again later.", {}, "cache_unavailable");
+    co_await exchange.respond(std::move(reply));
+    co_return 503;
+  }
+  net::Reply reply;
+  reply.body = std::move(**ran);
+  co_await exchange.respond(std::move(reply));
+  co_return 200;
+}
+
+}  // namespace sosie::gateway

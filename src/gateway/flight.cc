@@ -1,0 +1,170 @@
+#include "gateway/flight.h"
+
+#include <algorithm>
+
+namespace sosie::gateway {
+namespace {
+
+constexpr std::size_t kRoom = 256 << 10;  // bytes that an endless flight may be ahead of its slowest reader
+
+}  // namespace
+
+void Flight::set_embedding(std::shared_ptr<const Embedding> embedding) {
+  const std::lock_guard lock(mutex_);
+  embedding_ = std::move(embedding);
+}
+
+std::shared_ptr<const Embedding> Flight::embedding() const {
+  const std::lock_guard lock(mutex_);
+  return embedding_;
+}
+
+void Flight::wake(std::vector<Waiter> waiters) {
+  for (Waiter& waiter : waiters)
+    boost::asio::dispatch(waiter.executor, [event = std::move(waiter.event)] { event->set(); });
+}
+
+void Flight::start(Head head) {
+  std::unique_lock lock(mutex_);
+  head_ = std::move(head);
+  auto waiters = take_waiters();
+  lock.unlock();
+  wake(std::move(waiters));
+}
+
+void Flight::add(std::string bytes) {
+  if (bytes.empty()) return;
+  std::unique_lock lock(mutex_);
+  waiting_bytes_ += bytes.size();
+  pieces_.push_back(std::make_shared<const std::string>(std::move(bytes)));
+  auto waiters = take_waiters();
+  lock.unlock();
+  wake(std::move(waiters));
+}
+
+void Flight::make_endless() {
+  std::unique_lock lock(mutex_);
+  endless_ = true;
+  auto waiters = take_waiters();
+  lock.unlock();
+  wake(std::move(waiters));
+}
+
+std::size_t Flight::slowest() const {
+  std::size_t least = first_piece_ + pieces_.size();
+  for (const Reader* reader : readers_) least = std::min(least, reader->position_);
+  return least;
+}
+
+void Flight::drop_read() {
+  for (const std::size_t least = slowest(); first_piece_ < least; ++first_piece_) {
+    waiting_bytes_ -= pieces_.front()->size();
+    pieces_.pop_front();
+  }
+}
+
+net::Task<bool> Flight::make_room(boost::asio::any_io_executor executor) {
+  const auto has_room = [this] {
+    if (readers_.empty()) return true;
+    drop_read();
+    return waiting_bytes_ < kRoom;
+  };
+  co_await until(std::move(executor), net::SteadyTime::max(), has_room);
+  const std::lock_guard lock(mutex_);
+  co_return !readers_.empty();
+}
+
+void Flight::complete(std::string last, std::optional<Answered> answered) {
+  std::unique_lock lock(mutex_);
+  if (!last.empty()) pieces_.push_back(std::make_shared<const std::string>(std::move(last)));
+  answered_ = std::move(answered);
+  ended_ = true;
+  auto waiters = take_waiters();
+  lock.unlock();
+  wake(std::move(waiters));
+}
+
+void Flight::fail(net::ClientError failure) {
+  std::unique_lock lock(mutex_);
+  failure_ = std::move(failure);
+  ended_ = true;
+  auto waiters = take_waiters();
+  lock.unlock();
+  wake(std::move(waiters));
+}
+
+bool Flight::is_alone() const {
+  const std::lock_guard lock(mutex_);
+  return readers_.empty();
+}
+
+std::optional<Flight::Answered> Flight::answered() const {
+  const std::lock_guard lock(mutex_);
+  return answered_;
+}
+
+Flight::Reader::Reader(std::shared_ptr<Flight> flight, boost::asio::any_io_executor executor)
+    : flight_(std::move(flight)), executor_(std::move(executor)) {
+  const std::lock_guard lock(flight_->mutex_);
+  position_ = flight_->first_piece_;
+  flight_->readers_.push_back(this);
+}
+
+Flight::Reader::~Reader() {
+  std::unique_lock lock(flight_->mutex_);
+  std::erase(flight_->readers_, this);
+  auto waiters = flight_->endless_ ? flight_->take_waiters() : std::vector<Waiter>();  // the pilot may wait for room
+  lock.unlock();
+  flight_->wake(std::move(waiters));
+}
+
+net::Task<std::optional<Flight::Head>> Flight::Reader::head(net::SteadyTime deadline) {
+  Flight& flight = *flight_;
+  co_await flight.until(executor_, deadline, [&flight] { return flight.head_ || flight.ended_; });
+  const std::lock_guard lock(flight.mutex_);
+  co_return flight.head_;
+}
+
+net::Task<Flight::Reader::Next> Flight::Reader::next(net::SteadyTime deadline) {
+  Flight& flight = *flight_;
+  const auto ready = [this, &flight] { return position_ < flight.first_piece_ + flight.pieces_.size() || flight.ended_; };
+  const bool seen = co_await flight.until(executor_, deadline, ready);
+  if (!seen) co_return Next{Seen::late, nullptr};
+  std::unique_lock lock(flight.mutex_);
+  if (position_ == flight.first_piece_ + flight.pieces_.size())
+    co_return Next{flight.failure_ ? Seen::failed : Seen::end, nullptr};
+  auto bytes = flight.pieces_[position_++ - flight.first_piece_];
+  auto waiters = flight.endless_ ? flight.take_waiters() : std::vector<Waiter>();
+  lock.unlock();
+  flight.wake(std::move(waiters));
+  co_return Next{Seen::piece, std::move(bytes)};
+}
+
+net::Task<Flight::Reader::Seen> Flight::Reader::end(net::Milliseconds silence) {
+  Flight& flight = *flight_;
+  for (;;) {
+    std::size_t seen = 0;
+    {
+      const std::lock_guard lock(flight.mutex_);
+      if (flight.failure_) co_return Seen::failed;
+      if (flight.ended_) co_return Seen::end;
+      if (flight.endless_) co_return Seen::late;
+      seen = flight.pieces_.size();
+    }
+    const auto moved = [&flight, seen] { return flight.ended_ || flight.endless_ || flight.pieces_.size() != seen; };
+    const bool more = co_await flight.until(executor_, net::after(silence), moved);
+    if (!more) co_return Seen::late;
+  }
+}
+
+std::optional<net::ClientError> Flight::Reader::failure() const {
+  const std::lock_guard lock(flight_->mutex_);
+  return flight_->failure_;
+}
+
+bool Flight::Reader::endless() const {
+  const std::lock_guard lock(flight_->mutex_);
+  return flight_->endless_;
+}
+
+}  // namespace sosie::gateway

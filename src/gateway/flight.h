@@ -1,0 +1,149 @@
+// flight.h: one call to the upstream, and everybody who waits for what it brings.
+//
+// The call runs in a coroutine of its own, the pilot, so that nobody's leaving ends it. Readers see its head, then its pieces in their
+// order, then its end; each at its own pace, on its own thread. Pieces are kept until the end, so that whoever comes late sees
+// them all, until there are more bytes than are worth keeping: from then on the flight is `endless`: nobody may join any more, what all
+// have read is dropped, and the slowest reader sets the pace.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/event.h"
+#include "net/http_client.h"
+#include "protocol/question.h"
+#include "sosie/cache.h"
+
+namespace sosie::gateway {
+
+/// Thread-safety: every method may be called from any thread; tasks run on the executor given.
+class Flight {
+ public:
+  /// What is asked. Never changes.
+  struct Asked {
+    std::string scope, prompt;
+    protocol::Surface surface = protocol::Surface::chat;
+    bool stream = false, include_usage = false;
+    bool calls_tools = false;  ///< The model may call functions, some of which must not be called twice for one proposal.
+    decide::Reuse reuse = decide::Reuse::by_meaning;
+  };
+
+  struct Head {
+    int status = 0;
+    std::string content_type, headers;
+    bool events = false;  ///< A stream; pieces are whole events.
+  };
+
+  /// A whole answer that may be used again.
+  struct Answered {
+    std::shared_ptr<const std::string> kept;
+    decide::Reuse reuse = decide::Reuse::by_meaning;
+    TimePoint created{};
+  };
+
+  explicit Flight(Asked asked) : asked_(std::move(asked)) {}
+  const Asked& asked() const noexcept { return asked_; }
+
+  // For whoever compares questions.
+  void set_embedding(std::shared_ptr<const Embedding> embedding);
+  std::shared_ptr<const Embedding> embedding() const;
+
+  // The pilot.
+  void start(Head head);
+  void add(std::string bytes);
+  void make_endless();
+  /// While it is endless: waits until the slowest reader has room for more. False: nobody reads any more.
+  net::Task<bool> make_room(boost::asio::any_io_executor executor);
+  /// The end, after a last piece (may be empty). Unset: this answer is nobody else's.
+  void complete(std::string last, std::optional<Answered> answered);
+  void fail(net::ClientError failure);
+  /// Whether nobody reads.
+  bool is_alone() const;
+
+  /// Set once it is complete and may answer others.
+  std::optional<Answered> answered() const;
+
+  /// One who reads from the first piece on. Thread-safety: none.
+  class Reader {
+   public:
+    Reader(std::shared_ptr<Flight> flight, boost::asio::any_io_executor executor);
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    /// Waits for the head. Unset: the call failed (`failure` says why), or the time is over.
+    net::Task<std::optional<Head>> head(net::SteadyTime deadline);
+
+    enum class Seen { piece, end, failed, late };
+    struct Next {
+      Seen seen;
+      std::shared_ptr<const std::string> bytes;  ///< Of a piece.
+    };
+    net::Task<Next> next(net::SteadyTime deadline);
+
+    /// Waits for the end of a flight with a time limit between two pieces; `late` also where it has become endless.
+    net::Task<Seen> end(net::Milliseconds silence);
+
+    std::optional<net::ClientError> failure() const;
+    bool endless() const;
+
+   private:
+    friend class Flight;
+    const std::shared_ptr<Flight> flight_;
+    const boost::asio::any_io_executor executor_;
+    std::size_t position_ = 0;  // guarded by the flight's mutex
+  };
+
+ private:
+  struct Waiter {
+    boost::asio::any_io_executor executor;
+    std::shared_ptr<net::Event> event;
+  };
+
+  void wake(std::vector<Waiter> waiters);
+  std::vector<Waiter> take_waiters() { return std::exchange(waiters_, {}); }  // under the mutex
+  void drop_read();
+  std::size_t slowest() const;
+
+  /// Waits until `ready()`, called under the mutex, says so. False: the time is over.
+  template <class Ready>
+  net::Task<bool> until(boost::asio::any_io_executor executor, net::SteadyTime deadline, Ready ready) {
+    for (;;) {
+      std::shared_ptr<net::Event> event;
+      {
+        const std::lock_guard lock(mutex_);
+        if (ready()) co_return true;
+        event = std::make_shared<net::Event>(executor);
+        waiters_.push_back({executor, event});
+      }
+      const bool woken = co_await event->wait(deadline);
+      if (woken) continue;
+      const std::lock_guard lock(mutex_);
+      std::erase_if(waiters_, [&](const Waiter& waiter) { return waiter.event == event; });
+      co_return ready();
+    }
+  }
+
+  const Asked asked_;
+  mutable std::mutex mutex_;
+  std::vector<Waiter> waiters_;
+  std::vector<Reader*> readers_;
+  std::shared_ptr<const Embedding> embedding_;
+  std::optional<Head> head_;
+  std::deque<std::shared_ptr<const std::string>> pieces_;
+  std::size_t first_piece_ = 0;    // the number of pieces_.front()
+  std::size_t waiting_bytes_ = 0;  // in pieces_
+  bool endless_ = false, ended_ = false;
+  std::optional<net::ClientError> failure_;
+  std::optional<Answered> answered_;
+};
+
+}  // namespace sosie::gateway

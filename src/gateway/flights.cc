@@ -1,0 +1,56 @@
+#include "gateway/flights.h"
+
+#include <algorithm>
+
+namespace sosie::gateway {
+
+std::optional<Flights::Match> Flights::find_locked(std::string_view scope, std::string_view prompt, const Near& near,
+                                                   const std::vector<std::shared_ptr<Flight>>& tried) const {
+  const auto found = by_scope_.find(scope);
+  if (found == by_scope_.end()) return std::nullopt;
+  std::optional<Match> nearest;
+  for (auto flight = found->second.rbegin(); flight != found->second.rend(); ++flight) {
+    if (std::find(tried.begin(), tried.end(), *flight) != tried.end()) continue;
+    if ((*flight)->asked().prompt == prompt) return Match{*flight, true, {1}};
+    if (!near || (*flight)->asked().reuse != decide::Reuse::by_meaning) continue;
+    const auto embedding = (*flight)->embedding();
+    if (!embedding) continue;
+    const auto similarity = near(*embedding);
+    if (similarity && (!nearest || nearest->similarity < *similarity)) nearest = Match{*flight, false, *similarity};
+  }
+  return nearest;
+}
+
+std::optional<Flights::Match> Flights::find(std::string_view scope, std::string_view prompt, const Near& near,
+                                            const std::vector<std::shared_ptr<Flight>>& tried) const {
+  const std::lock_guard lock(mutex_);
+  return find_locked(scope, prompt, near, tried);
+}
+
+std::optional<Flights::Match> Flights::find_or_add(const std::shared_ptr<Flight>& mine, const Near& near,
+                                                   const std::vector<std::shared_ptr<Flight>>& tried) {
+  const std::lock_guard lock(mutex_);
+  auto match = find_locked(mine->asked().scope, mine->asked().prompt, near, tried);
+  if (!match) by_scope_[mine->asked().scope].push_back(mine);
+  return match;
+}
+
+void Flights::add(const std::shared_ptr<Flight>& flight) {
+  const std::lock_guard lock(mutex_);
+  by_scope_[flight->asked().scope].push_back(flight);
+}
+
+void Flights::remove(const std::shared_ptr<Flight>& flight) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_scope_.find(flight->asked().scope);
+  if (found == by_scope_.end()) return;
+  std::erase(found->second, flight);
+  if (found->second.empty()) by_scope_.erase(found);
+}
+
+bool Flights::any(std::string_view scope) const {
+  const std::lock_guard lock(mutex_);
+  return by_scope_.contains(scope);
+}
+
+}  // namespace sosie::gateway

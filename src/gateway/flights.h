@@ -1,0 +1,57 @@
+// flights.h: the flights that others may join: of a scope, by the same text or by meaning.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/flight.h"
+
+namespace sosie::gateway {
+
+/// Thread-safety: every method may be called from any thread.
+class Flights {
+ public:
+  struct Match {
+    std::shared_ptr<Flight> flight;
+    bool same_text = true;
+    Similarity similarity{1};
+  };
+
+  /// Whether another question's embedding is near enough: the cache's own decision. Unset: it is not.
+  using Near = std::function<std::optional<Similarity>(const Embedding&)>;
+
+  /// The newest flight with the same text, else the nearest by meaning (`near` may be empty; only flights whose answers may be used
+  /// so). None that is among `tried`.
+  std::optional<Match> find(std::string_view scope, std::string_view prompt, const Near& near,
+                            const std::vector<std::shared_ptr<Flight>>& tried) const;
+
+  /// As `find`; where nothing is found `mine` joins the registry, in one step.
+  std::optional<Match> find_or_add(const std::shared_ptr<Flight>& mine, const Near& near,
+                                   const std::vector<std::shared_ptr<Flight>>& tried);
+
+  void add(const std::shared_ptr<Flight>& flight);
+  /// Does nothing where it is not there.
+  void remove(const std::shared_ptr<Flight>& flight);
+
+  /// Whether there is a flight in the scope.
+  bool any(std::string_view scope) const;
+
+ private:
+  std::optional<Match> find_locked(std::string_view scope, std::string_view prompt, const Near& near,
+                                   const std::vector<std::shared_ptr<Flight>>& tried) const;
+
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::vector<std::shared_ptr<Flight>>, Hash, std::equal_to<>> by_scope_;
+};
+
+}  // namespace sosie::gateway

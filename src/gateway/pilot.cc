@@ -1,0 +1,219 @@
+// The pilot of a flight: the part of AnswerRoute that calls the upstream, whoever still listens.
+#include "base/log.h"
+#include "gateway/answer_route.h"
+#include "gateway/forwarding.h"
+#include "net/sse.h"
+
+namespace sosie::gateway {
+namespace {
+
+using net::ClientError;
+using net::ClientFailure;
+using net::ClientResponse;
+using net::Task;
+
+constexpr std::size_t kMaxEventBytes = 4 << 20;
+constexpr net::Milliseconds kSettleTime{50};
+
+/// Whether the body can be read as it is.
+bool is_plain(const net::HeaderList& headers) {
+  const auto coding = headers.find("content-encoding");
+  return !coding || coding->empty() || net::same_name(*coding, "identity");
+}
+
+bool is_event_stream(const net::HeaderList& headers) {
+  constexpr std::string_view kType = "text/event-stream";
+  const auto type = headers.find("content-type").value_or("");
+  return type.size() >= kType.size() && net::same_name(type.substr(0, kType.size()), kType);
+}
+
+/// The name of an event, from its lines.
+std::string_view event_name(std::string_view raw) {
+  constexpr std::string_view kField = "event:";
+  while (!raw.empty()) {
+    const std::size_t end = std::min(raw.find_first_of("\r\n"), raw.size());
+    std::string_view line = raw.substr(0, end);
+    raw.remove_prefix(std::min(end + 1, raw.size()));
+    if (!line.starts_with(kField)) continue;
+    line.remove_prefix(kField.size());
+    if (line.starts_with(' ')) line.remove_prefix(1);
+    return line;
+  }
+  return {};
+}
+
+}  // namespace
+
+void AnswerRoute::embed_later(const AskingPtr& asking, const std::shared_ptr<Flight>& flight) {
+  const bool accepted = shared_.encoders.submit([cache = shared_.cache, asking, flight] {
+    const std::string_view text = asking->question.prompt;
+    auto embedded = cache->embedder().embed(std::span(&text, 1));
+    if (embedded) flight->set_embedding(std::make_shared<const Embedding>(std::move(embedded->front())));
+  });
+  if (!accepted) asking->may_store = false;
+}
+
+void AnswerRoute::crash(const Asking& asking, const std::shared_ptr<Flight>& flight, ClientError failure) {
+  shared_.flights.remove(flight);
+  shared_.metrics.upstream_failure(failure.kind);
+  base::log_warning(std::string(to_string(asking.api->surface())) + ": " + failure.error.message);
+  flight->fail(std::move(failure));
+}
+
+Task<void> AnswerRoute::fly(AskingPtr asking, std::shared_ptr<Flight> flight, Upstream* upstream, net::ClientRequest call) {
+  shared_.metrics.upstream_call();
+  auto answered = co_await upstream->send(std::move(call));
+  if (auto* failure = std::get_if<ClientError>(&answered)) {
+    crash(*asking, flight, std::move(*failure));
+    co_return;
+  }
+  ClientResponse response = std::get<ClientResponse>(std::move(answered));
+  const bool readable = response.status() == 200 && is_plain(response.headers());
+  Flight::Head head;
+  head.status = response.status();
+  head.content_type = response.headers().find("content-type").value_or("");
+  head.headers = client_header_lines(response.headers());
+  head.events = readable && asking->question.stream && is_event_stream(response.headers());
+  const bool events = head.events;
+  // Only a good answer is for others, too: what went wrong for one of them need not go wrong for the next.
+  if (!readable || (asking->question.stream && !events)) shared_.flights.remove(flight);
+  flight->start(std::move(head));
+  if (events) {
+    co_await fly_stream(asking, flight, std::move(response));
+  } else {
+    co_await fly_whole(asking, flight, std::move(response), readable && !asking->question.stream);
+  }
+}
+
+Task<void> AnswerRoute::fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response, bool readable) {
+  std::string body;
+  for (;;) {
+    auto piece = co_await response.read();
+    if (auto* failure = std::get_if<ClientError>(&piece)) {
+      crash(*asking, flight, std::move(*failure));
+      co_return;
+    }
+    std::string& bytes = std::get<std::string>(piece);
+    if (bytes.empty()) break;
+    body.empty() ? static_cast<void>(body = std::move(bytes)) : static_cast<void>(body.append(bytes));
+    if (body.size() <= shared_.options.max_kept_bytes) continue;
+    co_await fly_endless(asking, flight, std::move(response), std::move(body));
+    co_return;
+  }
+  std::variant<protocol::Kept, protocol::NotKept> kept = protocol::NotKept("not_kept");
+  if (readable && asking->may_store) kept = asking->api->keep(reader_, body, asking->question);
+  co_await land(asking, flight, std::move(body), std::move(kept));
+}
+
+Task<void> AnswerRoute::fly_endless(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response, std::string begun) {
+  shared_.flights.remove(flight);
+  if (asking->may_store) shared_.metrics.not_kept();
+  flight->make_endless();
+  flight->add(std::move(begun));
+  for (;;) {
+    const bool read = co_await flight->make_room(executor_);
+    if (!read) co_return;  // Nobody is left, and nothing is kept: the call ends here.
+    auto piece = co_await response.read();
+    if (auto* failure = std::get_if<ClientError>(&piece)) {
+      crash(*asking, flight, std::move(*failure));
+      co_return;
+    }
+    std::string& bytes = std::get<std::string>(piece);
+    if (bytes.empty()) break;
+    flight->add(std::move(bytes));
+  }
+  flight->complete({}, std::nullopt);
+}
+
+Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response) {
+  net::SseParser events(kMaxEventBytes);
+  const auto assembler = asking->api->assembler();
+  std::size_t seen_bytes = 0;
+  std::optional<ClientError> failure;
+  std::string out;
+  for (bool ended = false; !ended && !failure && !assembler->done();) {
+    auto piece = co_await response.read();
+    if (auto* broken = std::get_if<ClientError>(&piece)) {
+      failure = std::move(*broken);
+      break;
+    }
+    const std::string& bytes = std::get<std::string>(piece);
+    ended = bytes.empty();
+    // Some upstreams leave out the blank line behind their last event.
+    if (ended && !events.partial()) break;
+    if (!events.feed(ended ? "\n\n" : std::string_view(bytes)))
+      failure = ClientError{ClientFailure::too_large, {ErrorCode::resource_exhausted, "an event of the upstream is too long"}};
+    // Only whole events are passed on, so that a cut never leaves half a line before the error event.
+    while (const auto event = events.next()) {
+      out.append(event->raw);
+      if (!event->data.empty()) assembler->add(reader_, event_name(event->raw), event->data);
+    }
+    if (ended || assembler->done()) break;
+    seen_bytes += out.size();
+    flight->add(std::exchange(out, std::string()));
+    if (!asking->may_store && flight->is_alone()) {
+      shared_.flights.remove(flight);
+      flight->complete({}, std::nullopt);
+      co_return;  // Nobody listens, and nothing is kept: the call ends here.
+    }
+    if (seen_bytes > shared_.options.max_kept_bytes) {
+      // Whole events no longer matter: what follows is passed on as it comes.
+      co_await fly_endless(asking, flight, std::move(response), std::string(events.rest()));
+      co_return;
+    }
+  }
+  if (!assembler->done() && !assembler->ended() && !failure) {
+    failure = ClientError{ClientFailure::cut, {ErrorCode::unavailable, "the upstream ended its stream in the middle"}};
+  } else if (!assembler->done() && assembler->ended()) {
+    failure.reset();  // All is said; only the end itself is missing.
+  }
+  if (failure) {
+    flight->add(std::move(out));
+    crash(*asking, flight, std::move(*failure));
+    co_return;
+  }
+  std::variant<protocol::Kept, protocol::NotKept> kept = protocol::NotKept("not_kept");
+  if (asking->may_store) kept = assembler->finish(reader_, asking->question);
+  co_await land(asking, flight, std::move(out), std::move(kept));
+  co_await response.settle(kSettleTime);
+}
+
+Task<void> AnswerRoute::land(AskingPtr asking, std::shared_ptr<Flight> flight, std::string last,
+                             std::variant<protocol::Kept, protocol::NotKept> kept) {
+  std::optional<Flight::Answered> answered;
+  if (auto* whole = std::get_if<protocol::Kept>(&kept)) {
+    const decide::Verdict verdict = decide::judge_answer(shared_.options.reuse, whole->tools);
+    const decide::Reuse reuse = std::max(asking->verdict.reuse, verdict.reuse);
+    if (reuse != decide::Reuse::never)
+      answered = Flight::Answered{std::make_shared<const std::string>(std::move(whole->answer)), reuse,
+                                  std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+  }
+  if (!answered) {
+    if (asking->may_store) shared_.metrics.not_kept();
+    shared_.flights.remove(flight);
+    flight->complete(std::move(last), std::nullopt);
+    co_return;
+  }
+  // First for those who wait: the store may take its time, and until it has the answer the flight gives it.
+  flight->complete(std::move(last), answered);
+  co_await store(asking, flight, *answered);
+  shared_.flights.remove(flight);
+}
+
+Task<bool> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered) {
+  std::function<Result<EntryId>()> job = [cache = shared_.cache, asking, flight, answered]() -> Result<EntryId> {
+    StoreOptions options;
+    options.ttl = asking->wishes.ttl;
+    options.exact_only = answered.reuse == decide::Reuse::exact;
+    options.embedding = flight->embedding();
+    return cache->store({.prompt = asking->question.prompt, .scope = asking->scope}, *answered.kept, options);
+  };
+  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  const bool stored = ran && *ran;
+  stored ? shared_.metrics.stored() : shared_.metrics.store_failed();
+  if (stored)
+    shared_.decisions.note_scope(asking->tenant.id, asking->scope, **ran, asking->question.prompt, asking->parts);
+  co_return stored;
+}
+
+}  // namespace sosie::gateway
