@@ -282,8 +282,9 @@ Task<int> AnswerRoute::serve_uncached(net::Exchange& exchange, AskingPtr asking)
   asked.surface = asking->api->surface();
   asked.stream = asking->question.stream;
   asked.include_usage = asking->question.include_usage;
-  asked.calls_tools = !asking->question.traits.functions.empty();
   asked.reuse = asking->verdict.reuse;
+  const decide::Verdict if_all_are_called = decide::judge_answer(shared_.options.reuse, asking->question.traits.functions);
+  asked.while_open = std::max(asked.reuse, if_all_are_called.reuse);
   const auto mine = std::make_shared<Flight>(std::move(asked));
   mine->set_embedding(asking->embedding);
 
@@ -317,8 +318,8 @@ Task<std::optional<int>> AnswerRoute::follow(net::Exchange& exchange, AskingPtr 
   }
   const Flight::Asked& theirs = flight->asked();
   const bool same_shape = theirs.stream && asking->question.stream && theirs.surface == asking->api->surface() &&
-                          theirs.include_usage == asking->question.include_usage && !theirs.calls_tools;
-  if (same_shape) {
+                          theirs.include_usage == asking->question.include_usage;
+  if (same_shape && theirs.while_open <= (match.same_text ? decide::Reuse::exact : decide::Reuse::by_meaning)) {
     asking->outcome.similarity = match.similarity;
     asking->outcome.layer = match.same_text ? Layer::exact : Layer::semantic;
     auto served = co_await follow_stream(exchange, asking, flight);

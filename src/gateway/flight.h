@@ -32,8 +32,8 @@ class Flight {
     std::string scope, prompt;
     protocol::Surface surface = protocol::Surface::chat;
     bool stream = false, include_usage = false;
-    bool calls_tools = false;  ///< The model may call functions, some of which must not be called twice for one proposal.
     decide::Reuse reuse = decide::Reuse::by_meaning;
+    decide::Reuse while_open = decide::Reuse::by_meaning;  ///< Who may read along before it is known which functions are called.
   };
 
   struct Head {

@@ -1,0 +1,235 @@
+#include "gateway/flight.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <thread>
+
+#include "gateway/flights.h"
+
+namespace sosie::gateway {
+namespace {
+
+using Seen = Flight::Reader::Seen;
+using testing::ElementsAre;
+
+constexpr net::Milliseconds kLong{20'000};
+
+std::shared_ptr<Flight> make_flight(std::string prompt = "question", decide::Reuse reuse = decide::Reuse::by_meaning) {
+  Flight::Asked asked;
+  asked.scope = "scope";
+  asked.prompt = std::move(prompt);
+  asked.reuse = reuse;
+  return std::make_shared<Flight>(std::move(asked));
+}
+
+/// Everything that one reader sees.
+struct Log {
+  std::vector<std::string> pieces;
+  std::optional<Flight::Head> head;
+  std::optional<Seen> last;
+};
+
+net::Task<void> read_all(std::shared_ptr<Flight> flight, net::Executor executor, Log& log) {
+  Flight::Reader reader(flight, executor);
+  log.head = co_await reader.head(net::after(kLong));
+  for (;;) {
+    auto next = co_await reader.next(net::after(kLong));
+    if (next.seen != Seen::piece) {
+      log.last = next.seen;
+      co_return;
+    }
+    log.pieces.push_back(*next.bytes);
+  }
+}
+
+class FlightTest : public testing::Test {
+ protected:
+  void spawn(std::shared_ptr<Flight> flight, Log& log) {
+    boost::asio::co_spawn(context, read_all(std::move(flight), context.get_executor(), log), boost::asio::detached);
+  }
+  boost::asio::io_context context{1};
+};
+
+TEST_F(FlightTest, EveryReaderSeesEveryPieceInItsOrderHoweverLateItComes) {
+  auto flight = make_flight();
+  Log early, late;
+  spawn(flight, early);
+  context.poll();
+  flight->start({200, "text/event-stream", "", true});
+  flight->add("a");
+  context.poll();
+  flight->add("b");
+  flight->complete("c", std::nullopt);
+  spawn(flight, late);
+  context.run();
+  EXPECT_THAT(early.pieces, ElementsAre("a", "b", "c"));
+  EXPECT_THAT(late.pieces, ElementsAre("a", "b", "c"));
+  EXPECT_EQ(early.last, Seen::end);
+  EXPECT_EQ(late.last, Seen::end);
+  ASSERT_TRUE(late.head);
+  EXPECT_EQ(late.head->status, 200);
+}
+
+TEST_F(FlightTest, AFailureComesBehindThePiecesThatWereThere) {
+  auto flight = make_flight();
+  Log log;
+  flight->start({200, "", "", true});
+  flight->add("a");
+  flight->fail({net::ClientFailure::cut, {}});
+  spawn(flight, log);
+  context.run();
+  EXPECT_THAT(log.pieces, ElementsAre("a"));
+  EXPECT_EQ(log.last, Seen::failed);
+}
+
+TEST_F(FlightTest, AFailureBeforeTheHeadGivesNoHead) {
+  auto flight = make_flight();
+  Log log;
+  spawn(flight, log);
+  context.poll();
+  flight->fail({net::ClientFailure::connect, {}});
+  context.run();
+  EXPECT_FALSE(log.head);
+  EXPECT_EQ(log.last, Seen::failed);
+}
+
+TEST_F(FlightTest, WhoWaitsForTheHeadLongerThanAllowedIsToldSo) {
+  auto flight = make_flight();
+  bool late = false;
+  const auto wait = [&]() -> net::Task<void> {
+    Flight::Reader reader(flight, context.get_executor());
+    const auto head = co_await reader.head(net::after(net::Milliseconds{1}));
+    late = !head && !reader.failure();
+  };
+  boost::asio::co_spawn(context, wait(), boost::asio::detached);
+  context.run();
+  EXPECT_TRUE(late);
+}
+
+TEST_F(FlightTest, AnEndlessFlightDropsWhatAllHaveReadAndWaitsForTheSlowest) {
+  auto flight = make_flight();
+  const std::string big(300 << 10, 'x');
+  bool had_room = false, woke = false;
+  flight->start({200, "", "", false});
+  flight->make_endless();
+  auto reader = std::make_unique<Flight::Reader>(flight, context.get_executor());
+  flight->add(big);
+  const auto pilot = [&]() -> net::Task<void> {
+    had_room = co_await flight->make_room(context.get_executor());
+    woke = true;
+  };
+  boost::asio::co_spawn(context, pilot(), boost::asio::detached);
+  context.poll();
+  EXPECT_FALSE(woke);
+  const auto read = [&]() -> net::Task<void> {
+    const auto next = co_await reader->next(net::after(kLong));
+    EXPECT_EQ(next.bytes->size(), big.size());
+  };
+  boost::asio::co_spawn(context, read(), boost::asio::detached);
+  context.restart();
+  context.run();
+  EXPECT_TRUE(woke);
+  EXPECT_TRUE(had_room);
+  EXPECT_FALSE(flight->is_alone());
+  reader.reset();
+  EXPECT_TRUE(flight->is_alone());
+}
+
+TEST_F(FlightTest, ThePilotOfAnEndlessFlightLearnsThatNobodyIsLeft) {
+  auto flight = make_flight();
+  flight->make_endless();
+  auto reader = std::make_unique<Flight::Reader>(flight, context.get_executor());
+  flight->add(std::string(300 << 10, 'x'));
+  std::optional<bool> read;
+  const auto pilot = [&]() -> net::Task<void> { read = co_await flight->make_room(context.get_executor()); };
+  boost::asio::co_spawn(context, pilot(), boost::asio::detached);
+  context.poll();
+  EXPECT_FALSE(read);
+  reader.reset();
+  context.restart();
+  context.run();
+  EXPECT_EQ(read, false);
+}
+
+TEST_F(FlightTest, ReadersOfOtherThreadsSeeTheSame) {
+  auto flight = make_flight();
+  constexpr int kReaders = 4, kPieces = 2'000;
+  std::vector<Log> logs(kReaders);
+  std::vector<std::thread> threads;
+  for (Log& log : logs)
+    threads.emplace_back([&log, flight] {
+      boost::asio::io_context own{1};
+      boost::asio::co_spawn(own, read_all(flight, own.get_executor(), log), boost::asio::detached);
+      own.run();
+    });
+  flight->start({200, "", "", true});
+  for (int i = 0; i < kPieces; ++i) flight->add(std::to_string(i));
+  flight->complete("end", std::nullopt);
+  for (std::thread& thread : threads) thread.join();
+  for (const Log& log : logs) {
+    ASSERT_EQ(log.pieces.size(), kPieces + 1u);
+    EXPECT_EQ(log.pieces[1'234], "1234");
+    EXPECT_EQ(log.last, Seen::end);
+  }
+}
+
+TEST(FlightsTest, TheSameTextIsFoundFirstAndTheNewestOfIt) {
+  Flights flights;
+  auto old = make_flight(), fresh = make_flight();
+  flights.add(old);
+  flights.add(fresh);
+  auto match = flights.find("scope", "question", {}, {});
+  ASSERT_TRUE(match);
+  EXPECT_EQ(match->flight, fresh);
+  EXPECT_TRUE(match->same_text);
+  match = flights.find("scope", "question", {}, {fresh});
+  ASSERT_TRUE(match);
+  EXPECT_EQ(match->flight, old);
+  EXPECT_FALSE(flights.find("scope", "question", {}, {fresh, old}));
+  EXPECT_FALSE(flights.find("other scope", "question", {}, {}));
+}
+
+TEST(FlightsTest, TheNearestByMeaningIsFoundAmongThoseThatMayBeUsedSo) {
+  Flights flights;
+  auto near = make_flight("near"), nearer = make_flight("nearer"), exact = make_flight("exact", decide::Reuse::exact);
+  const auto embedded = [](Flight& flight, float value) {
+    auto embedding = std::make_shared<Embedding>();
+    embedding->vector = {value};
+    flight.set_embedding(embedding);
+  };
+  embedded(*near, 0.8f);
+  embedded(*nearer, 0.9f);
+  embedded(*exact, 1.0f);
+  for (const auto& flight : {near, nearer, exact}) flights.add(flight);
+  flights.add(make_flight("not embedded yet"));
+  const Flights::Near decide = [](const Embedding& theirs) -> std::optional<Similarity> {
+    if (theirs.vector[0] < 0.7f) return std::nullopt;
+    return Similarity{theirs.vector[0]};
+  };
+  const auto match = flights.find("scope", "question", decide, {});
+  ASSERT_TRUE(match);
+  EXPECT_EQ(match->flight, nearer);
+  EXPECT_FALSE(match->same_text);
+  EXPECT_FALSE(flights.find("scope", "question", {}, {}));
+}
+
+TEST(FlightsTest, WhoFindsNothingJoinsAndLeavesAgain) {
+  Flights flights;
+  auto mine = make_flight(), second = make_flight();
+  EXPECT_FALSE(flights.find_or_add(mine, {}, {}));
+  EXPECT_TRUE(flights.any("scope"));
+  const auto match = flights.find_or_add(second, {}, {});
+  ASSERT_TRUE(match);
+  EXPECT_EQ(match->flight, mine);
+  flights.remove(second);  // It never was there.
+  EXPECT_TRUE(flights.any("scope"));
+  flights.remove(mine);
+  EXPECT_FALSE(flights.any("scope"));
+}
+
+}  // namespace
+}  // namespace sosie::gateway
