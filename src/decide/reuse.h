@@ -59,17 +59,14 @@ struct Verdict {
   std::string_view reason;  ///< Of the strictest rule that held, a literal: "seed", "time_bound", …; empty: none did.
 };
 
-/// Of a request, before its answer is known. `hidden_state` is never; `no_text` and `embeddings` are exact at most.
+/// Of a request, before its answer is known. Also "time_bound", where the prompt is (time_bound.h). `hidden_state` is never; `no_text` and `embeddings` are exact at most.
 Verdict judge_request(const ReusePolicy& policy, const Traits& traits, std::string_view prompt);
 
 /// Of an answer that calls these tools (none: by meaning).
 Verdict judge_answer(const ReusePolicy& policy, const std::vector<std::string>& called_tools);
 
-/// The class of a tool: as listed (write before read before pure), else write where a word of its name says that it changes
-/// something ("send_mail", "deleteUser"), else read.
+/// The class of a tool: as listed (write before read before pure), else write where the words of its name say that it changes
+/// something ("send_mail", "deleteUser"; not "get_order", which looks at one), else read.
 ToolClass class_of(const ToolPolicy& policy, std::string_view tool);
-
-/// Whether the right answer depends on when the question is asked: "today", "latest", "right now", "this week", …
-bool is_time_bound(std::string_view prompt);
 
 }  // namespace sosie::decide

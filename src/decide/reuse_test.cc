@@ -1,0 +1,127 @@
+#include "decide/reuse.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace sosie::decide {
+namespace {
+
+constexpr std::string_view kQuestion = "How do I reset my password?";
+
+TEST(Reuse, IsByMeaningWhereNothingSpeaksAgainstIt) {
+  const Verdict verdict = judge_request({}, {}, kQuestion);
+  EXPECT_EQ(verdict.reuse, Reuse::by_meaning);
+  EXPECT_EQ(verdict.reason, "");
+}
+
+TEST(Reuse, HasADocumentedDefaultForEachTrait) {
+  struct Case {
+    std::function<void(Traits&)> set;
+    Reuse reuse;
+    std::string_view reason;
+  };
+  const Case cases[] = {
+      {[](Traits& t) { t.choices = 3; }, Reuse::by_meaning, ""},
+      {[](Traits& t) { t.completion = true; }, Reuse::by_meaning, ""},
+      {[](Traits& t) { t.temperature = 1; }, Reuse::by_meaning, ""},
+      {[](Traits& t) { t.functions = {"delete_all"}; }, Reuse::by_meaning, ""},
+      {[](Traits& t) { t.logprobs = true; }, Reuse::exact, "logprobs"},
+      {[](Traits& t) { t.seed = true; }, Reuse::exact, "seed"},
+      {[](Traits& t) { t.open_turn = true; }, Reuse::exact, "open_turn"},
+      {[](Traits& t) { t.no_text = true; }, Reuse::exact, "no_text"},
+      {[](Traits& t) { t.embeddings = true; }, Reuse::exact, "embeddings"},
+      {[](Traits& t) { t.temperature = 1.01; }, Reuse::never, "high_temperature"},
+      {[](Traits& t) { t.hosted_tools = true; }, Reuse::never, "hosted_tools"},
+      {[](Traits& t) { t.hidden_state = true; }, Reuse::never, "hidden_state"},
+  };
+  for (const Case& each : cases) {
+    Traits traits;
+    each.set(traits);
+    const Verdict verdict = judge_request({}, traits, kQuestion);
+    EXPECT_EQ(verdict.reuse, each.reuse) << each.reason;
+    EXPECT_EQ(verdict.reason, each.reason);
+  }
+}
+
+TEST(Reuse, TakesTheStrictestRule) {
+  Traits traits;
+  traits.seed = true;
+  traits.temperature = 2;
+  EXPECT_EQ(judge_request({}, traits, kQuestion).reason, "high_temperature");
+  traits.temperature = 0;
+  EXPECT_EQ(judge_request({}, traits, "Who won today?").reason, "time_bound");
+  ReusePolicy policy;
+  policy.time_bound = Reuse::exact;
+  EXPECT_EQ(judge_request(policy, traits, "Who won today?").reason, "seed");
+  traits.seed = false;
+  EXPECT_EQ(judge_request(policy, traits, "Who won today?").reason, "time_bound");
+  policy.time_bound = Reuse::by_meaning;
+  EXPECT_EQ(judge_request(policy, traits, "Who won today?").reuse, Reuse::by_meaning);
+}
+
+TEST(Reuse, FollowsTheSettings) {
+  ReusePolicy policy;
+  policy.several_choices = Reuse::never;
+  policy.completions = Reuse::exact;
+  policy.high_temperature = Reuse::exact;
+  policy.high_temperature_above = 0.5;
+  Traits traits;
+  traits.choices = 2;
+  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, "several_choices");
+  traits = {};
+  traits.completion = true;
+  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, "high_temperature");  // 1 is above 0.5
+  traits.temperature = 0.5;
+  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, "completions");
+}
+
+TEST(Reuse, AVectorDoesNotDependOnTheTime) {
+  Traits traits;
+  traits.embeddings = true;
+  EXPECT_EQ(judge_request({}, traits, "the weather today").reason, "embeddings");
+}
+
+TEST(Reuse, JudgesAnAnswerByItsMostDangerousTool) {
+  EXPECT_EQ(judge_answer({}, {}).reuse, Reuse::by_meaning);
+  EXPECT_EQ(judge_answer({}, {"get_weather"}).reuse, Reuse::exact);
+  EXPECT_EQ(judge_answer({}, {"get_weather"}).reason, "read_tools");
+  EXPECT_EQ(judge_answer({}, {"get_weather", "send_mail"}).reason, "write_tools");
+  EXPECT_EQ(judge_answer({}, {"get_weather", "send_mail"}).reuse, Reuse::never);
+  ReusePolicy policy;
+  policy.tools.pure = {"get_*"};
+  EXPECT_EQ(judge_answer(policy, {"get_weather"}).reuse, Reuse::by_meaning);
+  policy.pure_tool_call = Reuse::exact;
+  EXPECT_EQ(judge_answer(policy, {"get_weather"}).reason, "pure_tools");
+}
+
+TEST(Tools, AreKnownByTheirVerbs) {
+  for (const char* name : {"send_mail", "deleteUser", "create-issue", "mcp__github__create_issue", "orders.cancel", "executeSQL", "run",
+                           "bash", "HTTPPost", "transfer", "user_delete", "get_and_delete_user", "list_create", "book_flight", "pay",
+                           "placeOrder", "update", "addToCart", "functions.send_email", "EXECUTE"})
+    EXPECT_EQ(class_of({}, name), ToolClass::write) << name;
+  for (const char* name : {"get_weather", "getOrder", "list_orders", "search", "lookup_order", "read_mail", "find-post", "checkOrder",
+                           "calculate", "github_get_order", "weather", "", "_", "fetchBook", "count_calls", "describeTransfer", "settings",
+                           "address", "runner"})
+    EXPECT_EQ(class_of({}, name), ToolClass::read) << name;
+}
+
+TEST(Tools, AreWhatTheListsSayWriteFirst) {
+  ToolPolicy policy;
+  policy.pure = {"*"};
+  EXPECT_EQ(class_of(policy, "send_mail"), ToolClass::pure);
+  policy.read = {"*_mail"};
+  EXPECT_EQ(class_of(policy, "send_mail"), ToolClass::read);
+  policy.write = {"send_*"};
+  EXPECT_EQ(class_of(policy, "send_mail"), ToolClass::write);
+  EXPECT_EQ(class_of(policy, "get_time"), ToolClass::pure);
+}
+
+TEST(Reuse, IsWrittenAsInTheConfiguration) {
+  EXPECT_EQ(to_string(Reuse::by_meaning), "semantic");
+  EXPECT_EQ(to_string(Reuse::exact), "exact");
+  EXPECT_EQ(to_string(Reuse::never), "bypass");
+}
+
+}  // namespace
+}  // namespace sosie::decide
