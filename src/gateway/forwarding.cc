@@ -31,9 +31,21 @@ Words words_of(net::ClientFailure kind) {
     case net::ClientFailure::malformed: return {502, "The upstream's answer is not valid HTTP.", "upstream_malformed"};
     case net::ClientFailure::too_large:
       return {502, "The upstream's answer is larger than this gateway allows.", "upstream_too_large"};
+    case net::ClientFailure::refused:
+      return {503, "The upstream has failed repeatedly, and is left alone for a moment. Try again later.", "upstream_unavailable"};
     case net::ClientFailure::cancelled: break;
   }
   return {503, "The gateway is shutting down. Try again.", "shutting_down"};
+}
+
+/// The upstream has the call, and may be at work on it: clients that try again by themselves would multiply it.
+bool was_received(net::ClientFailure kind) {
+  return kind != net::ClientFailure::connect && kind != net::ClientFailure::cancelled && kind != net::ClientFailure::refused;
+}
+
+std::string header_lines_of(const net::ClientError& failure) {
+  if (failure.kind == net::ClientFailure::refused) return "Retry-After: " + std::to_string(failure.retry_after.count()) + "\r\n";
+  return was_received(failure.kind) ? "x-should-retry: false\r\n" : "";
 }
 
 }  // namespace
@@ -79,16 +91,13 @@ std::string_view upstream_target(std::string_view target) {
 net::Reply upstream_failure_reply(const net::ClientError& failure) {
   const Words words = words_of(failure.kind);
   net::Reply reply = openai_error(words.status, words.message, {}, words.code);
-  // The upstream has the call, and may be at work on it: clients that try again by themselves would multiply it.
-  if (failure.kind != net::ClientFailure::connect && failure.kind != net::ClientFailure::cancelled)
-    reply.headers = "x-should-retry: false\r\n";
+  reply.headers = header_lines_of(failure);
   return reply;
 }
 
 FailureWords failure_words(const net::ClientError& failure) {
   const Words words = words_of(failure.kind);
-  const bool received = failure.kind != net::ClientFailure::connect && failure.kind != net::ClientFailure::cancelled;
-  return {words.status, words.message, words.code, received ? "x-should-retry: false\r\n" : std::string_view{}};
+  return {words.status, words.message, words.code, header_lines_of(failure)};
 }
 
 std::string upstream_failure_event(const net::ClientError& failure) {

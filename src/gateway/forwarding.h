@@ -20,8 +20,8 @@ std::string client_header_lines(const net::HeaderList& headers);
 /// path ("..", in any spelling) or is no path.
 std::string_view upstream_target(std::string_view target);
 
-/// 502, 503 or 504, as OpenAI's clients read it. Names no address and no key. Once
-/// the upstream has the call, with "x-should-retry: false".
+/// 502, 503 or 504, as OpenAI's clients read it. Names no address and no key. Once the upstream has the call, with
+/// "x-should-retry: false"; where it was not asked since it fails, with Retry-After.
 net::Reply upstream_failure_reply(const net::ClientError& failure);
 std::string upstream_failure_event(const net::ClientError& failure);
 
@@ -29,7 +29,7 @@ std::string upstream_failure_event(const net::ClientError& failure);
 struct FailureWords {
   int status;
   std::string_view message, code;
-  std::string_view headers;  ///< Further lines: "x-should-retry: false" where the upstream has the call.
+  std::string headers;  ///< Further lines: "x-should-retry: false" where the upstream has the call, Retry-After where it was not asked.
 };
 FailureWords failure_words(const net::ClientError& failure);
 

@@ -28,8 +28,8 @@ inline constexpr std::array<std::string_view, 11> kUncachedNames = {
     "empty_scope", "below_threshold", "filtered",         "blank_prompt", "not_exact",            "overloaded",
     "lookup_timeout", "lookup_error", "unreadable_entry", "no_cache",     "last_message_not_user"};
 
-inline constexpr std::array<std::string_view, 6> kClientFailureNames = {"connect",   "timeout",   "cut",
-                                                                        "malformed", "too_large", "cancelled"};
+inline constexpr std::array<std::string_view, 7> kClientFailureNames = {"connect",   "timeout",   "cut",    "malformed",
+                                                                        "too_large", "cancelled", "refused"};
 
 /// Observations in fixed buckets, 50 us to 60 s.
 class Histogram {

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gateway/server.h"
@@ -14,16 +16,44 @@
 
 namespace sosie::gateway {
 
-/// What all I/O threads know of one upstream. Thread-safety: safe.
-struct UpstreamState {
-  UpstreamOptions options;
-  net::BaseUrl url;
-  net::Backoff breaker;               ///< Open: it is not asked, and the caller gets 503 with Retry-After at once.
-  std::atomic<unsigned> failures{0};  ///< In a row. The breaker hears of them from the fifth on.
+/// Whether an upstream may be asked. Closed: always. Five failures in a row open it: nobody may, for a time that doubles with every
+/// further failure, 1 s to 30 s. Then one call at a time tries, and a success closes it. Thread-safety: safe. Time is given.
+class Breaker {
+ public:
+  using Time = net::Backoff::Time;
+  static constexpr unsigned kOpensAfter = 5;
+  static constexpr std::chrono::milliseconds kFirstPause{1'000}, kLongestPause{30'000};
+
+  explicit Breaker(std::string name) : name_(std::move(name)) {}
+
+  bool allows(Time now);
+  void failed(Time now);
+  void succeeded();
+  /// Of a call that was let in and ended without telling anything of the upstream.
+  void abandoned(Time now);
+  /// Until somebody may try; 0: now.
+  std::chrono::milliseconds wait(Time now) { return backoff_.wait(now); }
+
+ private:
+  const std::string name_;  // for the log
+  net::Backoff backoff_{kFirstPause, kLongestPause};
+  std::atomic<unsigned> failures_{0};  // in a row; the backoff hears of them from the last that is forgiven on
 };
 
-/// The table, shared by all I/O threads; in the order of the configuration. Errors: invalid_argument (a URL).
+/// What all I/O threads know of one upstream. Thread-safety: safe.
+struct UpstreamState {
+  UpstreamState(UpstreamOptions the_options, net::BaseUrl the_url)
+      : options(std::move(the_options)), url(std::move(the_url)), breaker(options.name) {}
+
+  const UpstreamOptions options;
+  const net::BaseUrl url;
+  Breaker breaker;
+};
+
+/// Shared by all I/O threads; in the order of the configuration.
 using UpstreamTable = std::vector<std::unique_ptr<UpstreamState>>;
+
+/// Errors: invalid_argument (a URL; no model at all).
 Result<UpstreamTable> make_upstreams(const std::vector<UpstreamOptions>& options);
 
 /// One thread's connections to one upstream.
@@ -33,11 +63,11 @@ class Upstream {
 
   /// Sends. A connection that cannot be made is tried once more: nothing was sent. A call that was sent is never repeated.
   /// While the breaker is open: ClientFailure::refused at once. Connection failures, silence, answers that break off before their head
-  /// and 502, 503, 504 count against the upstream; any other answer counts for it.
+  /// and 502, 503, 504 count against the upstream; any other answer counts for it. Neither: `cancel`, and the request's own deadline.
   net::Task<net::ClientResult<net::ClientResponse>> send(net::ClientRequest request);
 
-  const UpstreamOptions& options() const noexcept;
-  void cancel();
+  const UpstreamOptions& options() const noexcept { return state_.options; }
+  void cancel() { client_.cancel(); }
 
  private:
   UpstreamState& state_;

@@ -1,6 +1,7 @@
 #include "net/backoff.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sosie::net {
 
@@ -33,6 +34,18 @@ void Backoff::succeeded() {
   std::lock_guard lock(mutex_);
   failures_ = 0;
   trying_ = false;
+}
+
+void Backoff::abandoned(Time now) {
+  std::lock_guard lock(mutex_);
+  if (!std::exchange(trying_, false)) return;
+  until_ = now;
+}
+
+std::chrono::milliseconds Backoff::wait(Time now) {
+  std::lock_guard lock(mutex_);
+  if (failures_ == 0 || now >= until_) return std::chrono::milliseconds{0};
+  return std::chrono::ceil<std::chrono::milliseconds>(until_ - now);
 }
 
 }  // namespace sosie::net

@@ -23,6 +23,11 @@ class Backoff {
   bool allows(Time now);
   void failed(Time now);
   void succeeded();
+  /// Of one that was let in and learnt nothing: another may try in its place.
+  void abandoned(Time now);
+
+  /// How long until somebody may try; 0: now.
+  std::chrono::milliseconds wait(Time now);
 
  private:
   const std::chrono::milliseconds first_, longest_;

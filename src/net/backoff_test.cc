@@ -71,5 +71,20 @@ TEST(Backoff, CountsFailuresAtTheSameTimeOnce) {
   EXPECT_LE(pause_of(backoff, kStart), milliseconds(100));
 }
 
+TEST(Backoff, OneThatLearntNothingLeavesItsPlaceToAnother) {
+  Backoff backoff;
+  backoff.abandoned(kStart);
+  EXPECT_TRUE(backoff.allows(kStart));
+  backoff.failed(kStart);
+  const auto later = kStart + backoff.wait(kStart);
+  EXPECT_GT(later, kStart);
+  EXPECT_TRUE(backoff.allows(later));
+  EXPECT_FALSE(backoff.allows(later));
+  backoff.abandoned(later);
+  EXPECT_EQ(backoff.wait(later), milliseconds{0});
+  EXPECT_TRUE(backoff.allows(later));
+  EXPECT_FALSE(backoff.allows(later));
+}
+
 }  // namespace
 }  // namespace sosie::net

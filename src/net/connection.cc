@@ -121,11 +121,14 @@ Task<Result<void>> Connection::write(std::string_view head, std::string_view bod
   const std::array<asio::const_buffer, 2> buffers{asio::buffer(head), asio::buffer(body)};
   error_code failure;
   std::size_t count = 0;
+  sent_some_ = true;  // until it is known: whoever is cancelled here cannot tell
   if (tls_) {
+    // A record that was not taken whole counts as nothing: the peer cannot read it.
     std::tie(failure, count) = co_await asio::async_write(*tls_, buffers, as_values);
   } else {
     std::tie(failure, count) = co_await asio::async_write(socket_, buffers, as_values);
   }
+  sent_some_ = count > 0;
   if (failure) co_return fail(failure, "writing to the upstream");
   co_return Result<void>();
 }

@@ -35,6 +35,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// All of both. The views outlive the task.
   Task<Result<void>> write(std::string_view head, std::string_view body, SteadyTime deadline);
 
+  /// Whether the last `write`, failed or not, has sent anything.
+  bool sent_some() const noexcept { return sent_some_; }
+
   /// Whether an idle connection can be used again, as far as can be known without asking the peer.
   bool reusable() noexcept;
 
@@ -54,6 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   unsigned round_ = 0;  // tells a late alarm that its operation is over
   bool timed_out_ = false;
   bool closed_ = false;
+  bool sent_some_ = false;
 };
 
 }  // namespace sosie::net

@@ -1,7 +1,9 @@
 #include "net/http_client.h"
 
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <limits>
 #include <set>
 #include <variant>
 #include <vector>
@@ -14,6 +16,8 @@ namespace {
 
 constexpr std::uint32_t kMaxHeaderBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 16 << 10;
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+constexpr Milliseconds kConnectPause{50};
 
 ClientError to_client_error(Error error, ClientFailure otherwise) {
   const ClientFailure kind = error.code == ErrorCode::deadline_exceeded ? ClientFailure::timeout
@@ -57,6 +61,18 @@ struct HttpClient::Impl {
     return nullptr;
   }
 
+  /// A fresh connection, tried for as often as the options say. Every failure but our own cancelling is `connect`.
+  Task<ClientResult<std::shared_ptr<Connection>>> open(SteadyTime deadline) {
+    for (unsigned left = options.connect_tries;; --left) {
+      auto opened = co_await Connection::open(executor, url, tls, std::min(after(options.connect_timeout), deadline));
+      if (is_cancelled) co_return cancelled();
+      if (opened) co_return std::move(*opened);
+      if (left <= 1 || after(kConnectPause) >= deadline) co_return ClientError{ClientFailure::connect, opened.error()};
+      boost::asio::steady_timer pause(executor, kConnectPause);
+      co_await pause.async_wait(as_values);
+    }
+  }
+
   void release(const std::shared_ptr<Connection>& connection, bool keep) {
     busy.erase(connection);
     if (!keep || is_cancelled) {
@@ -76,7 +92,7 @@ struct ClientResponse::State {
   State(HttpClient::Impl& the_client, std::shared_ptr<Connection> the_connection, bool no_body, SteadyTime the_deadline)
       : client(the_client),
         connection(std::move(the_connection)),
-        parser(kMaxHeaderBytes, the_client.options.max_response_bytes, no_body),
+        parser(kMaxHeaderBytes, the_client.options.max_response_bytes == 0 ? kNoLimit : the_client.options.max_response_bytes, no_body),
         deadline(the_deadline) {
     client.busy.insert(connection);
   }
@@ -89,7 +105,6 @@ struct ClientResponse::State {
   ResponseParser parser;
   SteadyTime deadline;
   std::string buffer;  // bytes read and not yet parsed
-  bool got_bytes = false;
   bool complete = false;
 
   /// Reads once and parses. Unset: all is well.
@@ -108,7 +123,6 @@ struct ClientResponse::State {
       complete = true;
       co_return std::nullopt;
     }
-    got_bytes = true;
     const Fed fed = parser.feed(buffer);
     buffer.erase(0, fed.consumed);
     if (fed.state == Parse::done) {
@@ -164,20 +178,22 @@ Task<ClientResult<ClientResponse>> HttpClient::send(ClientRequest request) {
     auto connection = again ? nullptr : impl.take_idle();
     const bool kept = connection != nullptr;
     if (!kept) {
-      auto opened = co_await Connection::open(impl.executor, impl.url, impl.tls, std::min(after(impl.options.connect_timeout), deadline));
-      if (!opened) co_return to_client_error(opened.error(), ClientFailure::connect);
-      connection = *opened;
-      if (impl.is_cancelled) co_return cancelled();
+      auto opened = co_await impl.open(deadline);
+      if (auto* failure = std::get_if<ClientError>(&opened)) co_return std::move(*failure);
+      connection = std::get<std::shared_ptr<Connection>>(std::move(opened));
     }
     auto state = std::make_unique<ClientResponse::State>(impl, connection, request.method == "HEAD", deadline);
     auto written = co_await connection->write(head, request.body, std::min(after(impl.options.idle_timeout), deadline));
-    std::optional<ClientError> failure;
-    if (!written) failure = to_client_error(written.error(), ClientFailure::cut);
+    if (!written) {
+      if (kept && !connection->sent_some() && written.error().code == ErrorCode::unavailable) continue;
+      co_return to_client_error(written.error(), ClientFailure::cut);
+    }
     const SteadyTime first_byte = after(impl.options.first_byte_timeout);
-    while (!failure && !state->parser.header_done()) failure = co_await state->advance(first_byte);
-    if (!failure) co_return ClientResponse(std::move(state));
-    const bool closed_while_idle = kept && !state->got_bytes && failure->kind == ClientFailure::cut;
-    if (!closed_while_idle) co_return std::move(*failure);
+    while (!state->parser.header_done()) {
+      auto failure = co_await state->advance(first_byte);
+      if (failure) co_return std::move(*failure);
+    }
+    co_return ClientResponse(std::move(state));
   }
 }
 

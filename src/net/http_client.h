@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,17 +21,27 @@ struct HttpClientOptions {
   Milliseconds first_byte_timeout{600'000};  ///< From the request written to the answer's headers.
   Milliseconds idle_timeout{60'000};         ///< Between two reads, and for writing the request.
   Milliseconds total_timeout{900'000};
-  std::uint64_t max_response_bytes = 32 << 20;
+  unsigned connect_tries = 1;                ///< For a connection that cannot be made: nothing was sent yet.
+  std::uint64_t max_response_bytes = 32 << 20;  ///< 0: any length.
   std::size_t max_idle_connections = 32;
-  Milliseconds max_idle_time{15'000};  ///< Shorter than servers keep idle connections, so that none is found dead.
+  Milliseconds max_idle_time{4'000};  ///< Shorter than servers keep idle connections (5 s and more), so that none dies in our hands.
 };
 
 /// What went wrong, for counting; the message is in the error.
-enum class ClientFailure { connect, timeout, cut, malformed, too_large, cancelled };
+enum class ClientFailure {
+  connect,    ///< There was no connection: nothing was sent.
+  timeout,
+  cut,
+  malformed,
+  too_large,
+  cancelled,
+  refused,    ///< Not even tried: the server has failed too often of late.
+};
 
 struct ClientError {
   ClientFailure kind;
   Error error;
+  std::chrono::seconds retry_after{0};  ///< Of `refused`: when it may be worth another try. At least 1.
 };
 
 /// Either a `T`, or a `ClientError`.
@@ -76,8 +87,8 @@ class HttpClient {
   HttpClient(boost::asio::any_io_executor executor, BaseUrl url, HttpClientOptions options);
   ~HttpClient();
 
-  /// Sends, and waits for the headers of the answer. A kept connection that turns out to be dead before any byte of the
-  /// answer is replaced once: the server closed it while it was idle.
+  /// Sends, and waits for the headers of the answer. Never sends twice: a kept connection that has died is replaced only as long
+  /// as it has not taken a byte of the request.
   Task<ClientResult<ClientResponse>> send(ClientRequest request);
 
   /// Ends every call under way, and refuses new ones.
