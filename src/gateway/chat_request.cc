@@ -60,7 +60,7 @@ void add_headers(const net::HeaderList& headers, ScopeText& scope) {
   telling.clear();
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers[i];
-    if (use_of_request_header(name) != HeaderUse::separates) continue;
+    if (use_of_request_header(name, Compat()) != HeaderUse::separates) continue;
     std::string& lower = telling.emplace_back(name, value).first;
     for (char& c : lower)
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');

@@ -2,12 +2,9 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "gateway/wishes.h"
 #include "protocol/question.h"
@@ -35,14 +32,16 @@ struct Outcome {
   std::chrono::milliseconds age{0};      ///< Of a hit.
   std::optional<std::chrono::milliseconds> ttl_left;  ///< Of a hit, where its entry expires.
   decide::Reuse reuse = decide::Reuse::by_meaning;
+  std::string_view reuse_reason;  ///< A literal: the rule that said so ("seed"); empty: none did.
   bool forwarded = false;  ///< The upstream was asked.
   bool stored = false;     ///< The answer is in the cache's hands: a repeat finds it.
 };
 
-/// x-sosie-*, Age and Cache-Status (RFC 9211), then those of the dialects turned on, with their exact names and values:
-///   litellm: x-litellm-cache-key (entry id), x-litellm-semantic-similarity (0.0 on a miss); portkey: x-portkey-cache-status;
-///   helicone: Helicone-Cache; cloudflare: cf-aig-cache-status.
-/// `request_id`: what `GET /v1/explain/` takes.
+/// Appends lines "Name: value\r\n": x-sosie-*, Age and Cache-Status (RFC 9211), then those of the dialects turned on, with their exact
+/// names and values:
+///   litellm: x-litellm-cache-key (entry id) of a hit, x-litellm-semantic-similarity (0.0 on a miss), neither where the cache was not asked;
+///   portkey: x-portkey-cache-status; helicone: Helicone-Cache; cloudflare: cf-aig-cache-status.
+/// `request_id`: what `GET /v1/explain/` takes. Both ids consist of letters, digits, '-' and '_'.
 void append_outcome_headers(std::string& lines, const Outcome& outcome, std::string_view request_id, const Compat& compat);
 
 }  // namespace sosie::gateway

@@ -2,42 +2,138 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace sosie::gateway {
 namespace {
 
-template <std::size_t N>
-bool is_among(std::string_view name, const std::array<std::string_view, N>& names) noexcept {
-  return std::any_of(names.begin(), names.end(), [name](std::string_view each) { return net::same_name(name, each); });
-}
+constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool begins_with(std::string_view name, std::string_view prefix) noexcept {
   return name.size() >= prefix.size() && net::same_name(name.substr(0, prefix.size()), prefix);
 }
 
-constexpr std::array<std::string_view, 11> kHopByHop = {
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
-    "trailer",    "trailers",   "transfer-encoding",  "upgrade",             "content-length"};
-// Answers must come plain, so that they can be read and kept; Cache-Control speaks to this cache.
-constexpr std::array<std::string_view, 5> kStay = {"host", "expect", "accept-encoding", "cache-control", "cookie"};
-constexpr std::array<std::string_view, 18> kPass = {
-    "accept",       "accept-language",     "user-agent",      "content-type", "traceparent", "tracestate",
-    "baggage",      "x-request-id",        "idempotency-key", "origin",       "referer",     "via",
-    "forwarded",    "x-client-request-id", "x-real-ip",       "priority",     "pragma",
-    "date"};
-constexpr std::array<std::string_view, 3> kPassPrefixes = {"x-stainless-", "sec-", "x-forwarded-"};
+enum class Kind : std::uint8_t {
+  unknown,
+  hop_by_hop,
+  stays,
+  passes,
+  credential,
+  // Wishes of a dialect, and what its clients tell its operator: the latter changes no answer, and is new in every request.
+  portkey_wish, helicone_wish, cloudflare_wish, bifrost_wish,
+  litellm_trace, portkey_trace, helicone_trace, cloudflare_trace,
+};
+
+struct Known {
+  std::string_view name;
+  Kind kind;
+};
+
+constexpr auto kKnown = std::to_array<Known>({
+    {"connection", Kind::hop_by_hop}, {"keep-alive", Kind::hop_by_hop}, {"proxy-authenticate", Kind::hop_by_hop},
+    {"proxy-authorization", Kind::hop_by_hop}, {"proxy-connection", Kind::hop_by_hop}, {"te", Kind::hop_by_hop},
+    {"trailer", Kind::hop_by_hop}, {"trailers", Kind::hop_by_hop}, {"transfer-encoding", Kind::hop_by_hop},
+    {"upgrade", Kind::hop_by_hop}, {"content-length", Kind::hop_by_hop},
+    // Answers must come plain, so that they can be read and kept; Cache-Control speaks to this cache.
+    {"host", Kind::stays}, {"expect", Kind::stays}, {"accept-encoding", Kind::stays}, {"cache-control", Kind::stays},
+    {"cookie", Kind::stays},
+    {"authorization", Kind::credential}, {"x-api-key", Kind::credential}, {"api-key", Kind::credential},
+    {"accept", Kind::passes}, {"accept-language", Kind::passes}, {"accept-charset", Kind::passes}, {"user-agent", Kind::passes},
+    {"content-type", Kind::passes}, {"idempotency-key", Kind::passes}, {"origin", Kind::passes}, {"referer", Kind::passes},
+    {"via", Kind::passes}, {"forwarded", Kind::passes}, {"priority", Kind::passes}, {"pragma", Kind::passes},
+    {"date", Kind::passes}, {"dnt", Kind::passes}, {"x-goog-api-client", Kind::passes},
+    {"anthropic-dangerous-direct-browser-access", Kind::passes},
+    // Of proxies and of tracing: new in every request, or telling where the caller sits.
+    {"x-real-ip", Kind::passes}, {"x-client-ip", Kind::passes}, {"true-client-ip", Kind::passes}, {"cf-connecting-ip", Kind::passes},
+    {"cf-ray", Kind::passes}, {"cdn-loop", Kind::passes}, {"x-request-start", Kind::passes}, {"x-request-id", Kind::passes},
+    {"x-client-request-id", Kind::passes}, {"request-id", Kind::passes}, {"x-correlation-id", Kind::passes},
+    {"traceparent", Kind::passes}, {"tracestate", Kind::passes}, {"baggage", Kind::passes}, {"b3", Kind::passes},
+    {"sentry-trace", Kind::passes}, {"uber-trace-id", Kind::passes}, {"x-amzn-trace-id", Kind::passes},
+    {"x-cloud-trace-context", Kind::passes}, {"newrelic", Kind::passes}, {"elastic-apm-traceparent", Kind::passes},
+    {"x-portkey-cache", Kind::portkey_wish}, {"x-portkey-cache-force-refresh", Kind::portkey_wish},
+    {"x-portkey-cache-namespace", Kind::portkey_wish}, {"x-portkey-trace-id", Kind::portkey_trace},
+    {"x-portkey-span-id", Kind::portkey_trace}, {"x-portkey-parent-span-id", Kind::portkey_trace},
+    {"x-portkey-span-name", Kind::portkey_trace},
+    {"helicone-cache-enabled", Kind::helicone_wish}, {"helicone-cache-seed", Kind::helicone_wish},
+    {"helicone-cache-bucket-max-size", Kind::helicone_wish}, {"helicone-request-id", Kind::helicone_trace},
+    {"helicone-session-id", Kind::helicone_trace}, {"helicone-session-path", Kind::helicone_trace},
+    {"helicone-session-name", Kind::helicone_trace},
+    {"cf-aig-skip-cache", Kind::cloudflare_wish}, {"cf-aig-cache-ttl", Kind::cloudflare_wish},
+    {"cf-aig-cache-key", Kind::cloudflare_wish}, {"cf-aig-event-id", Kind::cloudflare_trace},
+    {"cf-aig-metadata", Kind::cloudflare_trace}, {"cf-aig-collect-log", Kind::cloudflare_trace},
+    {"x-bf-cache-key", Kind::bifrost_wish}, {"x-bf-cache-ttl", Kind::bifrost_wish}, {"x-bf-cache-threshold", Kind::bifrost_wish},
+    {"x-bf-cache-type", Kind::bifrost_wish}, {"x-bf-cache-no-store", Kind::bifrost_wish}, {"x-bf-vk", Kind::bifrost_wish},
+    {"x-litellm-trace-id", Kind::litellm_trace}, {"x-litellm-session-id", Kind::litellm_trace},
+    {"x-litellm-call-id", Kind::litellm_trace}, {"x-litellm-tags", Kind::litellm_trace},
+});
+
+constexpr std::array<std::string_view, 5> kPassPrefixes = {"x-stainless-", "sec-", "x-forwarded-", "x-b3-", "x-datadog-"};
+
+// Open addressing by length and three characters, so that a name costs one comparison.
+constexpr std::size_t kSlots = 512;
+
+constexpr std::size_t slot_of(std::string_view name) noexcept {
+  const auto at = [name](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(lower(name[i]))); };
+  return (name.size() * 37 + at(0) + at(name.size() / 2) * 11 + at(name.size() - 1) * 5) % kSlots;
+}
+
+constexpr auto kTable = [] {
+  std::array<Known, kSlots> table{};
+  for (const Known& each : kKnown) {
+    std::size_t slot = slot_of(each.name);
+    while (!table[slot].name.empty()) slot = (slot + 1) % kSlots;
+    table[slot] = each;
+  }
+  return table;
+}();
+
+Kind kind_of(std::string_view name) noexcept {
+  if (name.empty()) return Kind::unknown;
+  for (std::size_t slot = slot_of(name); !kTable[slot].name.empty(); slot = (slot + 1) % kSlots)
+    if (net::same_name(kTable[slot].name, name)) return kTable[slot].kind;
+  return Kind::unknown;
+}
+
+bool is_wish(Kind kind, const Compat& compat) noexcept {
+  switch (kind) {
+    case Kind::portkey_wish: return compat.portkey;
+    case Kind::helicone_wish: return compat.helicone;
+    case Kind::cloudflare_wish: return compat.cloudflare;
+    case Kind::bifrost_wish: return compat.bifrost;
+    default: return false;
+  }
+}
+
+bool passes(Kind kind, const Compat& compat) noexcept {
+  switch (kind) {
+    case Kind::passes: return true;
+    case Kind::litellm_trace: return compat.litellm;
+    case Kind::portkey_trace: return compat.portkey;
+    case Kind::helicone_trace: return compat.helicone;
+    case Kind::cloudflare_trace: return compat.cloudflare;
+    default: return false;
+  }
+}
 
 }  // namespace
 
-bool is_hop_by_hop(std::string_view name) noexcept { return is_among(name, kHopByHop); }
+bool is_hop_by_hop(std::string_view name) noexcept { return kind_of(name) == Kind::hop_by_hop; }
+
+bool is_credential(std::string_view name) noexcept { return kind_of(name) == Kind::credential; }
 
 bool is_ours(std::string_view name) noexcept { return begins_with(name, "x-sosie-"); }
 
-HeaderUse use_of_request_header(std::string_view name) noexcept {
-  if (is_hop_by_hop(name) || is_among(name, kStay) || is_ours(name)) return HeaderUse::stays;
-  if (is_among(name, kPass)) return HeaderUse::passes;
+bool is_wish_header(std::string_view name, const Compat& compat) noexcept { return is_wish(kind_of(name), compat) || is_ours(name); }
+
+HeaderUse use_of_request_header(std::string_view name, const Compat& compat) noexcept {
+  const Kind kind = kind_of(name);
+  if (kind == Kind::hop_by_hop || kind == Kind::stays || is_wish(kind, compat)) return HeaderUse::stays;
+  if (passes(kind, compat)) return HeaderUse::passes;
+  if (kind != Kind::unknown) return HeaderUse::separates;
+  if (is_ours(name)) return HeaderUse::stays;
   for (const std::string_view prefix : kPassPrefixes)
     if (begins_with(name, prefix)) return HeaderUse::passes;
+  if (compat.helicone && begins_with(name, "helicone-property-")) return HeaderUse::passes;
   return HeaderUse::separates;
 }
 

@@ -38,19 +38,18 @@ struct Wishes {
 };
 
 /// Headers of a request. A native header that cannot be read is an error; what other dialects ignore is ignored.
-///   x-sosie-cache-control: no-cache, no-store, only-if-cached, exact, max-age=N, ttl=N
-///   x-sosie-threshold: 0 to 1       x-sosie-namespace: up to 256 bytes
+///   x-sosie-cache-control: no-cache, no-store, only-if-cached, exact, use-cache, max-age=SECONDS, ttl=SECONDS
+///   x-sosie-threshold: 0 to 1       x-sosie-namespace: 1 to 256 bytes
+///   Cache-Control: no-cache, no-store, only-if-cached, max-age=SECONDS; s-maxage=SECONDS is LiteLLM's: the new entry's ttl
+///   Portkey's, Helicone's, Cloudflare's and Bifrost's: docs/gateway-control.md has the table.
 std::variant<Wishes, protocol::BadRequest> read_wishes(const net::HeaderList& headers, const Compat& compat);
 
 /// LiteLLM's `cache` member of a body (contract: peers of LiteLLM's proxy): ttl, s-maxage, s-max-age, no-cache, no-store, namespace,
-/// use-cache. Anything of another type is an error that names the field.
+/// use-cache; other keys are ignored. Anything of another type is an error that names the field.
 std::optional<protocol::BadRequest> read_cache_member(simdjson::dom::element cache, Wishes& wishes);
 
 /// What the server's settings allow: without `may_loosen` the threshold only rises above `threshold` and the ttl only falls below
 /// `ttl` (unset: for ever).
 void apply_limits(Wishes& wishes, bool may_loosen, Similarity threshold, std::optional<std::chrono::milliseconds> ttl);
-
-/// Whether a request header belongs to one of the dialects turned on (or is native), and so stays here.
-bool is_wish_header(std::string_view name, const Compat& compat) noexcept;
 
 }  // namespace sosie::gateway
