@@ -19,6 +19,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
+constexpr std::size_t kTlsRead = 4 << 10;
+
 }  // namespace
 
 /// Closes the connection at the deadline, unless it goes out of scope before.
@@ -84,6 +86,7 @@ Task<Result<void>> Connection::connect(tcp::endpoint endpoint, SteadyTime deadli
   if (failure) co_return fail(failure, "connecting to the upstream");
   error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
+  if (!tls_) socket_.non_blocking(true, ignored);
   co_return Result<void>();
 }
 
@@ -100,20 +103,26 @@ Task<Result<void>> Connection::handshake(std::string host, SteadyTime deadline) 
   co_return Result<void>();
 }
 
-Task<Result<std::size_t>> Connection::read(std::span<char> into, SteadyTime deadline) {
+Task<Result<std::string_view>> Connection::read(std::span<char> scratch, SteadyTime deadline) {
   const Alarm alarm(*this, deadline);
-  const auto buffer = asio::buffer(into.data(), into.size());
   error_code failure;
   std::size_t count = 0;
   if (tls_) {
-    std::tie(failure, count) = co_await tls_->async_read_some(buffer, as_values);
+    tls_buffer_.resize(kTlsRead);
+    scratch = tls_buffer_;
+    std::tie(failure, count) = co_await tls_->async_read_some(asio::buffer(scratch.data(), scratch.size()), as_values);
   } else {
-    std::tie(failure, count) = co_await socket_.async_read_some(buffer, as_values);
+    for (;;) {
+      count = socket_.read_some(asio::buffer(scratch.data(), scratch.size()), failure);
+      if (failure != asio::error::would_block && failure != asio::error::try_again) break;
+      std::tie(failure) = co_await socket_.async_wait(Tcp::socket::wait_read, as_values);
+      if (failure) break;
+    }
   }
   // A TLS stream cut without its close message may be an attacker's cut: an error, not an end.
-  if (failure == asio::error::eof) co_return std::size_t{0};
+  if (failure == asio::error::eof) co_return std::string_view{};
   if (failure) co_return fail(failure, "reading from the upstream");
-  co_return count;
+  co_return std::string_view(scratch.data(), count);
 }
 
 Task<Result<void>> Connection::write(std::string_view head, std::string_view body, SteadyTime deadline) {

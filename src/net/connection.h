@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "net/task.h"
 #include "net/url.h"
@@ -29,8 +30,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Connection(const boost::asio::any_io_executor& executor, boost::asio::ssl::context* tls);
 
-  /// Some bytes; 0: the peer has ended the stream.
-  Task<Result<std::size_t>> read(std::span<char> into, SteadyTime deadline);
+  /// Some bytes, to be used before the next await; none: the peer has ended the stream. `scratch` is touched only once bytes are
+  /// there, so that all connections of a thread may share it: one that waits holds no memory for what may come. (TLS has to.)
+  Task<Result<std::string_view>> read(std::span<char> scratch, SteadyTime deadline);
 
   /// All of both. The views outlive the task.
   Task<Result<void>> write(std::string_view head, std::string_view body, SteadyTime deadline);
@@ -53,6 +55,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Tcp::socket socket_;
   std::optional<boost::asio::ssl::stream<Tcp::socket&>> tls_;
+  std::vector<char> tls_buffer_;
   boost::asio::steady_timer timer_;
   unsigned round_ = 0;  // tells a late alarm that its operation is over
   bool timed_out_ = false;

@@ -48,6 +48,7 @@ struct HttpClient::Impl {
   boost::asio::ssl::context tls;
   std::deque<Idle> idle;  // oldest first
   std::set<std::shared_ptr<Connection>> busy;
+  std::vector<char> scratch = std::vector<char>(kReadBytes);
   bool is_cancelled = false;
 
   std::shared_ptr<Connection> take_idle() {
@@ -96,7 +97,7 @@ struct ClientResponse::State {
         deadline(the_deadline) {
     client.busy.insert(connection);
   }
-  ~State() { client.release(connection, complete && buffer.empty() && parser.keep_alive()); }
+  ~State() { client.release(connection, complete && rest.empty() && parser.keep_alive()); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -104,27 +105,24 @@ struct ClientResponse::State {
   std::shared_ptr<Connection> connection;
   ResponseParser parser;
   SteadyTime deadline;
-  std::string buffer;  // bytes read and not yet parsed
+  std::string rest;  // read, and not parsed: a header line that is not complete
   bool complete = false;
 
   /// Reads once and parses. Unset: all is well.
   Task<std::optional<ClientError>> advance(SteadyTime until) {
-    const std::size_t had = buffer.size();
-    buffer.resize(had + kReadBytes);
-    auto count = co_await connection->read(std::span(buffer).subspan(had), std::min(until, deadline));
-    if (!count) {
-      buffer.resize(had);
-      co_return to_client_error(count.error(), ClientFailure::cut);
-    }
-    buffer.resize(had + *count);
-    if (*count == 0) {
+    auto bytes = co_await connection->read(client.scratch, std::min(until, deadline));
+    if (!bytes) co_return to_client_error(bytes.error(), ClientFailure::cut);
+    if (bytes->empty()) {
       if (parser.end() != Parse::done)
         co_return ClientError{ClientFailure::cut, {ErrorCode::unavailable, "the upstream ended its answer in the middle"}};
       complete = true;
       co_return std::nullopt;
     }
-    const Fed fed = parser.feed(buffer);
-    buffer.erase(0, fed.consumed);
+    // Nearly always all of it is parsed at once, and nothing need be kept.
+    std::string_view unread = *bytes;
+    if (!rest.empty()) unread = rest.append(*bytes);
+    const Fed fed = parser.feed(unread);
+    rest = std::string(unread.substr(fed.consumed));
     if (fed.state == Parse::done) {
       complete = true;
     } else if (fed.state != Parse::need_more) {
@@ -168,7 +166,7 @@ Task<ClientResult<ClientResponse>> HttpClient::send(ClientRequest request) {
   Impl& impl = *impl_;
   const SteadyTime deadline = std::min(after(impl.options.total_timeout), request.deadline);
   std::string head = request.method + " " + impl.url.path + request.target + " HTTP/1.1\r\nHost: " + impl.url.authority() + "\r\n";
-  if (!request.body.empty() || request.method == "POST")
+  if (!request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH")
     head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
   head += request.headers + "\r\n";
 

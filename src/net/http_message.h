@@ -52,13 +52,15 @@ struct Request {
   std::string_view path() const noexcept { return std::string_view(target).substr(0, target.find('?')); }
 };
 
-/// An answer that is complete before its first byte leaves.
+/// An answer that is complete before its first byte leaves; or, with `Exchange::begin`, its head and first bytes.
 struct Reply {
   int status = 200;
   std::string_view content_type = "application/json";  ///< A literal, or outlives the reply. Empty: none.
   std::string headers;    ///< Further lines, each "Name: value\r\n".
   std::string body;
   std::string_view tail;  ///< Follows `body`; outlives the sending.
+  std::optional<std::uint64_t> length;  ///< Of all that will follow the head of `begin`, or that a HEAD request would have got.
+  bool dated = false;     ///< `headers` has a Date of its own.
 };
 
 /// "OK" for 200, and so on; "Status" for codes without a common phrase.

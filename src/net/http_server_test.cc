@@ -8,8 +8,10 @@
 
 #include <cstdlib>
 #include <list>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace sosie::net {
 namespace {
@@ -178,6 +180,61 @@ TEST(HttpServer, SaysThatThePortIsTaken) {
   const auto second = HttpServer::start(options, [](boost::asio::any_io_executor) { return std::make_unique<Echo>(); });
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::unavailable);
+}
+
+/// Begins "/STATUS/LENGTH/PIECE/PIECE…" with that length ("-": none known) and those pieces.
+class Pieces final : public Handler {
+ public:
+  Task<void> handle(Exchange& exchange) override {
+    std::vector<std::string> parts;
+    std::istringstream path(exchange.request().target.substr(1));
+    for (std::string part; std::getline(path, part, '/');) parts.push_back(part);
+    Reply head;
+    head.status = std::stoi(parts.at(0));
+    head.headers = "X-Mine: 1\r\n";
+    if (parts.at(1) != "-") head.length = std::stoull(parts[1]);
+    co_await exchange.begin(std::move(head));
+    for (std::size_t i = 2; i < parts.size(); ++i) co_await exchange.write(parts[i]);
+    co_await exchange.finish();
+  }
+  Reply refusal(int, std::string_view) override { return {}; }
+  void cancel() override {}
+};
+
+TEST(HttpServer, AnAnswerInPiecesIsFramedAsItsLengthAllows) {
+  auto started = HttpServer::start({}, [](boost::asio::any_io_executor) { return std::make_unique<Pieces>(); });
+  ASSERT_TRUE(started);
+  const auto& server = **started;
+  const auto ask = [&](std::string_view line) {
+    Client client(server);
+    client.send(std::string(line) + "\r\n\r\nGET /299/0 HTTP/1.1\r\nConnection: close\r\n\r\n");
+    return client.read_all();
+  };
+  const auto has = [](const std::string& answer, std::string_view part) { return answer.find(part) != std::string::npos; };
+  const auto goes_on = [&](const std::string& answer) { return has(answer, "HTTP/1.1 299 "); };
+
+  std::string answer = ask("GET /200/5/abc/de HTTP/1.1");
+  EXPECT_TRUE(has(answer, "Content-Length: 5\r\n") && has(answer, "\r\n\r\nabcdeHTTP/1.1 299 ")) << answer;
+  EXPECT_FALSE(has(answer, "chunked"));
+  answer = ask("GET /200/-/abc/de HTTP/1.1");
+  EXPECT_TRUE(has(answer, "Transfer-Encoding: chunked\r\n") && has(answer, "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\nHTTP/1.1 299 ")) << answer;
+
+  answer = ask("GET /200/6/abc/de HTTP/1.1");  // Too short, too long: the connection ends, and no byte passes for another answer's.
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nabcde") && !goes_on(answer)) << answer;
+  answer = ask("GET /200/4/abc/de HTTP/1.1");
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nabc") && !goes_on(answer)) << answer;
+
+  answer = ask("HEAD /200/5/abc/de HTTP/1.1");
+  EXPECT_TRUE(has(answer, "Content-Length: 5\r\n") && !has(answer, "abc") && goes_on(answer)) << answer;
+  answer = ask("HEAD /200/-/abc HTTP/1.1");
+  EXPECT_TRUE(!has(answer, "abc") && !has(answer, "Transfer-Encoding") && goes_on(answer)) << answer;
+  answer = ask("GET /204/-/abc HTTP/1.1");
+  EXPECT_TRUE(!has(answer, "abc") && !has(answer, "Transfer-Encoding") && goes_on(answer)) << answer;
+  answer = ask("GET /304/7 HTTP/1.1");
+  EXPECT_TRUE(has(answer, "Content-Length: 7\r\n") && goes_on(answer)) << answer;
+
+  answer = ask("GET /200/-/abc/de HTTP/1.0");
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nabcde") && !has(answer, "chunked") && !goes_on(answer)) << answer;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "net/http_session.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <charconv>
@@ -72,11 +73,11 @@ Task<void> HttpSession::run() {
   for (;;) {
     const bool complete = co_await read_request();
     if (!complete) break;
-    answered_ = chunked_ = false;
+    answered_ = begun_ = false;
     phase_ = Phase::handling;
     deadline_ = SteadyTime::max();
     co_await handler_.handle(*this);
-    if (broken_ || !answered_ || chunked_ || !request_.keep_alive || draining_) break;
+    if (broken_ || !answered_ || begun_ || !request_.keep_alive || draining_) break;
   }
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
@@ -112,7 +113,8 @@ Task<bool> HttpSession::read_request() {
       end_ -= begin_;
       begin_ = 0;
     }
-    if (end_ == buffer_.size()) buffer_.resize(buffer_.size() * 2);  // Bounded: the parser refuses longer headers.
+    // Bounded: the parser refuses longer headers.
+    if (end_ == buffer_.size()) buffer_.resize(std::max(kFirstBuffer, buffer_.size() * 2));
     auto [failure, count] =
         co_await socket_.async_read_some(asio::buffer(buffer_.data() + end_, buffer_.size() - end_), as_values);
     end_ += count;
@@ -125,7 +127,7 @@ Task<bool> HttpSession::read_request() {
 
 Task<void> HttpSession::refuse(int status) {
   request_.keep_alive = false;
-  answered_ = chunked_ = false;
+  answered_ = begun_ = false;
   Reply reply = handler_.refusal(status, request_.target);
   const bool sent = co_await respond(std::move(reply));
   if (sent) co_await linger();
@@ -147,8 +149,8 @@ Task<void> HttpSession::linger() {
 Task<bool> HttpSession::respond(Reply reply) {
   if (broken_ || answered_) co_return false;
   answered_ = true;
-  render_head(reply, false, reply.body.size() + reply.tail.size());
-  if (!sends_body()) {
+  render_head(reply, reply.status == 304 ? reply.length : reply.body.size() + reply.tail.size(), false);
+  if (!has_body(reply.status)) {
     const bool sent = co_await send(head_, {}, {});
     co_return sent;
   }
@@ -158,28 +160,45 @@ Task<bool> HttpSession::respond(Reply reply) {
 
 Task<bool> HttpSession::begin(Reply head) {
   if (broken_ || answered_) co_return false;
-  answered_ = chunked_ = true;
-  if (!request_.http11) request_.keep_alive = false;  // Its answer ends with the connection.
-  render_head(head, true, 0);
-  const std::size_t size = head.body.size() + head.tail.size();
-  if (size == 0) {
-    const bool sent = co_await send(head_, {}, {});
-    co_return sent;
+  answered_ = begun_ = true;
+  framing_ = !has_body(head.status) ? Framing::bodiless
+             : head.length          ? Framing::counted
+             : request_.http11      ? Framing::chunks
+                                    : Framing::until_close;
+  if (framing_ == Framing::until_close) request_.keep_alive = false;
+  left_ = head.length.value_or(0);
+  render_head(head, head.length, framing_ == Framing::chunks);
+  // An answer that takes long is no time to hold room for the next request.
+  if (begin_ == end_) {
+    std::vector<char>().swap(buffer_);
+    begin_ = end_ = 0;
   }
-  if (request_.http11) {
-    append_number(head_, size, 16);
-    head_.append("\r\n").append(head.body).append(head.tail).append("\r\n");
-  } else {
+  const std::size_t size = head.body.size() + head.tail.size();
+  const bool fits = frame(size);
+  if (!fits) co_return false;
+  if (size != 0 && framing_ != Framing::bodiless) {
+    if (framing_ == Framing::chunks) append_number(head_, size, 16), head_.append("\r\n");
     head_.append(head.body).append(head.tail);
+    if (framing_ == Framing::chunks) head_.append("\r\n");
   }
   const bool sent = co_await send(head_, {}, {});
+  std::string().swap(head_);
   co_return sent;
 }
 
+bool HttpSession::frame(std::size_t size) {
+  if (framing_ != Framing::counted) return true;
+  if (size > left_) broken_ = true;  // What follows would be taken for the next answer.
+  left_ -= std::min<std::uint64_t>(size, left_);
+  return !broken_;
+}
+
 Task<bool> HttpSession::write(std::string_view bytes) {
-  if (broken_ || !chunked_) co_return false;
-  if (bytes.empty()) co_return true;  // An empty chunk would be the end.
-  if (!request_.http11) {
+  if (broken_ || !begun_) co_return false;
+  if (bytes.empty() || framing_ == Framing::bodiless) co_return true;  // An empty chunk would be the end.
+  const bool fits = frame(bytes.size());
+  if (!fits) co_return false;
+  if (framing_ != Framing::chunks) {
     const bool sent = co_await send(bytes, {}, {});
     co_return sent;
   }
@@ -191,26 +210,28 @@ Task<bool> HttpSession::write(std::string_view bytes) {
 }
 
 Task<bool> HttpSession::finish() {
-  if (broken_ || !chunked_) co_return false;
-  chunked_ = false;
-  const bool sent = co_await send(request_.http11 ? "0\r\n\r\n" : "", {}, {});
+  if (broken_ || !begun_) co_return false;
+  if (framing_ == Framing::counted && left_ != 0) co_return false;  // `begun_` stays: the connection ends before the answer.
+  begun_ = false;
+  const bool sent = co_await send(framing_ == Framing::chunks ? "0\r\n\r\n" : "", {}, {});
   co_return sent;
 }
 
-void HttpSession::render_head(const Reply& reply, bool chunked, std::size_t length) {
+void HttpSession::render_head(const Reply& reply, std::optional<std::uint64_t> length, bool chunked) {
   head_.clear();
   head_.append("HTTP/1.1 ");
   append_number(head_, static_cast<std::uint64_t>(reply.status), 10);
   head_.append(" ").append(reason_phrase(reply.status)).append("\r\n");
   if (!reply.content_type.empty()) head_.append("Content-Type: ").append(reply.content_type).append("\r\n");
-  if (chunked && request_.http11) {
+  if (chunked) {
     head_.append("Transfer-Encoding: chunked\r\n");
-  } else if (!chunked && reply.status != 204) {
+  } else if (length && reply.status != 204) {
     head_.append("Content-Length: ");
-    append_number(head_, length, 10);
+    append_number(head_, *length, 10);
     head_.append("\r\n");
   }
-  head_.append(date_line_).append(reply.headers);
+  if (!reply.dated) head_.append(date_line_);
+  head_.append(reply.headers);
   if (!request_.keep_alive || draining_) head_.append("Connection: close\r\n");
   head_.append("\r\n");
 }

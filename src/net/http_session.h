@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,9 +43,11 @@ class HttpSession final : public Exchange {
   Task<void> refuse(int status);
   Task<void> linger();
   Task<bool> send(std::string_view a, std::string_view b, std::string_view c);
-  void render_head(const Reply& reply, bool chunked, std::size_t length);
+  /// Takes `size` bytes off what a counted answer has left. False: they are too many.
+  bool frame(std::size_t size);
+  void render_head(const Reply& reply, std::optional<std::uint64_t> length, bool chunked);
   void enter(Phase phase, Milliseconds allowed);
-  bool sends_body() const noexcept { return request_.method != "HEAD"; }
+  bool has_body(int status) const noexcept { return request_.method != "HEAD" && status != 204 && status != 304; }
 
   boost::asio::ip::tcp::socket socket_;
   const HttpServerOptions& options_;
@@ -59,8 +62,12 @@ class HttpSession final : public Exchange {
 
   Phase phase_ = Phase::idle;
   SteadyTime deadline_ = SteadyTime::max();
+  /// How the pieces of an answer that was begun are told apart from what follows it.
+  enum class Framing { bodiless, counted, chunks, until_close };
+  Framing framing_ = Framing::bodiless;
+  std::uint64_t left_ = 0;  // of a counted answer, still to be sent
   bool answered_ = false;
-  bool chunked_ = false;  // an answer of unknown length is under way
+  bool begun_ = false;    // an answer is under way, piece by piece
   bool broken_ = false;   // nothing can be sent any more
   bool draining_ = false;
 };
