@@ -1,0 +1,31 @@
+// pass_through.h: requests that the cache has nothing to do with, and their answers, both untouched.
+#pragma once
+
+#include "gateway/json.h"
+#include "gateway/shared.h"
+#include "gateway/upstreams.h"
+#include "net/http_server.h"
+
+namespace sosie::gateway {
+
+/// Any method and any path below /v1/. One an I/O thread.
+class PassThrough {
+ public:
+  PassThrough(Shared& shared, JsonReader& reader, Upstreams& upstreams);
+
+  /// Asks the upstream that has the body's "model" (any, where it names none) and passes its answer on as it comes, no faster than the
+  /// caller reads, with the length that the upstream gave it. Answers the exchange; returns the status.
+  net::Task<int> handle(net::Exchange& exchange);
+
+ private:
+  /// Null: none has the model.
+  Upstream* choose(const net::Request& request);
+  net::Task<int> relay(net::Exchange& exchange, net::ClientResponse response);
+  net::Task<int> refuse(net::Exchange& exchange, int status, std::string_view message, std::string_view code);
+
+  Shared& shared_;
+  JsonReader& reader_;
+  Upstreams& upstreams_;
+};
+
+}  // namespace sosie::gateway
