@@ -9,6 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "protocol/scope.h"
 
@@ -17,29 +20,45 @@ namespace sosie::protocol {
 enum class Role { system, user, assistant, tool };  ///< A developer's message is the system's.
 
 /// Writes the turns of a conversation into an open part of a scope. Neighbouring texts of one turn join with a line break, as
-/// one string does; the places of joins between texts that break lines themselves are written, too.
+/// one string does; the places of joins between texts that break lines themselves are written, too. An empty text is none.
 ///
-/// The one to use for the history ("history") and for what surrounds the last user text ("last_turn").
+/// "history" holds the turns before the last one of the user's. "last_turn" holds what surrounds the text of that one (see
+/// `begin_asked`) and every turn behind it. Both are absent where they are empty: `Scope::drop` them then.
 class Turns {
  public:
   explicit Turns(std::string& out) : out_(out) {}
 
   void begin(Role role, std::string_view name = {});
+  /// Begins the last turn of the user's: its texts are appended to `prompt` and only their places written. A turn of nothing
+  /// but text writes nothing at all.
+  void begin_asked(std::string& prompt, std::string_view name = {});
+
   void text(std::string_view text);
-  /// `arguments`: JSON text or not; written canonically where it is JSON.
+  /// `arguments`: JSON text or not; written canonically where it is JSON. Calls are numbered: their ids are made up anew each time.
   void tool_call(std::string_view id, std::string_view name, std::string_view arguments);
   void tool_result(std::string_view id);  ///< Its content follows as texts and others.
   /// Images, audio, files, thinking, anything else: its kind and its canonical JSON.
   void other(std::string_view kind, simdjson::dom::element value);
-  /// A further key of the message that no other function knows.
+  /// A further key of the message that no other function knows. In any order.
   void field(std::string_view key, simdjson::dom::element value);
   void end();
 
  private:
   void piece(char kind, std::string_view bytes);
+  void flush_text();
+
   std::string& out_;
-  bool after_text_ = false;
-  std::string joined_;
+  std::string* asked_ = nullptr;  // The prompt, of a turn whose text goes there.
+  std::size_t begin_ = 0;         // Of the turn, in out_.
+  bool bare_ = true;              // Nothing but text so far.
+  std::string joined_;            // Texts not written yet.
+  std::size_t texts_ = 0;         // How many they are; of an asked turn all of the turn's.
+  bool open_text_ = false;
+  bool broken_ = false;           // One of them breaks a line.
+  std::vector<std::size_t> joins_;
+  std::vector<std::pair<std::string_view, simdjson::dom::element>> fields_;
+  std::unordered_map<std::string_view, std::size_t> calls_;
+  std::size_t call_count_ = 0;
 };
 
 /// Defaults of all chat APIs: a value that equals its default adds nothing.

@@ -33,24 +33,35 @@ class Scope {
   void add(std::string_view name, simdjson::dom::element value);
   void add(std::string_view name, std::int64_t number);
 
-  /// For a part that is written piece by piece: append to what `open` gives, then `close`. One at a time.
+  /// For a part that is written piece by piece: append to what `open` gives, then `close`. One at a time. Never shown.
   std::string& open(std::string_view name);
   void close();
+  /// Instead of `close`: as if the part had never been opened.
+  void drop();
 
   /// SHA-256 over the parts by name, each behind its length: equal digests mean equal parts, whatever the order of adding.
+  /// Parts of one name stay in the order of adding.
   base::Digest digest() const;
 
   /// Sorted by name.
   std::vector<ScopePart> parts() const;
 
  private:
+  enum class Form : std::uint8_t { json, text, hidden };
   struct Span {
     std::size_t name_at, name_size, at, size;
-    bool secret;
+    Form form;
   };
-  std::vector<std::size_t> order() const;
+  void begin(std::string_view name, Form form);
+  void end();
+  std::string_view name_of(const Span& span) const { return std::string_view(bytes_).substr(span.name_at, span.name_size); }
+  std::string_view bytes_of(const Span& span) const { return std::string_view(bytes_).substr(span.at, span.size); }
+  const std::vector<Span>& sorted() const;
+
   std::string bytes_;
   std::vector<Span> spans_;
+  mutable std::vector<Span> sorted_;
+  mutable std::string digested_;
 };
 
 }  // namespace sosie::protocol
