@@ -14,7 +14,19 @@ bool is_among(std::string_view name, const std::array<std::string_view, N>& name
   return std::any_of(names.begin(), names.end(), [name](std::string_view each) { return net::same_name(name, each); });
 }
 
-constexpr std::array<std::string_view, 3> kCredentials = {"authorization", "x-api-key", "api-key"};
+constexpr std::array<std::string_view, 2> kForTheCaller = {"accept-encoding", "cache-control"};
+constexpr std::array<std::string_view, 2> kSetByReplies = {"content-type", "date"};
+
+std::string answer_lines(const net::HeaderList& headers, bool all) {
+  std::string lines;
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const auto [name, value] = headers[i];
+    if (is_hop_by_hop(name) || is_ours(name) || is_connection_option(headers, name)) continue;
+    if (!all && is_among(name, kSetByReplies)) continue;
+    net::append_header(lines, name, value);
+  }
+  return lines;
+}
 
 struct Words {
   int status;
@@ -50,29 +62,36 @@ std::string header_lines_of(const net::ClientError& failure) {
 
 }  // namespace
 
-std::string upstream_header_lines(const net::HeaderList& headers, std::string_view api_key) {
+std::string upstream_header_lines(const net::HeaderList& headers, const UpstreamOptions& upstream, const Compat& compat,
+                                  ReadBy reader) {
   std::string lines;
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers[i];
-    if (use_of_request_header(name) == HeaderUse::stays || is_connection_option(headers, name)) continue;
-    if (!api_key.empty() && is_among(name, kCredentials)) continue;
+    const bool callers_own = reader == ReadBy::caller && is_among(name, kForTheCaller);
+    if (use_of_request_header(name, compat) == HeaderUse::stays && !callers_own) continue;
+    if (is_connection_option(headers, name)) continue;
+    if (!upstream.api_key.empty() && is_credential(name)) continue;
     net::append_header(lines, name, value);
   }
-  lines.append("Accept-Encoding: identity\r\n");
-  if (!api_key.empty()) net::append_header(lines, "Authorization", "Bearer " + std::string(api_key));
+  if (reader == ReadBy::cache) lines.append("Accept-Encoding: identity\r\n");
+  if (upstream.api_key.empty()) return lines;
+  switch (upstream.key_header) {
+    case KeyHeader::authorization: net::append_header(lines, "Authorization", "Bearer " + upstream.api_key); break;
+    case KeyHeader::x_api_key: net::append_header(lines, "x-api-key", upstream.api_key); break;
+    case KeyHeader::api_key: net::append_header(lines, "api-key", upstream.api_key); break;
+  }
   return lines;
 }
 
-std::string client_header_lines(const net::HeaderList& headers) {
-  std::string lines;
-  for (std::size_t i = 0; i < headers.size(); ++i) {
-    const auto [name, value] = headers[i];
-    if (is_hop_by_hop(name) || is_ours(name) || is_connection_option(headers, name)) continue;
-    if (net::same_name(name, "content-type") || net::same_name(name, "date")) continue;
-    net::append_header(lines, name, value);
-  }
-  return lines;
+std::string upstream_header_lines(const net::HeaderList& headers, std::string_view api_key) {
+  UpstreamOptions upstream;
+  upstream.api_key = api_key;
+  return upstream_header_lines(headers, upstream, Compat());
 }
+
+std::string client_header_lines(const net::HeaderList& headers) { return answer_lines(headers, false); }
+
+std::string untouched_header_lines(const net::HeaderList& headers) { return answer_lines(headers, true); }
 
 std::string_view upstream_target(std::string_view target) {
   if (!target.starts_with("/v1/")) return {};

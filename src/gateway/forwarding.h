@@ -4,17 +4,27 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/server.h"
 #include "net/http_client.h"
 #include "net/http_message.h"
 
 namespace sosie::gateway {
 
-/// Header lines for the upstream: the caller's, less what belongs to its connection and to us. With `api_key`, every
-/// credential of the caller gives way to it.
+/// Who reads an answer: the cache, for which it must come plain, or the caller alone.
+enum class ReadBy { cache, caller };
+
+/// Header lines for the upstream: the caller's in their order, less what belongs to its connection and to us. Where the upstream has
+/// a key of its own, every credential of the caller gives way to it. For the caller alone also Accept-Encoding and Cache-Control
+/// are passed on. Cookies never are: a browser sends this host's, whoever set them.
+std::string upstream_header_lines(const net::HeaderList& headers, const UpstreamOptions& upstream, const Compat& compat,
+                                  ReadBy reader = ReadBy::cache);
 std::string upstream_header_lines(const net::HeaderList& headers, std::string_view api_key);
 
-/// Header lines for the client: the upstream's, less what belongs to its connection, and Content-Type.
+/// Header lines for the client: the upstream's, less what belongs to its connection, and Content-Type and Date.
 std::string client_header_lines(const net::HeaderList& headers);
+
+/// The same with Content-Type and Date: an answer that is not touched.
+std::string untouched_header_lines(const net::HeaderList& headers);
 
 /// The path below the upstream's base URL for a target that begins with "/v1". Empty: a target that could leave the base
 /// path ("..", in any spelling) or is no path.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+
 namespace sosie::gateway {
 namespace {
 
@@ -14,30 +17,90 @@ net::HeaderList headers() {
   return list;
 }
 
+UpstreamOptions with_key(std::string key, KeyHeader header = KeyHeader::authorization) {
+  UpstreamOptions options;
+  options.api_key = std::move(key);
+  options.key_header = header;
+  return options;
+}
+
 TEST(UpstreamHeaders, PassOnWhatIsTheCallers) {
-  EXPECT_EQ(upstream_header_lines(headers(), ""),
+  EXPECT_EQ(upstream_header_lines(headers(), with_key(""), Compat()),
             "Authorization: Bearer caller\r\nX-Api-Key: caller\r\nContent-Type: application/json\r\nX-Mine: kept\r\nAccept-Encoding: identity\r\n");
+}
+
+TEST(UpstreamHeaders, WhatOnlyTheCallerReadsComesAsHeWantsIt) {
+  net::HeaderList list;
+  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"Accept-Encoding", "gzip, br"}, {"Cache-Control", "no-cache"}, {"Cookie", "a=b"}, {"X-Twice", "1"}, {"X-Twice", "2"}})
+    list.add(name, value);
+  EXPECT_EQ(upstream_header_lines(list, with_key(""), Compat(), ReadBy::caller),
+            "Accept-Encoding: gzip, br\r\nCache-Control: no-cache\r\nX-Twice: 1\r\nX-Twice: 2\r\n");
+  EXPECT_EQ(upstream_header_lines(list, with_key(""), Compat()), "X-Twice: 1\r\nX-Twice: 2\r\nAccept-Encoding: identity\r\n");
+  EXPECT_EQ(upstream_header_lines({}, with_key(""), Compat(), ReadBy::caller), "");
 }
 
 TEST(UpstreamHeaders, EveryConnectionLineCounts) {
   net::HeaderList list;
   list.add("Connection", "keep-alive");
-  list.add("connection", "x, X-Hop");
+  list.add("connection", "x, X-Hop, accept-encoding");
   list.add("X-Hop", "1");
-  EXPECT_EQ(upstream_header_lines(list, "").find("X-Hop"), std::string::npos);
+  list.add("Accept-Encoding", "gzip");
+  EXPECT_EQ(upstream_header_lines(list, with_key(""), Compat(), ReadBy::caller), "");
+}
+
+TEST(UpstreamHeaders, WishesToTheCacheStayHere) {
+  net::HeaderList list;
+  list.add("x-portkey-cache", "simple");
+  list.add("Helicone-Cache-Enabled", "true");
+  Compat compat;
+  compat.portkey = true;
+  EXPECT_EQ(upstream_header_lines(list, with_key(""), compat, ReadBy::caller), "Helicone-Cache-Enabled: true\r\n");
 }
 
 TEST(UpstreamHeaders, OurKeyReplacesEveryCredential) {
-  const std::string lines = upstream_header_lines(headers(), "ours");
-  EXPECT_EQ(lines.find("caller"), std::string::npos);
-  EXPECT_NE(lines.find("Authorization: Bearer ours\r\n"), std::string::npos);
+  for (const auto& [header, line] : {std::pair{KeyHeader::authorization, "Authorization: Bearer ours\r\n"},
+                                     {KeyHeader::x_api_key, "x-api-key: ours\r\n"},
+                                     {KeyHeader::api_key, "api-key: ours\r\n"}}) {
+    for (const ReadBy reader : {ReadBy::cache, ReadBy::caller}) {
+      const std::string lines = upstream_header_lines(headers(), with_key("ours", header), Compat(), reader);
+      EXPECT_EQ(lines.find("caller"), std::string::npos);
+      EXPECT_TRUE(lines.ends_with(line)) << lines;
+    }
+  }
 }
 
 TEST(ClientHeaders, NeverSpeakInOurName) {
-  const std::string lines = client_header_lines(headers());
-  EXPECT_EQ(lines.find("Sosie"), std::string::npos);
-  EXPECT_EQ(lines.find("X-Hop"), std::string::npos);
-  EXPECT_NE(lines.find("X-Mine: kept\r\n"), std::string::npos);
+  for (const std::string& lines : {client_header_lines(headers()), untouched_header_lines(headers())}) {
+    EXPECT_EQ(lines.find("Sosie"), std::string::npos);
+    EXPECT_EQ(lines.find("X-Hop"), std::string::npos);
+    EXPECT_EQ(lines.find("Content-Length"), std::string::npos);
+    EXPECT_NE(lines.find("X-Mine: kept\r\n"), std::string::npos);
+  }
+}
+
+TEST(ClientHeaders, KeepTheirOrderAndTheirNumber) {
+  net::HeaderList list;
+  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"Set-Cookie", "a=1"}, {"content-type", "audio/mpeg"}, {"Set-Cookie", "b=2"}, {"Date", "then"}, {"Content-Encoding", "gzip"}})
+    list.add(name, value);
+  EXPECT_EQ(untouched_header_lines(list),
+            "Set-Cookie: a=1\r\ncontent-type: audio/mpeg\r\nSet-Cookie: b=2\r\nDate: then\r\nContent-Encoding: gzip\r\n");
+  EXPECT_EQ(client_header_lines(list), "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Encoding: gzip\r\n");
+}
+
+TEST(UpstreamFailures, SayWhetherToTryAgain) {
+  const auto headers_of = [](net::ClientFailure kind) {
+    const net::ClientError failure{kind, {ErrorCode::unavailable, ""}, std::chrono::seconds{7}};
+    EXPECT_EQ(failure_words(failure).headers, upstream_failure_reply(failure).headers);
+    EXPECT_EQ(failure_words(failure).status, upstream_failure_reply(failure).status);
+    return failure_words(failure).headers;
+  };
+  EXPECT_EQ(headers_of(net::ClientFailure::connect), "");
+  EXPECT_EQ(headers_of(net::ClientFailure::cancelled), "");
+  EXPECT_EQ(headers_of(net::ClientFailure::refused), "Retry-After: 7\r\n");
+  for (const auto kind : {net::ClientFailure::timeout, net::ClientFailure::cut, net::ClientFailure::malformed})
+    EXPECT_EQ(headers_of(kind), "x-should-retry: false\r\n");
 }
 
 TEST(UpstreamTarget, StaysBelowTheBasePath) {

@@ -41,7 +41,7 @@ void append_native(std::string& lines, const Outcome& outcome, std::string_view 
   } else if (!outcome.reason.empty()) {
     append_line(lines, "x-sosie-reason: ", outcome.reason);
   }
-  append_line(lines, "x-sosie-request-id: ", request_id);
+  if (!request_id.empty()) append_line(lines, "x-sosie-request-id: ", request_id);
 }
 
 void append_cache_status(std::string& lines, const Outcome& outcome) {
