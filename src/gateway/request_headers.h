@@ -16,7 +16,7 @@ enum class HeaderUse {
   passes,     ///< Forwarded; neither tells callers apart nor changes an answer.
   separates,  ///< Forwarded, and part of the scope. Whatever nobody has heard of is this.
 };
-HeaderUse use_of_request_header(std::string_view name, const Compat& compat = Compat()) noexcept;
+HeaderUse use_of_request_header(std::string_view name, const Compat& compat) noexcept;
 
 /// Whether a request header belongs to one of the dialects turned on (or is native), and so stays here.
 bool is_wish_header(std::string_view name, const Compat& compat) noexcept;
