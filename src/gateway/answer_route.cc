@@ -209,6 +209,7 @@ Task<std::optional<int>> AnswerRoute::serve(net::Exchange& exchange, AskingPtr a
     outcome.reason = unreadable ? "unreadable_entry" : "other_api";
     outcome.threshold = asking->outcome.threshold;
     outcome.reuse = asking->outcome.reuse;
+    outcome.reuse_reason = asking->outcome.reuse_reason;
     asking->outcome = std::move(outcome);
     co_return std::nullopt;
   }

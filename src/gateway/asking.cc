@@ -48,7 +48,7 @@ std::variant<std::shared_ptr<Asking>, BadRequest> read_asking(Shared& shared, pr
   }
   if (!options.cross_protocol) scope.add("api", to_string(api.surface()));
   if (!asking->wishes.partition.empty()) scope.add("partition", asking->wishes.partition);
-  for (const std::string& name : options.ignored_fields) scope.drop(name);
+  for (const std::string& name : options.ignored_fields) scope.remove(name);
   asking->scope = scope_name(scope.digest());
 
   const CacheOptions& cache = shared.cache->options();
@@ -61,6 +61,7 @@ std::variant<std::shared_ptr<Asking>, BadRequest> read_asking(Shared& shared, pr
   if (asking->wishes.exact_only && asking->verdict.reuse == decide::Reuse::by_meaning)
     asking->verdict = {decide::Reuse::exact, "exact_only"};
   asking->outcome.reuse = asking->verdict.reuse;
+  asking->outcome.reuse_reason = asking->verdict.reason;
 
   asking->body = exchange.take_body();
   if (has_member) asking->body = protocol::without_member(asking->body, kCacheMember);

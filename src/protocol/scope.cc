@@ -73,6 +73,14 @@ void Scope::drop() {
   spans_.pop_back();
 }
 
+void Scope::remove(std::string_view name) {
+  std::erase_if(spans_, [&](const Span& span) {
+    const std::string_view whole = name_of(span);
+    const bool own = whole.size() > name.size() && whole.ends_with(name) && whole[whole.size() - name.size() - 1] == '.';
+    return whole == name || (own && !whole.starts_with("header."));
+  });
+}
+
 const std::vector<Scope::Span>& Scope::sorted() const {
   sorted_ = spans_;
   // Spans lie in the order of adding, and so do their names.

@@ -39,6 +39,9 @@ class Scope {
   /// Instead of `close`: as if the part had never been opened.
   void drop();
 
+  /// Takes the parts of that name out, and those of one API's own field of that name ("metadata": also "chat.metadata").
+  void remove(std::string_view name);
+
   /// SHA-256 over the parts by name, each behind its length: equal digests mean equal parts, whatever the order of adding.
   /// Parts of one name stay in the order of adding.
   base::Digest digest() const;
