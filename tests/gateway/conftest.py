@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -48,6 +49,10 @@ class Gateway:
         result = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
         connection.close()
         return result
+
+    def call(self, api, text, key=None, headers=None, timeout=30, **fields):
+        """A question by one of the APIs of apis.py."""
+        return self.request("POST", api.path, api.ask(text, **fields), {**api.headers(key), **(headers or {})}, timeout)
 
     def ask(self, text, headers=None, **fields):
         """A chat request with one user message."""
@@ -97,6 +102,27 @@ def start_gateway(sosie_bin, tmp_path):
 @pytest.fixture
 def gateway(start_gateway, upstream):
     return start_gateway(upstream.url)
+
+
+@pytest.fixture(scope="module")
+def shared(sosie_bin, tmp_path_factory):
+    """(gateway, stub) of a whole file's tests, which keep apart by their keys; its answers name question, key and call."""
+    stub = StubUpstream()
+    stub.text = None
+    started = Gateway(sosie_bin, tmp_path_factory.mktemp("shared"), stub.url, {}, ())
+    yield started, stub
+    code, errors = started.stop(), started.errors()
+    stub.close()
+    assert code == 0, errors
+
+
+_keys = itertools.count()
+
+
+@pytest.fixture
+def key():
+    """A key that no other test has."""
+    return f"key-{next(_keys)}"
 
 
 @pytest.fixture(scope="session")
