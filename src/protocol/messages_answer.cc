@@ -1,0 +1,89 @@
+#include "protocol/messages_answer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/messages_json.h"
+
+namespace sosie::protocol::messages {
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr std::string_view kIdMember = R"({"id":")";
+constexpr std::string_view kTypeMember = R"(","type":"message")";
+
+bool is_complete_stop(std::string_view reason) {
+  return reason == "end_turn" || reason == "tool_use" || reason == "stop_sequence";
+}
+
+/// Empty: the content may be kept. Gathers the tools it calls.
+NotKept fault_of_content(const dom::array& content, std::vector<std::string>& tools) {
+  bool says_something = false;
+  for (const dom::element each : content) {
+    dom::object block;
+    if (each.get_object().get(block) != simdjson::SUCCESS || has_duplicate_keys(block)) return "not_a_message";
+    const std::string_view type = text_in(block, "type");
+    if (type.empty()) return "not_a_message";
+    if (type == "text") {
+      if (block["text"].get_string().error() != simdjson::SUCCESS) return "not_a_message";
+      says_something = says_something || !text_in(block, "text").empty();
+    } else if (type == "tool_use") {
+      const std::string_view name = text_in(block, "name");
+      if (name.empty() || text_in(block, "id").empty() || block["input"].get_object().error() != simdjson::SUCCESS)
+        return "tool_calls";
+      tools.emplace_back(name);
+      says_something = true;
+    } else if (type != "thinking" && type != "redacted_thinking") {
+      says_something = true;
+    }
+  }
+  return says_something ? NotKept() : NotKept("empty_answer");
+}
+
+}  // namespace
+
+std::variant<Kept, NotKept> keep_message(dom::element message) {
+  dom::object members, error;
+  dom::array content;
+  if (message.get_object().get(members) != simdjson::SUCCESS || has_duplicate_keys(members)) return NotKept("not_json");
+  if (members["error"].get_object().get(error) == simdjson::SUCCESS) return NotKept("error_inside");
+  if (text_in(members, "type") != "message" || text_in(members, "role") != "assistant" ||
+      members["content"].get_array().get(content) != simdjson::SUCCESS)
+    return NotKept("not_a_message");
+  if (!is_complete_stop(text_in(members, "stop_reason"))) return NotKept("finish_reason");
+  Kept kept;
+  if (const NotKept fault = fault_of_content(content, kept.tools); !fault.empty()) return fault;
+
+  const std::string_view id = text_in(members, "id");
+  // An id that needs escapes would hide where it ends.
+  const bool plain =
+      std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\'; });
+  kept.answer = head_with_id(plain ? id : std::string_view());
+  kept.answer.append(kTypeMember.substr(1));
+  for (const auto& [key, value] : members) {
+    if (key == "id" || key == "type") continue;
+    kept.answer.push_back(',');
+    append_json_string(kept.answer, key);
+    kept.answer.push_back(':');
+    append_json(kept.answer, value);
+  }
+  kept.answer.push_back('}');
+  return kept;
+}
+
+std::optional<std::string_view> behind_id(std::string_view kept) noexcept {
+  if (!kept.starts_with(kIdMember)) return std::nullopt;
+  kept.remove_prefix(kIdMember.size());
+  kept.remove_prefix(std::min(kept.find('"'), kept.size()));
+  if (!kept.starts_with(kTypeMember)) return std::nullopt;
+  return kept.substr(1);
+}
+
+std::string head_with_id(std::string_view id) {
+  std::string head(kIdMember);
+  head.append(id).push_back('"');
+  return head;
+}
+
+}  // namespace sosie::protocol::messages

@@ -1,0 +1,54 @@
+// messages_assembler.h: the whole message out of the events of its stream.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "protocol/protocol.h"
+
+namespace sosie::protocol::messages {
+
+class MessageAssembler final : public Assembler {
+ public:
+  void add(JsonReader& reader, std::string_view event, std::string_view data) override;
+  bool done() const noexcept override { return done_; }
+  bool ended() const noexcept override;
+  std::variant<Kept, NotKept> finish(JsonReader& reader, const Question& question) const override;
+
+ private:
+  using Members = std::vector<std::pair<std::string, std::string>>;  // name and JSON, in order of appearance
+
+  struct Block {
+    std::string type;
+    Members members;
+    std::string text;       // of a text or a thinking block
+    std::string signature;  // of a thinking block
+    std::string input;      // of a tool's call, as it came
+    std::string citations;  // their JSON, joined
+    bool stopped = false;
+  };
+
+  void read(const simdjson::dom::object& event, std::string_view type);
+  void start_message(const simdjson::dom::object& event);
+  void start_block(const simdjson::dom::object& event);
+  void read_block_delta(const simdjson::dom::object& event);
+  void read_message_delta(const simdjson::dom::object& event);
+  /// Null: no such block, or it has stopped.
+  Block* open_block(const simdjson::dom::object& event);
+  void give_up(NotKept why) noexcept {
+    if (fault_.empty()) fault_ = why;
+  }
+
+  Members top_;  // but for content and usage
+  Members usage_;
+  std::vector<Block> blocks_;
+  bool started_ = false, said_why_ = false, done_ = false;
+  bool broken_ = false;  // something that is no event, or an error
+  NotKept fault_;
+};
+
+}  // namespace sosie::protocol::messages

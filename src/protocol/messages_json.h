@@ -1,0 +1,74 @@
+// messages_json.h: members of JSON objects, read and written.
+#pragma once
+
+#include <simdjson.h>
+
+#include <string>
+#include <string_view>
+
+#include "protocol/json.h"
+
+namespace sosie::protocol::messages {
+
+/// Empty where there is no string of that name.
+inline std::string_view text_in(const simdjson::dom::object& object, std::string_view key) {
+  std::string_view text;
+  static_cast<void>(object[key].get_string().get(text));
+  return text;
+}
+
+/// What says nothing: null, and an empty array.
+inline bool says_nothing(simdjson::dom::element value) {
+  simdjson::dom::array items;
+  return value.is_null() || (value.get_array().get(items) == simdjson::SUCCESS && items.size() == 0);
+}
+
+inline bool is_false(simdjson::dom::element value) {
+  bool truth = true;
+  return value.get_bool().get(truth) == simdjson::SUCCESS && !truth;
+}
+
+inline bool is_text(simdjson::dom::element value, std::string_view wanted) {
+  std::string_view text;
+  return value.get_string().get(text) == simdjson::SUCCESS && text == wanted;
+}
+
+/// Writes one object at the end of `out`, whole once this is destroyed.
+class ObjectWriter {
+ public:
+  explicit ObjectWriter(std::string& out) : out_(out) { out_.push_back('{'); }
+  ~ObjectWriter() { out_.push_back('}'); }
+  ObjectWriter(const ObjectWriter&) = delete;
+  ObjectWriter& operator=(const ObjectWriter&) = delete;
+
+  /// Where the value is to be appended.
+  std::string& name(std::string_view key) {
+    if (!first_) out_.push_back(',');
+    first_ = false;
+    append_json_string(out_, key);
+    out_.push_back(':');
+    return out_;
+  }
+  ObjectWriter& json(std::string_view key, std::string_view json) {
+    name(key).append(json);
+    return *this;
+  }
+  ObjectWriter& json(std::string_view key, simdjson::dom::element value) {
+    append_json(name(key), value);
+    return *this;
+  }
+  ObjectWriter& text(std::string_view key, std::string_view text) {
+    append_json_string(name(key), text);
+    return *this;
+  }
+  ObjectWriter& number(std::string_view key, std::int64_t number) {
+    append_json_number(name(key), number);
+    return *this;
+  }
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+}  // namespace sosie::protocol::messages
