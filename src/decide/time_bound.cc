@@ -22,7 +22,8 @@ constexpr auto kPhrases = [] {
       "oil price", "bitcoin price", "gas prices", "house prices", "exchange rate", "exchange rates", "interest rate", "interest rates",
       "market cap of", "score of the", "live score", "live scores", "the standings", "who is winning", "how is the weather",
       "what is the weather", "weather in", "weather today", "weather like", "weather for", "weather report", "how many days until",
-      "how many days till", "how many days left", "how long until", "days until", "weeks until", "days ago",
+      "how many days till", "how many days left", "days until", "weeks until", "days ago",
+      "still alive", "still available", "still open", "still valid", "how old is", "how old are", "yet .",
       // German
       "heute", "gestern", "vorgestern", "übermorgen", "jetzt", "derzeit", "zurzeit", "zur zeit", "momentan", "aktuell", "aktuelle",
       "aktuellen", "aktueller", "aktuelles", "neueste", "neuesten", "neuester", "neuestes", "neuste", "neusten", "kürzlich",

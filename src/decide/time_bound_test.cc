@@ -16,7 +16,7 @@ TEST(TimeBound, KnowsWhatSpeaksOfThePresent) {
            "What day is it", "How many goals has he scored so far?", "Inflation as of March", "Is it open now?", "Is the data up-to-date?",
            "What are people wearing these days", "Are smartphones nowadays waterproof?", "Is he in Rome at the moment?", "TODAY'S DEALS",
            "Summarise the last 3 days", "trends of the past two decades", "over the next couple of weeks", "What’s the forecast?",
-           "most recent release", "How many days until Christmas?", "When is the next Friday sale? I mean next friday.",
+           "most recent release", "How many days until Christmas?", "Has it been released yet?", "Is the queen still alive?", "How old is the pope?", "When is the next Friday sale? I mean next friday.",
        })
     EXPECT_TRUE(is_time_bound(text)) << text;
 }
@@ -41,7 +41,7 @@ TEST(TimeBound, LetsOtherMeaningsBe) {
            "Now write a function that adds two numbers.", "Hello. Now, list three fruits", "Now that I know C, which language is next?",
            "How do I know it worked?", "Why is the moon so far away?", "What happened on this day in history?", "Make this last long",
            "What is a snowstorm?", "the last week of pregnancy", "How do I see the next day in a series?", "I recently moved to Oslo",
-           "I am currently a student; which laptop suits me?", "What does current_user() return?", "In a knowledge base",
+           "I am currently a student; which laptop suits me?", "What does current_user() return?", "In a knowledge base", "simple yet elegant code",
            "What time complexity has quicksort?", "Ist das hier richtig?", "", " ", "\n\n", "'", "`", "```now", "'s", ".",
        })
     EXPECT_FALSE(is_time_bound(text)) << text;
