@@ -123,7 +123,7 @@ class Conversation {
         found == turns_.rend() ? turns_.size() : static_cast<std::size_t>(turns_.rend() - found) - 1;
     write_part("history", 0, asked, asked);
     write_part("last_turn", asked, turns_.size(), asked);
-    question_.traits.open_turn = asked + 1 < turns_.size();
+    question_.traits.open_turn = asked + 1 != turns_.size();
     question_.traits.no_text = text::is_blank(question_.prompt);
   }
 
