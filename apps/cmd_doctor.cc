@@ -93,13 +93,12 @@ void look_at_store(const Arguments& arguments, Findings& findings) {
 }
 
 void look_at_upstream(const Arguments& arguments, Findings& findings) {
-  auto upstream = find_upstream(arguments.settings, "");
-  if (!upstream) return findings.missing("upstream", upstream.error().message);
-  if (!*upstream) {
+  const auto upstreams = find_upstreams(arguments.settings.upstreams, "");
+  if (!upstreams) return findings.missing("upstream", upstreams.error().message);
+  if (upstreams->empty()) {
     return findings.note("upstream", "neither OPENAI_BASE_URL nor OPENAI_API_KEY is set: give serve --upstream URL");
   }
-  findings.good("upstream", (*upstream)->base_url +
-                                ((*upstream)->api_key.empty() ? ", no key: the caller's is passed on" : ", key set"));
+  for (const auto& upstream : *upstreams) findings.good("upstream", describe_upstream(upstream));
 }
 
 int run_doctor(const Arguments& arguments) {

@@ -1,10 +1,13 @@
 // serve: the gateway, with everything that needs no configuration.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
 #include "command.h"
 #include "embed/local_encoder.h"
 #include "gateway/server.h"
+#include "gateway_settings.h"
+#include "net/url.h"
 #include "values.h"
 
 namespace sosie::app {
@@ -16,8 +19,17 @@ struct Arguments {
   gateway::ServerOptions server;
   std::string listen;
   std::string upstream;
-  std::optional<std::chrono::milliseconds> upstream_timeout;
+  std::optional<std::chrono::milliseconds> upstream_timeout, replay_pace;
 };
+
+/// As far as it can be told from the URL: a client's variables, say, that are set for the server, too.
+bool is_this_server(const std::string& url, const ListenAddress& listen) {
+  const auto base = net::parse_base_url(url);
+  if (!base || base->port != listen.port || listen.port == 0) return false;
+  const auto is_here = [](std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); };
+  const bool everywhere = listen.address == "0.0.0.0" || listen.address == "::";
+  return base->host == listen.address || (is_here(base->host) && (everywhere || is_here(listen.address)));
+}
 
 void greet(const gateway::Server& server, const Arguments& arguments, const CacheOptions& cache, const embed::LocalEncoder& encoder) {
   const std::string url = server.url();
@@ -25,11 +37,9 @@ void greet(const gateway::Server& server, const Arguments& arguments, const Cach
   if (!arguments.settings.file.empty()) std::printf("config       %s\n", arguments.settings.file.c_str());
   std::printf("data in      %s\n", describe_store(cache).c_str());
   std::printf("encoder      %s, %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name().c_str());
-  if (!arguments.server.upstreams.empty()) {
-    std::printf("upstream     %s\n", arguments.server.upstreams.front().base_url.c_str());
-  } else {
-    std::printf("upstream     none: chat answers only what is cached (--upstream URL, or OPENAI_BASE_URL and OPENAI_API_KEY)\n");
-  }
+  for (const auto& upstream : arguments.server.upstreams) std::printf("upstream     %s\n", describe_upstream(upstream).c_str());
+  if (arguments.server.upstreams.empty())
+    std::printf("upstream     none: only what is cached is answered (--upstream URL, or OPENAI_BASE_URL and OPENAI_API_KEY)\n");
   std::printf(
       "\nTry, in another terminal:\n"
       "  curl -s %s/v1/caches/demo/entries -d '{\"prompt\":\"How do I reset my password?\",\"response\":\"Settings, Security, Reset.\"}'\n"
@@ -45,13 +55,15 @@ int run_serve(Arguments& arguments) {
   if (!listen) return fail({ErrorCode::invalid_argument, std::string("--listen wants ") + kListenWanted + ", not " + arguments.listen});
   arguments.server.address = listen->address;
   arguments.server.port = listen->port;
-  auto upstream = find_upstream(arguments.settings, arguments.upstream);
-  if (!upstream) return fail(upstream.error());
-  if (*upstream) arguments.server.upstreams = {std::move(**upstream)};
-  if (!arguments.server.upstreams.empty() && arguments.upstream_timeout) {
-    arguments.server.upstreams.front().first_byte_timeout = *arguments.upstream_timeout;
-    arguments.server.upstreams.front().idle_timeout = *arguments.upstream_timeout;
+  if (arguments.replay_pace) arguments.server.replay_pace = std::min(*arguments.replay_pace, kLongestPace);
+  auto upstreams = find_upstreams(arguments.settings.upstreams, arguments.upstream);
+  if (!upstreams) return fail(upstreams.error());
+  for (auto& upstream : *upstreams) {
+    if (is_this_server(upstream.base_url, *listen))
+      return fail({ErrorCode::invalid_argument, "the upstream " + upstream.base_url + " is this server itself: name the API that it stands in front of"});
+    if (arguments.upstream_timeout) allow_silence(upstream, *arguments.upstream_timeout);
   }
+  arguments.server.upstreams = std::move(*upstreams);
   auto options = choose_cache(arguments.cache);
   if (!options) return fail(options.error());
   auto encoder = embed::LocalEncoder::open(options->encoder);
@@ -73,14 +85,26 @@ void add_serve(CLI::App& app, const Settings& settings, Run& run) {
   arguments.settings = settings;
   arguments.server = settings.server;
   arguments.listen = settings.listen;
-  arguments.upstream_timeout = settings.upstream_timeout;
   auto* command = app.add_subcommand("serve", "Serve the OpenAI-compatible gateway and the LangCache routes");
   command->add_option("--listen", arguments.listen, "Address and port; port 0: any free one")->capture_default_str();
   command->add_option("--upstream", arguments.upstream,
-                      "OpenAI-compatible API that answers misses, e.g. https://api.openai.com/v1 (default: $OPENAI_BASE_URL). "
-                      "$OPENAI_API_KEY, where set, is sent to it; else the caller's key is passed on");
+                      "API that answers misses, e.g. https://api.openai.com/v1 (default: those of the configuration file, else of "
+                      "$OPENAI_BASE_URL and $ANTHROPIC_BASE_URL). $OPENAI_API_KEY, where set, is sent to it; else the caller's key is passed on");
   add_duration(*command, "--upstream-timeout", arguments.upstream_timeout,
-               "Longest silence of the upstream: to the answer's headers, and between its pieces (default: 600s, 60s)");
+               "Longest silence of the upstreams: to the answer's headers, and between its pieces (default: 600s, 60s)");
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--compat",
+          [](const std::vector<std::string>& names) {
+            const auto compat = parse_compat(names);
+            if (!compat) throw CLI::ValidationError("--compat", std::string("wants any ") + kCompatWanted);
+            arguments.server.compat = *compat;
+          },
+          "Whose headers are understood and given besides our own: litellm, portkey, helicone, cloudflare, bifrost (default: litellm)")
+      ->delimiter(',')
+      ->type_name("NAMES");
+  command->add_flag("--opt-in", arguments.server.opt_in, "Only requests that ask for the cache use it");
+  add_duration(*command, "--replay-pace", arguments.replay_pace, "Between two events of a stream from the cache (default: none)");
   command->add_option("--encoder-threads", arguments.server.encoder_threads, "Lookups by meaning at a time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

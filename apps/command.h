@@ -58,10 +58,6 @@ Result<SemanticCache> open_cache(const CacheChoice& choice);
 /// "./data", "memory only", "redis://127.0.0.1:6379/0, index sosie": without user and password.
 std::string describe_store(const CacheOptions& options);
 
-/// The flag, else the configuration file, else $OPENAI_BASE_URL, else OpenAI itself where there is a key for it; unset: none.
-/// Errors: invalid_argument (the file names a key that is not set).
-Result<std::optional<gateway::UpstreamOptions>> find_upstream(const Settings& settings, const std::string& flag);
-
 /// A flag that takes "500ms", "30s", "5m", "2h" or "7d".
 CLI::Option* add_duration(CLI::App& command, const std::string& flag, std::optional<std::chrono::milliseconds>& into,
                           const std::string& help);

@@ -12,7 +12,6 @@ namespace sosie::app {
 namespace {
 
 constexpr const char *kEmbedded = "embedded", *kRedis = "redis";
-constexpr const char* kOpenAiUrl = "https://api.openai.com/v1";
 constexpr const char* kLocalRedis = "redis://127.0.0.1:6379";
 
 std::string environment(const char* name) {
@@ -177,23 +176,6 @@ std::string describe_store(const CacheOptions& options) {
   const std::string place =
       endpoint->unix_socket.empty() ? host + ":" + std::to_string(endpoint->port) : endpoint->unix_socket;
   return scheme + place + ", database " + std::to_string(endpoint->db) + ", index " + options.redis->name;
-}
-
-Result<std::optional<gateway::UpstreamOptions>> find_upstream(const Settings& settings, const std::string& flag) {
-  // The file's key belongs to the file's URL and is sent to no other.
-  const bool by_file = flag.empty() || flag == settings.upstream_url;
-  const bool own_key = by_file && !settings.upstream_key_env.empty();
-  std::string url = by_file ? settings.upstream_url : flag;
-  std::string key = environment(own_key ? settings.upstream_key_env.c_str() : "OPENAI_API_KEY");
-  if (own_key && key.empty())
-    return Error{ErrorCode::invalid_argument,
-                 "the environment variable " + settings.upstream_key_env +
-                     ", which the configuration file names for the key of the upstream, is not set"};
-  if (url.empty()) url = environment("OPENAI_BASE_URL");
-  if (url.empty() && !key.empty()) url = kOpenAiUrl;
-  std::optional<gateway::UpstreamOptions> upstream;
-  if (!url.empty()) upstream = gateway::UpstreamOptions{.base_url = std::move(url), .api_key = std::move(key)};
-  return upstream;
 }
 
 }  // namespace sosie::app

@@ -9,7 +9,7 @@
 #include <map>
 #include <utility>
 
-#include "net/url.h"
+#include "gateway_settings.h"
 #include "redis/endpoint.h"
 #include "toml_section.h"
 #include "values.h"
@@ -97,17 +97,6 @@ void read_embedder(TomlSection section, LocalEncoderOptions& encoder) {
   section.finish();
 }
 
-void read_upstream(TomlSection section, Settings& settings) {
-  section.text("base_url", settings.upstream_url);
-  section.text("api_key_env", settings.upstream_key_env);
-  section.duration("timeout", settings.upstream_timeout);
-  if (section.has("base_url")) {
-    if (auto url = net::parse_base_url(settings.upstream_url); !url)
-      section.fault("base_url", "is wrong: " + url.error().message);
-  }
-  section.finish();
-}
-
 void read_cache(TomlSection section, CacheOptions& cache) {
   section.number("threshold", 0, 1, cache.threshold.value);
   section.finish();
@@ -162,7 +151,10 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
   read_server({file, "server", whole.table("server"), faults}, settings);
   read_store({file, "store", whole.table("store"), faults}, settings, faults);
   read_embedder({file, "embedder", whole.table("embedder"), faults}, settings.cache.encoder);
-  read_upstream({file, "upstream", whole.table("upstream"), faults}, settings);
+  settings.upstreams = read_upstreams(whole, faults);
+  read_gateway({file, "gateway", whole.table("gateway"), faults}, settings.server);
+  read_tenant({file, "tenant", whole.table("tenant"), faults}, settings.server.tenant);
+  read_reuse({file, "reuse", whole.table("reuse"), faults}, settings.server.reuse, faults);
   read_cache({file, "cache", whole.table("cache"), faults}, settings.cache);
   whole.finish();
   if (!faults.empty()) return as_error(file, std::move(faults));

@@ -1,14 +1,14 @@
 // settings.h: the configuration file (docs/configuration.md). Flags win over it, it over the defaults.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/server.h"
 #include "sosie/cache.h"
 #include "sosie/result.h"
+#include "upstream_settings.h"
 
 namespace sosie::app {
 
@@ -26,12 +26,10 @@ struct Settings {
   bool use_redis = false;
   RedisSettings redis;
 
-  gateway::ServerOptions server;  ///< Limits; `listen` and the upstream are apart.
+  gateway::ServerOptions server;  ///< `listen` and the upstreams are apart.
   std::string listen = "127.0.0.1:8080";
 
-  std::string upstream_url;      ///< Empty: $OPENAI_BASE_URL.
-  std::string upstream_key_env;  ///< Empty: OPENAI_API_KEY.
-  std::optional<std::chrono::milliseconds> upstream_timeout;
+  std::vector<UpstreamSettings> upstreams;
 
   Settings() { cache.data = "./data"; }
 };

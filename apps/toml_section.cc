@@ -69,6 +69,20 @@ void TomlSection::text(const char* key, std::string& into) {
   if (auto value = read_text(key, "a text")) into = std::move(*value);
 }
 
+void TomlSection::texts(const char* key, std::vector<std::string>& into) {
+  const toml::node* node = find(key);
+  if (!node) return;
+  const toml::array* list = node->as_array();
+  if (!list) return fault(key, "must be a list of texts, not " + std::string(type_name(*node)));
+  std::vector<std::string> texts;
+  for (const toml::node& each : *list) {
+    auto text = each.value_exact<std::string>();
+    if (!text || text->empty()) return fault(key, "must be a list of texts");
+    texts.push_back(std::move(*text));
+  }
+  into = std::move(texts);
+}
+
 void TomlSection::path(const char* key, std::filesystem::path& into) {
   const auto value = read_text(key, "a path");
   if (!value) return;
@@ -137,6 +151,23 @@ const toml::table* TomlSection::table(const char* key) {
     note(node->source().begin.line, label(key) + " must be a section, not " + std::string(type_name(*node)));
   return node->as_table();
 }
+
+std::vector<const toml::table*> TomlSection::tables(const char* key, bool& only) {
+  const toml::node* node = find(key);
+  std::vector<const toml::table*> found;
+  if (!node) return found;
+  only = node->is_table();
+  if (only) {
+    found.push_back(node->as_table());
+  } else if (node->is_array_of_tables()) {
+    for (const toml::node& each : *node->as_array()) found.push_back(each.as_table());
+  } else {
+    note(node->source().begin.line, label(key) + " must be a section, not " + std::string(type_name(*node)));
+  }
+  return found;
+}
+
+void TomlSection::missing(const char* key) { note(table_->source().begin.line, label(key) + " is missing"); }
 
 void TomlSection::fault(const char* key, std::string_view must) {
   note(table_->get(key)->source().begin.line, label(key) + " " + std::string(must));

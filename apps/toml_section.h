@@ -33,6 +33,8 @@ class TomlSection {
   TomlSection(const std::filesystem::path& file, std::string name, const toml::table* table, Faults& faults);
 
   void text(const char* key, std::string& into);
+  /// A list of texts, none of them empty.
+  void texts(const char* key, std::vector<std::string>& into);
   /// A relative path counts from the file's folder.
   void path(const char* key, std::filesystem::path& into);
   void flag(const char* key, bool& into);
@@ -57,11 +59,15 @@ class TomlSection {
 
   /// Null: not there.
   const toml::table* table(const char* key);
+  /// All of "[[key]]"; of "[key]" the one, and then `only` is set.
+  std::vector<const toml::table*> tables(const char* key, bool& only);
   bool has(const char* key) const { return table_ && table_->contains(key); }
   const std::filesystem::path& file() const noexcept { return file_; }
 
   /// Notes that the value of `key` is wrong: "[store] url must …".
   void fault(const char* key, std::string_view must);
+  /// Notes that `key` is not there and has to be.
+  void missing(const char* key);
 
   /// Notes keys that nobody asked for.
   void finish();

@@ -71,7 +71,7 @@ def serve(sosie_bin):
     """serve("--data", folder, …) -> Server, without the upstream that the environment may name."""
 
     def start(*arguments, env=None):
-        quiet = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+        quiet = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "ANTHROPIC_"))}
         return Server(sosie_bin, arguments, {**quiet, **(env or {})})
 
     return start

@@ -32,7 +32,7 @@ def config(tmp_path):
 @pytest.fixture
 def clean(monkeypatch):
     for name in list(os.environ):
-        if name.startswith(("OPENAI_", "REDIS_")) or name == "SOSIE_CONFIG":
+        if name.startswith(("OPENAI_", "ANTHROPIC_", "REDIS_")) or name == "SOSIE_CONFIG":
             monkeypatch.delenv(name)
 
 
@@ -125,6 +125,30 @@ def test_the_ttl_is_the_files(sosie, config):
         ('[upstream]\nbase_url = "api.openai.com"\n', 2, "https://"),
         ('[upstream]\nbase_url = "https://me:s3cret@host"\n', 2, "user or password"),
         ('[upstream]\napi_key = "s3cret"\n', 2, '"api_key_env"'),
+        ('[[upstream]]\nname = "a"\n', 1, '"url" is missing'),
+        ('[[upstream]]\nurl = "http://a/v1"\n[[upstream]]\nurl = "a"\n', 4, "https://"),
+        ('[[upstream]]\nurl = "http://a/v1"\nbase_url = "http://a/v1"\n', 3, "say it once"),
+        ('[[upstream]]\nurl = "http://a/v1"\nmodels = "gpt-*"\n', 3, "list of texts"),
+        ('[[upstream]]\nurl = "http://a/v1"\nmodels = []\n', 3, "at least one"),
+        ('[[upstream]]\nurl = "http://a/v1"\nmodels = ["gpt-*", 4]\n', 3, "list of texts"),
+        ('[[upstream]]\nurl = "http://a/v1"\nkey_header = "X-Api-Key"\n', 3, '"x-api-key"'),
+        ('[[upstream]]\nurl = "http://a/v1"\nfirst_byte_timeout = "2m"\ntotal_timeout = "1m"\n', 4, "not be shorter"),
+        ('upstream = ["http://a/v1"]\n', 1, "must be a section"),
+        ('[gateway]\ncompat = ["portkey", "helicon"]\n', 2, '"helicone"'),
+        ('[gateway]\ncompat = "portkey"\n', 2, "list of texts"),
+        ("[gateway]\nopt_in = 1\n", 2, "true or false"),
+        ('[gateway]\nreplay_pace = "1m"\n', 2, "10000ms"),
+        ("[gateway]\nmax_kept = 0\n", 2, "must not be 0"),
+        ("[gateway]\nignored_field = []\n", 2, '"ignored_fields"'),
+        ('[tenant]\nby = "key"\n', 2, '"credentials"'),
+        ('[tenant]\nby = "header"\n', 2, "say which"),
+        ('[tenant]\nheader = "X-Tenant"\n', 2, "counts only"),
+        ('[tenant]\nby = "header"\nheader = "X Tenant"\n', 3, "name of a header"),
+        ('[tenant]\nmay_loosen = ["sk-s3cret"]\n', 2, "sha256sum"),
+        ('[reuse]\nseed = "never"\n', 2, '"bypass"'),
+        ("[reuse]\nhigh_temperature_above = 3\n", 2, "from 0 to 2"),
+        ('[reuse.tools]\nwrite = "send_*"\n', 2, "list of texts"),
+        ('[reuse.tools]\npure_calls = "exact"\n', 2, '"pure_call"'),
         ("[cache]\nthreshold = \n", 2, ""),
         ("[cache\n", 1, ""),
         ("[cache]\nthreshold = 0.8\nthreshold = 0.9\n", 3, ""),
@@ -172,16 +196,94 @@ def test_the_upstreams_key_is_that_of_the_variable_named(sosie, config):
     assert "MY_KEY" in sosie("--config", path, "doctor", code=2).stdout.decode()
 
 
+def upstreams(sosie, path, env=None):
+    """What doctor says of each."""
+    said = sosie("--config", path, "doctor", env=env).stdout.decode()
+    return [line.split("upstream ", 1)[1].strip() for line in said.splitlines() if line.startswith(("ok       upstream", "note     upstream"))]
+
+
+def test_each_upstream_has_its_models_and_its_key(sosie, config):
+    path = config(
+        """
+        [store]
+        data = "data"
+        [[upstream]]
+        url = "https://api.anthropic.com/v1"
+        models = ["claude-*", "haiku"]
+        key_env = "CLAUDE_KEY"
+        key_header = "x-api-key"
+        first_byte_timeout = "2m"
+        [[upstream]]
+        name = "local"
+        url = "http://127.0.0.1:11434/v1"
+        """
+    )
+    keys = {"CLAUDE_KEY": "s3cret", "OPENAI_API_KEY": "s3cret-too"}
+    assert upstreams(sosie, path, keys) == [
+        "https://api.anthropic.com/v1 for claude-*, haiku, key set",
+        "http://127.0.0.1:11434/v1, no key: the caller's is passed on",  # the environment's key is for its own URL
+    ]
+    assert "CLAUDE_KEY" in faults(sosie, path, "serve")
+
+
+def test_the_environment_names_upstreams_where_the_file_does_not(sosie, config):
+    path = config('[store]\ndata = "data"\n')
+    openai = "https://api.openai.com/v1, key set"
+    anthropic = "https://api.anthropic.com/v1 for claude-*, key set"
+    assert "give serve --upstream" in upstreams(sosie, path)[0]
+    assert upstreams(sosie, path, {"OPENAI_API_KEY": "k"}) == [openai]
+    assert upstreams(sosie, path, {"ANTHROPIC_API_KEY": "k"}) == [anthropic]
+    assert upstreams(sosie, path, {"ANTHROPIC_API_KEY": "k", "OPENAI_API_KEY": "k"}) == [anthropic, openai]
+    base = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:9/anthropic/", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    assert upstreams(sosie, path, base) == [
+        "http://127.0.0.1:9/anthropic/v1 for claude-*, no key: the caller's is passed on",
+        "http://127.0.0.1:9/v1, no key: the caller's is passed on",
+    ]
+    named = config('[store]\ndata = "data"\n[upstream]\nbase_url = "http://127.0.0.1:9/v1"\n', "named.toml")
+    assert upstreams(sosie, named, {"ANTHROPIC_API_KEY": "k"}) == ["http://127.0.0.1:9/v1, no key: the caller's is passed on"]
+
+
+def test_the_server_greets_with_its_upstreams_and_is_none_of_them(sosie, serve, config, tmp_path):
+    path = config(
+        f"""
+        [store]
+        data = "{tmp_path}/data"
+        [[upstream]]
+        url = "http://127.0.0.1:9/v1"
+        models = ["gpt-*"]
+        [[upstream]]
+        url = "http://127.0.0.2:9/v1"
+        """
+    )
+    with serve("--config", path) as server:
+        assert "upstream     http://127.0.0.1:9/v1 for gpt-*, no key" in server.greeting
+        assert "upstream     http://127.0.0.2:9/v1, no key" in server.greeting
+    with serve("--config", path, "--upstream", "http://127.0.0.3:9/v1") as server:
+        assert "http://127.0.0.3:9/v1, no key" in server.greeting and "127.0.0.1:9" not in server.greeting
+    said = faults(sosie, path, "serve", "--listen", "127.0.0.1:8123", "--upstream", "http://localhost:8123/v1")
+    assert "this server itself" in said
+
+
+def test_dialects_are_named_in_the_file_or_by_a_flag(sosie, serve, config, tmp_path):
+    path = config(f'[store]\ndata = "{tmp_path}/data"\n[gateway]\ncompat = ["litellm", "portkey"]\n')
+    with serve("--config", path):
+        pass
+    with serve("--config", path, "--compat", "helicone,cloudflare", "--opt-in", "--replay-pace", "20ms"):
+        pass
+    assert b"bifrost" in sosie("--config", path, "serve", "--compat", "helicon", code=2).stderr
+
+
 def test_the_example_loads_and_so_do_the_keys_it_only_mentions(sosie, tmp_path):
     example = ROOT / "examples/sosie.toml"
     said = sosie("--config", example, "doctor", "--data", tmp_path / "data").stdout.decode()
     assert f"config    {example}" in said and "https://api.openai.com/v1" in said
-    mentioned = re.compile(r"^# (?=(username|password_env|ca_file|client_certificate|client_key|api_key_env) = )", re.MULTILINE)
-    text, count = mentioned.subn("", example.read_text())
-    assert count == 6
+    keys = "username|password_env|ca_file|client_certificate|client_key|key_env|replay_pace|header|may_loosen"
+    text, count = re.subn(rf"^# (?=({keys}) = )", "", example.read_text(), flags=re.MULTILINE)
+    assert count == len(keys.split("|"))
+    text = text.replace('by = "credentials"', 'by = "header"')
     everything = tmp_path / "sosie.toml"
     everything.write_text(text)
-    sosie("--config", everything, "doctor", "--data", tmp_path / "data", env={"OPENAI_API_KEY": "x"})
+    sosie("--config", everything, "doctor", "--data", tmp_path / "data", env={"ANTHROPIC_API_KEY": "x"})
 
 
 # ── with a real Redis ────────────────────────────────────────────────────────────────────────────────────────────────
