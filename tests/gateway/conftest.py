@@ -17,7 +17,7 @@ from stub_upstream import StubUpstream
 
 class Gateway:
     def __init__(self, binary, data, upstream, env, arguments):
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "ANTHROPIC_"))}
         command = [binary, "serve", "--listen", "127.0.0.1:0"]
         if "--store" not in arguments:
             command += ["--data", data]
