@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/chat.h"
 #include "protocol/responses.h"
 
 namespace sosie::protocol {
@@ -338,6 +339,30 @@ TEST(ResponsesConversion, MakesAWholeResponseThatRepeatsTheRequest) {
   const auto streamed = assemble(events_of(stream_of(*kept, 1234567)));
   ASSERT_TRUE(std::holds_alternative<Kept>(streamed));
   EXPECT_EQ(std::get<Kept>(streamed).answer, replay->head + std::string(replay->tail));
+}
+
+TEST(ResponsesConversion, GoesToChatAndBackAgain) {
+  JsonReader reader;
+  const std::string items = std::string(kReasoningItem) + "," + std::string(kMessageItem) + "," + std::string(kCallItem);
+  const auto first = responses_protocol().to_answer(reader, kept_of(response_with(items)));
+  ASSERT_TRUE(first);
+  const auto chat = chat_protocol().from_answer(reader, *first, R"({"model":"gpt-5","messages":[]})");
+  ASSERT_TRUE(chat && chat_protocol().owns(*chat) && !responses_protocol().owns(*chat));
+  const auto second = chat_protocol().to_answer(reader, *chat);
+  ASSERT_TRUE(second);
+  const auto back = responses_protocol().from_answer(reader, *second, R"({"model":"gpt-5","input":"Hi"})");
+  ASSERT_TRUE(back && responses_protocol().owns(*back) && !chat_protocol().owns(*back));
+  const auto last = responses_protocol().to_answer(reader, *back);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->text, first->text);
+  EXPECT_EQ(last->model, first->model);
+  EXPECT_EQ(last->reasoning, first->reasoning);
+  ASSERT_EQ(last->tool_calls.size(), 1u);
+  EXPECT_EQ(last->tool_calls[0].id, first->tool_calls[0].id);
+  EXPECT_EQ(last->tool_calls[0].arguments, first->tool_calls[0].arguments);
+  ASSERT_TRUE(last->usage);
+  EXPECT_EQ(last->usage->input_tokens, 9);
+  EXPECT_EQ(last->usage->reasoning_tokens, 3);
 }
 
 TEST(ResponsesConversion, MakesNothingOfNothing) {
