@@ -19,35 +19,41 @@ void tighten(Verdict& verdict, bool holds, Reuse reuse, std::string_view reason)
 }
 
 bool lists(const std::vector<std::string>& patterns, std::string_view name) noexcept {
-  return std::any_of(patterns.begin(), patterns.end(), [name](const std::string& each) { return text::matches_glob(each, name); });
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [name](const std::string& each) { return text::matches_glob(each, name); });
 }
 
-// Words that say that something is looked at only. The first verb of a name tells: "get_order", "list_payments", "github_search".
+// Words that say that something is looked at only. The first verb of a name tells: "get_order", "list_payments",
+// "github_search".
 constexpr std::array<std::string_view, 44> kLooks = {
-    "analyze", "browse", "calc", "calculate", "check", "compare", "compute", "convert", "count", "describe",
-    "detect", "encode", "estimate", "evaluate", "explain", "fetch", "find", "get", "has", "is", "list", "load",
-    "lookup", "parse", "peek", "ping", "preview", "query", "read", "resolve", "retrieve", "scan", "search", "select",
-    "show", "stat", "summarize", "tail", "translate", "validate", "verify", "view", "watch", "what"};
+    "analyze",   "browse", "calc",      "calculate", "check",    "compare", "compute", "convert", "count",
+    "describe",  "detect", "encode",    "estimate",  "evaluate", "explain", "fetch",   "find",    "get",
+    "has",       "is",     "list",      "load",      "lookup",   "parse",   "peek",    "ping",    "preview",
+    "query",     "read",   "resolve",   "retrieve",  "scan",     "search",  "select",  "show",    "stat",
+    "summarize", "tail",   "translate", "validate",  "verify",   "view",    "watch",   "what"};
 
 // Words that say that something is changed, wherever they stand: "get_and_delete", "list_create".
 constexpr std::array<std::string_view, 73> kChanges = {
-    "accept", "activate", "add", "adjust", "allocate", "append", "approve", "assign", "attach", "authorize", "buy",
-    "cancel", "commit", "create", "deactivate", "decline", "delete", "deploy", "destroy", "disable", "donate",
-    "edit", "enable", "enqueue", "erase", "exec", "execute", "grant", "increment", "insert", "install", "invite",
-    "invoke", "kill", "migrate", "modify", "notify", "publish", "purchase", "put", "reboot", "register", "reject",
-    "remove", "rename", "replace", "reserve", "restart", "restore", "resume", "revoke", "save", "sell", "send",
-    "set", "shutdown", "spawn", "submit", "subscribe", "terminate", "toggle", "truncate", "unblock", "uninstall",
-    "unlock", "unregister", "unsubscribe", "update", "upload", "upsert", "wipe", "withdraw", "write"};
+    "accept",    "activate",  "add",        "adjust",      "allocate",  "append",     "approve", "assign",   "attach",
+    "authorize", "buy",       "cancel",     "commit",      "create",    "deactivate", "decline", "delete",   "deploy",
+    "destroy",   "disable",   "donate",     "edit",        "enable",    "enqueue",    "erase",   "exec",     "execute",
+    "grant",     "increment", "insert",     "install",     "invite",    "invoke",     "kill",    "migrate",  "modify",
+    "notify",    "publish",   "purchase",   "put",         "reboot",    "register",   "reject",  "remove",   "rename",
+    "replace",   "reserve",   "restart",    "restore",     "resume",    "revoke",     "save",    "sell",     "send",
+    "set",       "shutdown",  "spawn",      "submit",      "subscribe", "terminate",  "toggle",  "truncate", "unblock",
+    "uninstall", "unlock",    "unregister", "unsubscribe", "update",    "upload",     "upsert",  "wipe",     "withdraw",
+    "write"};
 
 // Words that do, too, but not behind one of kLooks, where they are things: "get_order", "read_mail".
 constexpr std::array<std::string_view, 74> kChangesOrThings = {
-    "apply", "archive", "ban", "bash", "bid", "block", "book", "build", "call", "change", "charge", "checkout",
-    "clear", "click", "close", "command", "complete", "confirm", "copy", "debit", "dispatch", "drop", "email",
-    "eval", "forward", "issue", "join", "kick", "launch", "lock", "login", "logout", "mail", "mark", "merge",
-    "message", "move", "open", "order", "patch", "pause", "pay", "place", "play", "post", "press", "print",
-    "provision", "push", "refund", "release", "remind", "renew", "reply", "reset", "rollback", "run", "schedule",
-    "share", "shell", "sign", "start", "stop", "store", "swap", "sync", "tip", "transfer", "trigger", "turn", "type",
-    "upgrade", "vote", "wire"};
+    "apply",    "archive",  "ban",   "bash",  "bid",     "block",    "book",     "build",     "call",    "change",
+    "charge",   "checkout", "clear", "click", "close",   "command",  "complete", "confirm",   "copy",    "debit",
+    "dispatch", "drop",     "email", "eval",  "forward", "issue",    "join",     "kick",      "launch",  "lock",
+    "login",    "logout",   "mail",  "mark",  "merge",   "message",  "move",     "open",      "order",   "patch",
+    "pause",    "pay",      "place", "play",  "post",    "press",    "print",    "provision", "push",    "refund",
+    "release",  "remind",   "renew", "reply", "reset",   "rollback", "run",      "schedule",  "share",   "shell",
+    "sign",     "start",    "stop",  "store", "swap",    "sync",     "tip",      "transfer",  "trigger", "turn",
+    "type",     "upgrade",  "vote",  "wire"};
 
 template <std::size_t N>
 bool has(const std::array<std::string_view, N>& words, std::string_view word) noexcept {
@@ -97,7 +103,8 @@ Verdict judge_request(const ReusePolicy& policy, const Traits& traits, std::stri
   tighten(verdict, traits.choices > 1, policy.several_choices, "several_choices");
   tighten(verdict, traits.completion, policy.completions, "completions");
   // A vector does not depend on the time; and the words are read last, only where they can still matter.
-  if (policy.time_bound > verdict.reuse && !traits.embeddings) tighten(verdict, is_time_bound(prompt), policy.time_bound, "time_bound");
+  if (policy.time_bound > verdict.reuse && !traits.embeddings)
+    tighten(verdict, is_time_bound(prompt), policy.time_bound, "time_bound");
   return verdict;
 }
 

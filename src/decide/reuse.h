@@ -16,16 +16,17 @@ std::string_view to_string(Reuse reuse) noexcept;  ///< "semantic", "exact", "by
 
 /// What a request says that matters here.
 struct Traits {
-  std::int64_t choices = 1;            ///< Answers asked for at once.
-  bool logprobs = false;               ///< Wants log-probabilities.
-  bool seed = false;                   ///< Wants this very prompt repeatable.
+  std::int64_t choices = 1;  ///< Answers asked for at once.
+  bool logprobs = false;     ///< Wants log-probabilities.
+  bool seed = false;         ///< Wants this very prompt repeatable.
   double temperature = 1;
-  bool hosted_tools = false;           ///< Tools that the upstream itself runs: search, code, MCP.
-  bool hidden_state = false;           ///< Refers to something at the upstream that may change: a conversation, a prompt template.
-  bool open_turn = false;              ///< The last message is not the user's: a tool's result, an answer begun.
-  bool completion = false;             ///< A text to go on with, not a question.
-  bool no_text = false;                ///< Nothing to match by meaning: token numbers, several prompts, no text at all.
-  bool embeddings = false;             ///< Always exact.
+  bool hosted_tools = false;  ///< Tools that the upstream itself runs: search, code, MCP.
+  bool hidden_state =
+      false;                ///< Refers to something at the upstream that may change: a conversation, a prompt template.
+  bool open_turn = false;   ///< The last message is not the user's: a tool's result, an answer begun.
+  bool completion = false;  ///< A text to go on with, not a question.
+  bool no_text = false;     ///< Nothing to match by meaning: token numbers, several prompts, no text at all.
+  bool embeddings = false;  ///< Always exact.
   std::vector<std::string> functions;  ///< Names of the functions that the model may call.
 };
 
@@ -59,14 +60,15 @@ struct Verdict {
   std::string_view reason;  ///< Of the strictest rule that held, a literal: "seed", "time_bound", …; empty: none did.
 };
 
-/// Of a request, before its answer is known. Also "time_bound", where the prompt is (time_bound.h). `hidden_state` is never; `no_text` and `embeddings` are exact at most.
+/// Of a request, before its answer is known. Also "time_bound", where the prompt is (time_bound.h). `hidden_state` is
+/// never; `no_text` and `embeddings` are exact at most.
 Verdict judge_request(const ReusePolicy& policy, const Traits& traits, std::string_view prompt);
 
 /// Of an answer that calls these tools (none: by meaning).
 Verdict judge_answer(const ReusePolicy& policy, const std::vector<std::string>& called_tools);
 
-/// The class of a tool: as listed (write before read before pure), else write where the words of its name say that it changes
-/// something ("send_mail", "deleteUser"; not "get_order", which looks at one), else read.
+/// The class of a tool: as listed (write before read before pure), else write where the words of its name say that it
+/// changes something ("send_mail", "deleteUser"; not "get_order", which looks at one), else read.
 ToolClass class_of(const ToolPolicy& policy, std::string_view tool);
 
 }  // namespace sosie::decide

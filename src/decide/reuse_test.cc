@@ -96,13 +96,30 @@ TEST(Reuse, JudgesAnAnswerByItsMostDangerousTool) {
 }
 
 TEST(Tools, AreKnownByTheirVerbs) {
-  for (const char* name : {"send_mail", "deleteUser", "create-issue", "mcp__github__create_issue", "orders.cancel", "executeSQL", "run",
-                           "bash", "HTTPPost", "transfer", "user_delete", "get_and_delete_user", "list_create", "book_flight", "pay",
-                           "placeOrder", "update", "addToCart", "functions.send_email", "EXECUTE"})
+  for (const char* name : {"send_mail",
+                           "deleteUser",
+                           "create-issue",
+                           "mcp__github__create_issue",
+                           "orders.cancel",
+                           "executeSQL",
+                           "run",
+                           "bash",
+                           "HTTPPost",
+                           "transfer",
+                           "user_delete",
+                           "get_and_delete_user",
+                           "list_create",
+                           "book_flight",
+                           "pay",
+                           "placeOrder",
+                           "update",
+                           "addToCart",
+                           "functions.send_email",
+                           "EXECUTE"})
     EXPECT_EQ(class_of({}, name), ToolClass::write) << name;
-  for (const char* name : {"get_weather", "getOrder", "list_orders", "search", "lookup_order", "read_mail", "find-post", "checkOrder",
-                           "calculate", "github_get_order", "weather", "", "_", "fetchBook", "count_calls", "describeTransfer", "settings",
-                           "address", "runner"})
+  for (const char* name : {"get_weather", "getOrder", "list_orders", "search", "lookup_order", "read_mail", "find-post",
+                           "checkOrder", "calculate", "github_get_order", "weather", "", "_", "fetchBook",
+                           "count_calls", "describeTransfer", "settings", "address", "runner"})
     EXPECT_EQ(class_of({}, name), ToolClass::read) << name;
 }
 

@@ -136,13 +136,14 @@ std::optional<Decision> Decisions::find(std::string_view id, const base::Digest&
   return std::nullopt;
 }
 
-void Decisions::note_scope(const base::Digest& tenant, const std::string& scope, const std::string& entry_id, std::string_view prompt,
-                           std::shared_ptr<const ScopeParts> parts) {
+void Decisions::note_scope(const base::Digest& tenant, const std::string& scope, const std::string& entry_id,
+                           std::string_view prompt, std::shared_ptr<const ScopeParts> parts) {
   if (parts == nullptr) return;
   const std::uint64_t scope_hash = hash_of(scope), prompt_hash = hash_of(prompt);
   const std::lock_guard lock(impl_->scopes_mutex);
   std::list<Stored>& scopes = impl_->scopes_of(tenant).scopes;
-  const auto known = std::find_if(scopes.begin(), scopes.end(), [&](const Stored& each) { return each.scope == scope_hash; });
+  const auto known =
+      std::find_if(scopes.begin(), scopes.end(), [&](const Stored& each) { return each.scope == scope_hash; });
   if (known != scopes.end())
     scopes.splice(scopes.begin(), scopes, known);
   else
@@ -165,8 +166,9 @@ std::optional<Decisions::Closest> Decisions::closest_scope(const Decision& decis
   Closest closest;
   for (const Stored& each : tenant->second->scopes) {
     if (each.scope == scope_hash) continue;
-    const auto same = std::find_if(each.prompts.begin(), each.prompts.end(),
-                                   [&](const Stored::Prompt& prompt) { return !decision.prompt.empty() && prompt.hash == prompt_hash; });
+    const auto same = std::find_if(each.prompts.begin(), each.prompts.end(), [&](const Stored::Prompt& prompt) {
+      return !decision.prompt.empty() && prompt.hash == prompt_hash;
+    });
     std::pair<bool, std::size_t> rank{same == each.prompts.end(), 0};
     for_each_difference(*each.parts, *decision.parts, [&](const ScopePart*, const ScopePart*) { ++rank.second; });
     if (best != nullptr && !(rank < best_rank)) continue;

@@ -25,18 +25,18 @@ struct Decision {
   Outcome outcome;
   TimePoint time{};
   std::string scope;
-  std::string prompt;  ///< Unset (empty) beyond kMaxPrompt bytes.
+  std::string prompt;                       ///< Unset (empty) beyond kMaxPrompt bytes.
   std::shared_ptr<const ScopeParts> parts;  ///< Null for hits: they need no comparing.
 
   static constexpr std::size_t kMaxPrompt = 4'096;
 };
 
-/// In what two scopes differ: "temperature (0.7 there, 0.2 here)" where the values can be shown, "not given" for a part that one of
-/// them lacks; else the name alone. REQUIRES: both sorted by name, as `Scope::parts` gives them.
+/// In what two scopes differ: "temperature (0.7 there, 0.2 here)" where the values can be shown, "not given" for a part
+/// that one of them lacks; else the name alone. REQUIRES: both sorted by name, as `Scope::parts` gives them.
 std::vector<std::string> differences(const ScopeParts& there, const ScopeParts& here);
 
-/// Bounded: the last kDecisions requests at least (hits push out hits only, so misses stay longer), and of each of the last
-/// kTenants tenants the last kScopes scopes in which an answer was stored.
+/// Bounded: the last kDecisions requests at least (hits push out hits only, so misses stay longer), and of each of the
+/// last kTenants tenants the last kScopes scopes in which an answer was stored.
 ///
 /// Thread-safety: every method may be called from any thread.
 class Decisions {
@@ -53,8 +53,8 @@ class Decisions {
   std::optional<Decision> find(std::string_view id, const base::Digest& tenant) const;
 
   /// An answer was stored in a scope of the tenant. Without `parts` nothing is noted.
-  void note_scope(const base::Digest& tenant, const std::string& scope, const std::string& entry_id, std::string_view prompt,
-                  std::shared_ptr<const ScopeParts> parts);
+  void note_scope(const base::Digest& tenant, const std::string& scope, const std::string& entry_id,
+                  std::string_view prompt, std::shared_ptr<const ScopeParts> parts);
 
   /// Of the tenant's other scopes the one that differs in the fewest parts, one with the same prompt first.
   struct Closest {

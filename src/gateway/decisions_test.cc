@@ -21,7 +21,9 @@ Decision decision(const base::Digest& tenant, Fate fate = Fate::miss) {
   return made;
 }
 
-protocol::ScopePart part(std::string name, std::uint64_t hash, std::string shown = "") { return {std::move(name), hash, std::move(shown)}; }
+protocol::ScopePart part(std::string name, std::uint64_t hash, std::string shown = "") {
+  return {std::move(name), hash, std::move(shown)};
+}
 
 std::shared_ptr<const ScopeParts> parts(ScopeParts list) { return std::make_shared<const ScopeParts>(std::move(list)); }
 
@@ -47,13 +49,16 @@ TEST(RequestIds, CannotBeMadeUp) {
     changed[i] = changed[i] == '0' ? '1' : '0';
     EXPECT_FALSE(ids.number_of(changed)) << i;
   }
-  for (std::string_view bad : {"", "req-", "req-00000000000000000000000g", "REQ-000000000000000000000000", "req-0000000000000000000000000",
-                               "req-+00000000000000000000000", "req- 00000000000000000000000", "req-000000000000000000000000"})
+  for (std::string_view bad :
+       {"", "req-", "req-00000000000000000000000g", "REQ-000000000000000000000000", "req-0000000000000000000000000",
+        "req-+00000000000000000000000", "req- 00000000000000000000000", "req-000000000000000000000000"})
     EXPECT_FALSE(ids.number_of(bad)) << bad;
   std::string loud = id;
   for (char& c : loud)
     if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
-  if (loud != id) { EXPECT_FALSE(ids.number_of(loud)); }
+  if (loud != id) {
+    EXPECT_FALSE(ids.number_of(loud));
+  }
 }
 
 TEST(Decisions, AreFoundByTheirOwnTenantOnly) {
@@ -84,7 +89,8 @@ TEST(Decisions, HitsPushNoMissOut) {
   Decisions decisions;
   const std::string miss = decisions.new_id();
   decisions.record(miss, decision(kBlue));
-  for (std::size_t i = 0; i < 2 * Decisions::kDecisions; ++i) decisions.record(decisions.new_id(), decision(kBlue, Fate::hit));
+  for (std::size_t i = 0; i < 2 * Decisions::kDecisions; ++i)
+    decisions.record(decisions.new_id(), decision(kBlue, Fate::hit));
   EXPECT_TRUE(decisions.find(miss, kBlue));
 }
 
@@ -107,10 +113,13 @@ TEST(Decisions, TakeAnyThread) {
 }
 
 TEST(Differences, NameWhatDiffersAndShowWhatMayBeShown) {
-  const ScopeParts there = {part("model", 1, "\"m\""), part("seed", 5, "7"), part("temperature", 2, "0.7"), part("tools", 3)};
-  const ScopeParts here = {part("model", 1, "\"m\""), part("temperature", 4, "0.2"), part("tenant", 9), part("tools", 8)};
+  const ScopeParts there = {part("model", 1, "\"m\""), part("seed", 5, "7"), part("temperature", 2, "0.7"),
+                            part("tools", 3)};
+  const ScopeParts here = {part("model", 1, "\"m\""), part("temperature", 4, "0.2"), part("tenant", 9),
+                           part("tools", 8)};
   EXPECT_EQ(differences(there, here),
-            (std::vector<std::string>{"seed (7 there, not given here)", "temperature (0.7 there, 0.2 here)", "tenant", "tools"}));
+            (std::vector<std::string>{"seed (7 there, not given here)", "temperature (0.7 there, 0.2 here)", "tenant",
+                                      "tools"}));
   EXPECT_EQ(differences(here, there)[0], "seed (not given there, 7 here)");
   EXPECT_TRUE(differences(here, here).empty());
   EXPECT_EQ(differences({}, {part("a", 1, "1")}), std::vector<std::string>{"a (not given there, 1 here)"});
@@ -121,7 +130,8 @@ TEST(ClosestScope, DiffersInTheFewestParts) {
   Decision asked = decision(kBlue);
   asked.parts = parts({part("model", 1), part("temperature", 2, "0.2")});
   EXPECT_FALSE(decisions.closest_scope(asked));
-  decisions.note_scope(kBlue, "far", "e1", "another prompt", parts({part("model", 7), part("temperature", 8, "1"), part("seed", 3)}));
+  decisions.note_scope(kBlue, "far", "e1", "another prompt",
+                       parts({part("model", 7), part("temperature", 8, "1"), part("seed", 3)}));
   decisions.note_scope(kBlue, "near", "e2", "another prompt", parts({part("model", 1), part("temperature", 9, "0.7")}));
   auto closest = decisions.closest_scope(asked);
   ASSERT_TRUE(closest);

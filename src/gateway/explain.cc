@@ -39,7 +39,8 @@ class Object {
 
 std::string fraction_text(double value) {
   std::array<char, 32> digits;
-  std::string text(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed, 6).ptr);
+  std::string text(digits.data(),
+                   std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed, 6).ptr);
   while (text.ends_with('0')) text.pop_back();
   if (text.ends_with('.')) text.pop_back();
   return text;
@@ -48,7 +49,9 @@ std::string fraction_text(double value) {
 void Object::fraction(std::string_view name, double value) { key(name).append(fraction_text(value)); }
 
 /// Never 1, and never rounded up to it, for another text.
-double shown_similarity(Similarity similarity, Layer layer) noexcept { return layer == Layer::exact ? 1 : std::min(similarity.value, 0.999999); }
+double shown_similarity(Similarity similarity, Layer layer) noexcept {
+  return layer == Layer::exact ? 1 : std::min(similarity.value, 0.999999);
+}
 
 double langcache_measure(double cosine) noexcept { return (1 + cosine) / 2; }
 
@@ -60,15 +63,50 @@ std::string utc(TimePoint time) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
+struct Words {
+  std::string_view reason, words;
+};
+
+// Behind "the cache was not asked: ", "others were not considered: " and the like.
+constexpr auto kWords = std::to_array<Words>({
+    {"hidden_state", "the request refers to something at the upstream that may change"},
+    {"hosted_tools", "the upstream runs tools for this request"},
+    {"high_temperature", "the temperature asks for variety"},
+    {"time_bound", "the right answer depends on when the question is asked"},
+    {"open_turn", "the last message is not the user's"},
+    {"seed", "the request sets a seed"},
+    {"logprobs", "the request wants log-probabilities"},
+    {"several_choices", "the request wants several choices"},
+    {"completions", "the text is one to go on with"},
+    {"no_text", "there is no text to match by meaning"},
+    {"embeddings", "vectors are found by the same input only"},
+    {"exact_only", "the request asks for the same text only"},
+    {"blank_prompt", "there is nothing to match"},
+    {"not_asked_for", "the server wants to be asked for the cache, and was not"},
+    {"no_cache", "the request asked for a fresh answer"},
+    {"overloaded", "too many lookups were waiting"},
+    {"lookup_timeout", "the lookup took too long"},
+    {"lookup_error", "the lookup failed"},
+    {"unreadable_entry", "the entry found cannot be read"},
+    {"other_api", "the entry found came by another API, and cannot be said in this one without loss"},
+});
+
+std::string in_words(std::string_view reason) {
+  const auto known =
+      std::find_if(kWords.begin(), kWords.end(), [reason](const Words& each) { return each.reason == reason; });
+  return std::string(known != kWords.end() ? known->words : reason);
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text.append(text.empty() ? "" : ", ").append(word);
   return text;
 }
 
-std::string closest_sentence(const Decisions::Closest& closest) {
-  std::string text = closest.same_prompt ? "the same text has an entry in another scope: " : "the nearest other scope: ";
-  return text.append(joined(closest.differing)).append(closest.differing.size() == 1 ? " differs from entry " : " differ from entry ").append(closest.entry_id);
+/// "temperature (0.7 there, 0.2 here) differs from entry …"
+std::string difference_from(const Decisions::Closest& closest) {
+  const bool one = closest.differing.size() == 1;
+  return joined(closest.differing) + (one ? " differs from entry " : " differ from entry ") + closest.entry_id;
 }
 
 /// What decided, in a sentence.
@@ -80,28 +118,28 @@ std::string verdict_sentence(const Outcome& outcome, const std::optional<Decisio
   switch (outcome.fate) {
     case Fate::hit:
       return same_text ? "answered from the cache: an entry for the same text"
-                       : "answered from the cache: an entry with similarity " + near + ", at least the threshold " + threshold;
+                       : "answered from the cache: an entry with similarity " + near + ", at least the threshold " +
+                             threshold;
     case Fate::coalesced:
       return same_text ? "answered by a call that was under way for the same text"
-                       : "answered by a call under way for a text with similarity " + near + ", at least the threshold " + threshold;
-    case Fate::bypass:
-      if (outcome.reason == "no_cache") return "the request asked for a fresh answer";
-      return "the cache was not asked: " + std::string(outcome.reason);
-    case Fate::error: return "the cache failed: " + std::string(outcome.reason);
+                       : "answered by a call under way for a text with similarity " + near +
+                             ", at least the threshold " + threshold;
+    case Fate::bypass: return "the cache was not asked: " + in_words(outcome.reason);
+    case Fate::error: return "the cache failed: " + in_words(outcome.reason);
     case Fate::miss: break;
   }
   if (outcome.reason == "below_threshold" && outcome.similarity)
-    return "the nearest entry in this scope has similarity " + fraction_text(std::min(outcome.similarity->value, 0.999999)) + ", below the threshold " + threshold;
+    return "the nearest entry in this scope has similarity " +
+           fraction_text(shown_similarity(*outcome.similarity, Layer::semantic)) + ", below the threshold " + threshold;
   if (outcome.reason == "filtered") return "an entry was near enough, but older than the request allows";
   if (outcome.reason == "not_exact") {
     std::string text = "no entry in this scope has this very text, and others were not considered";
-    if (!outcome.reuse_reason.empty()) text.append(": ").append(outcome.reuse_reason);
+    if (!outcome.reuse_reason.empty()) text.append(": ").append(in_words(outcome.reuse_reason));
     return text;
   }
-  if (outcome.reason != "empty_scope") return std::string(outcome.reason);
+  if (outcome.reason != "empty_scope") return in_words(outcome.reason);
   if (!closest) return "no entry in this scope";
-  std::string text = "no entry in this scope: ";
-  return text.append(joined(closest->differing)).append(closest->differing.size() == 1 ? " differs from entry " : " differ from entry ").append(closest->entry_id);
+  return "no entry in this scope: " + difference_from(*closest);
 }
 
 void append_candidate(std::string& out, const Hit& hit, Similarity threshold) {
@@ -137,7 +175,8 @@ void append_candidates(Object& object, const Decision& decision, const SemanticC
 
 }  // namespace
 
-std::string explain(std::string_view id, const Decision& decision, const SemanticCache& cache, const std::optional<Decisions::Closest>& closest) {
+std::string explain(std::string_view id, const Decision& decision, const SemanticCache& cache,
+                    const std::optional<Decisions::Closest>& closest) {
   const Outcome& outcome = decision.outcome;
   const bool answered = outcome.fate == Fate::hit || outcome.fate == Fate::coalesced;
   std::string out;
@@ -172,7 +211,10 @@ std::string explain(std::string_view id, const Decision& decision, const Semanti
     out.push_back(']');
   }
   append_candidates(object, decision, cache);
-  if (!answered && closest) object.text("closest", closest_sentence(*closest));
+  if (!answered && closest)
+    object.text("closest",
+                (closest->same_prompt ? "the same text has an entry in another scope: " : "the nearest other scope: ") +
+                    difference_from(*closest));
   object.end();
   return out;
 }

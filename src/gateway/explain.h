@@ -10,10 +10,11 @@
 
 namespace sosie::gateway {
 
-/// The JSON of `GET /v1/explain/{id}`: what happened, what decided, the scope's parts, and the candidates as the cache has them now
-/// (best first, with their similarities in cosine and in LangCache's measure). `closest` may be unset.
+/// The JSON of `GET /v1/explain/{id}`: what happened, what decided, the scope's parts, and the candidates as the cache
+/// has them now (best first, with their similarities in cosine and in LangCache's measure). `closest` may be unset.
 ///
 /// Blocks: embeds the prompt and looks the candidates up. Thread-safety: safe.
-std::string explain(std::string_view id, const Decision& decision, const SemanticCache& cache, const std::optional<Decisions::Closest>& closest);
+std::string explain(std::string_view id, const Decision& decision, const SemanticCache& cache,
+                    const std::optional<Decisions::Closest>& closest);
 
 }  // namespace sosie::gateway

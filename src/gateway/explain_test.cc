@@ -57,9 +57,12 @@ TEST_F(ExplainTest, SaysWhatHappenedAndOfWhatTheScopeIsMade) {
   EXPECT_EQ(text(json, "reason"), "not_exact");
   EXPECT_EQ(text(json, "reuse"), "exact");
   EXPECT_EQ(text(json, "reuse_reason"), "seed");
+  EXPECT_EQ(text(json, "explanation"),
+            "no entry in this scope has this very text, and others were not considered: the request sets a seed");
   EXPECT_EQ(text(json, "scope"), "ask:00");
   EXPECT_EQ(double(json["threshold"]), 0.85);
-  EXPECT_EQ(simdjson::minify(simdjson::dom::element(json["parts"])), R"([{"name":"model","shown":"m"},{"name":"tenant"}])");
+  EXPECT_EQ(simdjson::minify(simdjson::dom::element(json["parts"])),
+            R"([{"name":"model","shown":"m"},{"name":"tenant"}])");
   EXPECT_NE(json["candidates"].error(), simdjson::SUCCESS);  // the same text only: there is nothing to compare
 }
 
@@ -88,12 +91,15 @@ TEST_F(ExplainTest, SaysWhichScopeWasNear) {
   closest.entry_id = "e1";
   closest.differing = {"temperature (0.7 there, 0.2 here)"};
   auto json = read(miss("ask:empty", "Is it?", "empty_scope"), closest);
-  EXPECT_EQ(text(json, "explanation"), "no entry in this scope: temperature (0.7 there, 0.2 here) differs from entry e1");
+  EXPECT_EQ(text(json, "explanation"),
+            "no entry in this scope: temperature (0.7 there, 0.2 here) differs from entry e1");
   EXPECT_EQ(text(json, "closest"), "the nearest other scope: temperature (0.7 there, 0.2 here) differs from entry e1");
   closest.differing.push_back("tools");
   closest.same_prompt = true;
   json = read(miss("ask:empty", "Is it?", "below_threshold"), closest);
-  EXPECT_EQ(text(json, "closest"), "the same text has an entry in another scope: temperature (0.7 there, 0.2 here), tools differ from entry e1");
+  EXPECT_EQ(
+      text(json, "closest"),
+      "the same text has an entry in another scope: temperature (0.7 there, 0.2 here), tools differ from entry e1");
 }
 
 TEST_F(ExplainTest, SaysAHit) {
@@ -105,7 +111,8 @@ TEST_F(ExplainTest, SaysAHit) {
   auto json = read(decision);
   EXPECT_EQ(text(json, "entry_id"), "e1");
   EXPECT_EQ(double(json["similarity"]), 0.999999);
-  EXPECT_EQ(text(json, "explanation"), "answered from the cache: an entry with similarity 0.999999, at least the threshold 0.85");
+  EXPECT_EQ(text(json, "explanation"),
+            "answered from the cache: an entry with similarity 0.999999, at least the threshold 0.85");
   decision.outcome.layer = Layer::exact;
   decision.outcome.similarity = Similarity{1};
   json = read(decision);

@@ -20,7 +20,8 @@ TEST(GoDuration, ReadsWhatGoReads) {
 }
 
 TEST(GoDuration, RefusesTheRest) {
-  for (const char* text : {"", "+", "s", "5", "-5s", "5 s", "5x", "5s5", "infs", "nans", "1e3s", "999999999999h", "0x5s", "5s ", "."})
+  for (const char* text :
+       {"", "+", "s", "5", "-5s", "5 s", "5x", "5s5", "infs", "nans", "1e3s", "999999999999h", "0x5s", "5s ", "."})
     EXPECT_EQ(read_go_duration(text), std::nullopt) << text;
 }
 

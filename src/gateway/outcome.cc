@@ -7,7 +7,9 @@
 namespace sosie::gateway {
 namespace {
 
-void append_line(std::string& lines, std::string_view name, std::string_view value) { lines.append(name).append(value).append("\r\n"); }
+void append_line(std::string& lines, std::string_view name, std::string_view value) {
+  lines.append(name).append(value).append("\r\n");
+}
 
 void append_seconds(std::string& out, std::chrono::milliseconds length) {
   std::array<char, 24> digits;
@@ -23,12 +25,17 @@ void append_similarity(std::string& out, const Outcome& outcome, std::string_vie
   }
   std::array<char, 32> digits;
   const double value = std::clamp(outcome.similarity->value, -1.0, 0.999999);
-  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed, 6).ptr);
+  out.append(digits.data(),
+             std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed, 6).ptr);
 }
 
-bool is_answered_by_cache(const Outcome& outcome) noexcept { return outcome.fate == Fate::hit || outcome.fate == Fate::coalesced; }
+bool is_answered_by_cache(const Outcome& outcome) noexcept {
+  return outcome.fate == Fate::hit || outcome.fate == Fate::coalesced;
+}
 
-bool is_renewal(const Outcome& outcome) noexcept { return outcome.fate == Fate::bypass && outcome.reason == "no_cache"; }
+bool is_renewal(const Outcome& outcome) noexcept {
+  return outcome.fate == Fate::bypass && outcome.reason == "no_cache";
+}
 
 void append_native(std::string& lines, const Outcome& outcome, std::string_view request_id) {
   append_line(lines, "x-sosie-cache: ", to_string(outcome.fate));
@@ -62,10 +69,10 @@ void append_cache_status(std::string& lines, const Outcome& outcome) {
       detail = to_string(outcome.layer);
     } else if (outcome.forwarded) {
       // The caller would not have it; the settings would not; nothing was there to choose from; none fitted.
-      lines.append(is_renewal(outcome)                ? "; fwd=request"
-                   : outcome.fate == Fate::bypass     ? "; fwd=bypass"
+      lines.append(is_renewal(outcome)               ? "; fwd=request"
+                   : outcome.fate == Fate::bypass    ? "; fwd=bypass"
                    : outcome.reason == "empty_scope" ? "; fwd=uri-miss"
-                                                      : "; fwd=miss");
+                                                     : "; fwd=miss");
     }
     if (outcome.stored) lines.append("; stored");
   }
@@ -93,7 +100,8 @@ std::string_view to_string(Fate fate) noexcept {
   return "error";
 }
 
-void append_outcome_headers(std::string& lines, const Outcome& outcome, std::string_view request_id, const Compat& compat) {
+void append_outcome_headers(std::string& lines, const Outcome& outcome, std::string_view request_id,
+                            const Compat& compat) {
   append_native(lines, outcome, request_id);
   append_cache_status(lines, outcome);
   const bool answered = is_answered_by_cache(outcome);

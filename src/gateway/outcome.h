@@ -24,24 +24,25 @@ std::string_view to_string(Fate fate) noexcept;
 /// Everything that headers, metrics and `GET /v1/explain/{id}` say of one request.
 struct Outcome {
   Fate fate = Fate::miss;
-  std::string_view reason;  ///< A literal: "below_threshold", "seed", … Empty for a hit.
-  Layer layer = Layer::exact;            ///< Of a hit, or of what a coalesced request followed.
-  std::optional<Similarity> similarity;  ///< Of a hit; of a miss that of the nearest entry.
-  Similarity threshold{1};               ///< That held for this request.
-  std::string entry_id;                  ///< Of a hit.
-  std::chrono::milliseconds age{0};      ///< Of a hit.
+  std::string_view reason;                            ///< A literal: "below_threshold", "seed", … Empty for a hit.
+  Layer layer = Layer::exact;                         ///< Of a hit, or of what a coalesced request followed.
+  std::optional<Similarity> similarity;               ///< Of a hit; of a miss that of the nearest entry.
+  Similarity threshold{1};                            ///< That held for this request.
+  std::string entry_id;                               ///< Of a hit.
+  std::chrono::milliseconds age{0};                   ///< Of a hit.
   std::optional<std::chrono::milliseconds> ttl_left;  ///< Of a hit, where its entry expires.
   decide::Reuse reuse = decide::Reuse::by_meaning;
   std::string_view reuse_reason;  ///< A literal: the rule that said so ("seed"); empty: none did.
-  bool forwarded = false;  ///< The upstream was asked.
-  bool stored = false;     ///< The answer is in the cache's hands: a repeat finds it.
+  bool forwarded = false;         ///< The upstream was asked.
+  bool stored = false;            ///< The answer is in the cache's hands: a repeat finds it.
 };
 
-/// Appends lines "Name: value\r\n": x-sosie-*, Age and Cache-Status (RFC 9211), then those of the dialects turned on, with their exact
-/// names and values:
-///   litellm: x-litellm-cache-key (entry id) of a hit, x-litellm-semantic-similarity (0.0 on a miss), neither where the cache was not asked;
-///   portkey: x-portkey-cache-status; helicone: Helicone-Cache; cloudflare: cf-aig-cache-status.
+/// Appends lines "Name: value\r\n": x-sosie-*, Age and Cache-Status (RFC 9211), then those of the dialects turned on,
+/// with their exact names and values:
+///   litellm: x-litellm-cache-key (entry id) of a hit, x-litellm-semantic-similarity (0.0 on a miss), neither where the
+///   cache was not asked; portkey: x-portkey-cache-status; helicone: Helicone-Cache; cloudflare: cf-aig-cache-status.
 /// `request_id`: what `GET /v1/explain/` takes. Both ids consist of letters, digits, '-' and '_'.
-void append_outcome_headers(std::string& lines, const Outcome& outcome, std::string_view request_id, const Compat& compat);
+void append_outcome_headers(std::string& lines, const Outcome& outcome, std::string_view request_id,
+                            const Compat& compat);
 
 }  // namespace sosie::gateway

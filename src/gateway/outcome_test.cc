@@ -45,7 +45,8 @@ Outcome uncached(Fate fate, std::string_view reason, decide::Reuse reuse = decid
 
 TEST(OutcomeHeaders, SayAHit) {
   EXPECT_EQ(lines(hit(Layer::exact, 1)),
-            "x-sosie-cache: hit\r\nx-sosie-layer: exact\r\nx-sosie-similarity: 1\r\nx-sosie-entry-id: abc\r\nx-sosie-request-id: req-1\r\n"
+            "x-sosie-cache: hit\r\nx-sosie-layer: exact\r\nx-sosie-similarity: 1\r\nx-sosie-entry-id: "
+            "abc\r\nx-sosie-request-id: req-1\r\n"
             "Age: 65\r\nCache-Status: sosie; hit; key=\"abc\"; detail=\"exact\"\r\n");
   Outcome expiring = hit(Layer::semantic, 0.9);
   expiring.ttl_left = 12'999ms;
@@ -83,9 +84,10 @@ TEST(OutcomeHeaders, SayTheRest) {
 TEST(OutcomeHeaders, SayACoalescedCall) {
   Outcome outcome = hit(Layer::semantic, 0.9);
   outcome.fate = Fate::coalesced;
-  EXPECT_EQ(lines(outcome),
-            "x-sosie-cache: coalesced\r\nx-sosie-layer: semantic\r\nx-sosie-similarity: 0.900000\r\nx-sosie-entry-id: abc\r\n"
-            "x-sosie-request-id: req-1\r\nCache-Status: sosie; fwd=miss; collapsed; key=\"abc\"; detail=\"semantic\"\r\n");
+  EXPECT_EQ(
+      lines(outcome),
+      "x-sosie-cache: coalesced\r\nx-sosie-layer: semantic\r\nx-sosie-similarity: 0.900000\r\nx-sosie-entry-id: abc\r\n"
+      "x-sosie-request-id: req-1\r\nCache-Status: sosie; fwd=miss; collapsed; key=\"abc\"; detail=\"semantic\"\r\n");
   outcome.entry_id.clear();
   outcome.layer = Layer::exact;
   EXPECT_EQ(value(outcome, "Cache-Status"), "sosie; fwd=miss; collapsed; detail=\"exact\"");

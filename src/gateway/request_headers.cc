@@ -19,9 +19,16 @@ enum class Kind : std::uint8_t {
   stays,
   passes,
   credential,
-  // Wishes of a dialect, and what its clients tell its operator: the latter changes no answer, and is new in every request.
-  portkey_wish, helicone_wish, cloudflare_wish, bifrost_wish,
-  litellm_trace, portkey_trace, helicone_trace, cloudflare_trace,
+  // Wishes of a dialect, and what its clients tell its operator: the latter changes no answer, and is new in every
+  // request.
+  portkey_wish,
+  helicone_wish,
+  cloudflare_wish,
+  bifrost_wish,
+  litellm_trace,
+  portkey_trace,
+  helicone_trace,
+  cloudflare_trace,
 };
 
 struct Known {
@@ -36,44 +43,48 @@ constexpr auto kKnown = std::to_array<Known>({
     {"upgrade", Kind::hop_by_hop}, {"content-length", Kind::hop_by_hop},
     // Answers must come plain, so that they can be read and kept; Cache-Control speaks to this cache.
     {"host", Kind::stays}, {"expect", Kind::stays}, {"accept-encoding", Kind::stays}, {"cache-control", Kind::stays},
-    {"cookie", Kind::stays},
-    {"authorization", Kind::credential}, {"x-api-key", Kind::credential}, {"api-key", Kind::credential},
-    {"accept", Kind::passes}, {"accept-language", Kind::passes}, {"accept-charset", Kind::passes}, {"user-agent", Kind::passes},
-    {"content-type", Kind::passes}, {"idempotency-key", Kind::passes}, {"origin", Kind::passes}, {"referer", Kind::passes},
-    {"via", Kind::passes}, {"forwarded", Kind::passes}, {"priority", Kind::passes}, {"pragma", Kind::passes},
-    {"date", Kind::passes}, {"dnt", Kind::passes}, {"x-goog-api-client", Kind::passes},
+    {"cookie", Kind::stays}, {"authorization", Kind::credential}, {"x-api-key", Kind::credential},
+    {"api-key", Kind::credential}, {"accept", Kind::passes}, {"accept-language", Kind::passes},
+    {"accept-charset", Kind::passes}, {"user-agent", Kind::passes}, {"content-type", Kind::passes},
+    {"idempotency-key", Kind::passes}, {"origin", Kind::passes}, {"referer", Kind::passes}, {"via", Kind::passes},
+    {"forwarded", Kind::passes}, {"priority", Kind::passes}, {"pragma", Kind::passes}, {"date", Kind::passes},
+    {"dnt", Kind::passes}, {"x-goog-api-client", Kind::passes},
     {"anthropic-dangerous-direct-browser-access", Kind::passes},
     // Of proxies and of tracing: new in every request, or telling where the caller sits.
-    {"x-real-ip", Kind::passes}, {"x-client-ip", Kind::passes}, {"true-client-ip", Kind::passes}, {"cf-connecting-ip", Kind::passes},
-    {"cf-ray", Kind::passes}, {"cdn-loop", Kind::passes}, {"x-request-start", Kind::passes}, {"x-request-id", Kind::passes},
-    {"x-client-request-id", Kind::passes}, {"request-id", Kind::passes}, {"x-correlation-id", Kind::passes},
-    {"traceparent", Kind::passes}, {"tracestate", Kind::passes}, {"baggage", Kind::passes}, {"b3", Kind::passes},
-    {"sentry-trace", Kind::passes}, {"uber-trace-id", Kind::passes}, {"x-amzn-trace-id", Kind::passes},
-    {"x-cloud-trace-context", Kind::passes}, {"newrelic", Kind::passes}, {"elastic-apm-traceparent", Kind::passes},
-    {"x-portkey-cache", Kind::portkey_wish}, {"x-portkey-cache-force-refresh", Kind::portkey_wish},
-    {"x-portkey-cache-namespace", Kind::portkey_wish}, {"x-portkey-trace-id", Kind::portkey_trace},
-    {"x-portkey-span-id", Kind::portkey_trace}, {"x-portkey-parent-span-id", Kind::portkey_trace},
-    {"x-portkey-span-name", Kind::portkey_trace},
+    {"x-real-ip", Kind::passes}, {"x-client-ip", Kind::passes}, {"true-client-ip", Kind::passes},
+    {"cf-connecting-ip", Kind::passes}, {"cf-ray", Kind::passes}, {"cdn-loop", Kind::passes},
+    {"x-request-start", Kind::passes}, {"x-request-id", Kind::passes}, {"x-client-request-id", Kind::passes},
+    {"request-id", Kind::passes}, {"x-correlation-id", Kind::passes}, {"traceparent", Kind::passes},
+    {"tracestate", Kind::passes}, {"baggage", Kind::passes}, {"b3", Kind::passes}, {"sentry-trace", Kind::passes},
+    {"uber-trace-id", Kind::passes}, {"x-amzn-trace-id", Kind::passes}, {"x-cloud-trace-context", Kind::passes},
+    {"newrelic", Kind::passes}, {"elastic-apm-traceparent", Kind::passes}, {"x-portkey-cache", Kind::portkey_wish},
+    {"x-portkey-cache-force-refresh", Kind::portkey_wish}, {"x-portkey-cache-namespace", Kind::portkey_wish},
+    {"x-portkey-trace-id", Kind::portkey_trace}, {"x-portkey-span-id", Kind::portkey_trace},
+    {"x-portkey-parent-span-id", Kind::portkey_trace}, {"x-portkey-span-name", Kind::portkey_trace},
     {"helicone-cache-enabled", Kind::helicone_wish}, {"helicone-cache-seed", Kind::helicone_wish},
     {"helicone-cache-bucket-max-size", Kind::helicone_wish}, {"helicone-request-id", Kind::helicone_trace},
     {"helicone-session-id", Kind::helicone_trace}, {"helicone-session-path", Kind::helicone_trace},
-    {"helicone-session-name", Kind::helicone_trace},
-    {"cf-aig-skip-cache", Kind::cloudflare_wish}, {"cf-aig-cache-ttl", Kind::cloudflare_wish},
-    {"cf-aig-cache-key", Kind::cloudflare_wish}, {"cf-aig-event-id", Kind::cloudflare_trace},
-    {"cf-aig-metadata", Kind::cloudflare_trace}, {"cf-aig-collect-log", Kind::cloudflare_trace},
-    {"x-bf-cache-key", Kind::bifrost_wish}, {"x-bf-cache-ttl", Kind::bifrost_wish}, {"x-bf-cache-threshold", Kind::bifrost_wish},
-    {"x-bf-cache-type", Kind::bifrost_wish}, {"x-bf-cache-no-store", Kind::bifrost_wish}, {"x-bf-vk", Kind::bifrost_wish},
-    {"x-litellm-trace-id", Kind::litellm_trace}, {"x-litellm-session-id", Kind::litellm_trace},
-    {"x-litellm-call-id", Kind::litellm_trace}, {"x-litellm-tags", Kind::litellm_trace},
+    {"helicone-session-name", Kind::helicone_trace}, {"cf-aig-skip-cache", Kind::cloudflare_wish},
+    {"cf-aig-cache-ttl", Kind::cloudflare_wish}, {"cf-aig-cache-key", Kind::cloudflare_wish},
+    {"cf-aig-event-id", Kind::cloudflare_trace}, {"cf-aig-metadata", Kind::cloudflare_trace},
+    {"cf-aig-collect-log", Kind::cloudflare_trace}, {"x-bf-cache-key", Kind::bifrost_wish},
+    {"x-bf-cache-ttl", Kind::bifrost_wish}, {"x-bf-cache-threshold", Kind::bifrost_wish},
+    {"x-bf-cache-type", Kind::bifrost_wish}, {"x-bf-cache-no-store", Kind::bifrost_wish},
+    {"x-bf-vk", Kind::bifrost_wish}, {"x-litellm-trace-id", Kind::litellm_trace},
+    {"x-litellm-session-id", Kind::litellm_trace}, {"x-litellm-call-id", Kind::litellm_trace},
+    {"x-litellm-tags", Kind::litellm_trace},
 });
 
-constexpr std::array<std::string_view, 5> kPassPrefixes = {"x-stainless-", "sec-", "x-forwarded-", "x-b3-", "x-datadog-"};
+constexpr std::array<std::string_view, 5> kPassPrefixes = {"x-stainless-", "sec-", "x-forwarded-", "x-b3-",
+                                                           "x-datadog-"};
 
 // Open addressing by length and three characters, so that a name costs one comparison.
 constexpr std::size_t kSlots = 512;
 
 constexpr std::size_t slot_of(std::string_view name) noexcept {
-  const auto at = [name](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(lower(name[i]))); };
+  const auto at = [name](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(lower(name[i])));
+  };
   return (name.size() * 37 + at(0) + at(name.size() / 2) * 11 + at(name.size() - 1) * 5) % kSlots;
 }
 
@@ -123,7 +134,9 @@ bool is_credential(std::string_view name) noexcept { return kind_of(name) == Kin
 
 bool is_ours(std::string_view name) noexcept { return begins_with(name, "x-sosie-"); }
 
-bool is_wish_header(std::string_view name, const Compat& compat) noexcept { return is_wish(kind_of(name), compat) || is_ours(name); }
+bool is_wish_header(std::string_view name, const Compat& compat) noexcept {
+  return is_wish(kind_of(name), compat) || is_ours(name);
+}
 
 HeaderUse use_of_request_header(std::string_view name, const Compat& compat) noexcept {
   const Kind kind = kind_of(name);

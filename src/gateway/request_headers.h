@@ -1,5 +1,5 @@
-// request_headers.h: what becomes of each header of a request. One table for forwarding and for the scope, so that nothing
-// reaches the upstream that does not separate callers, unless it is known to change no answer.
+// request_headers.h: what becomes of each header of a request. One table for forwarding and for the scope, so that
+// nothing reaches the upstream that does not separate callers, unless it is known to change no answer.
 //
 // Thread-safety: pure functions.
 #pragma once

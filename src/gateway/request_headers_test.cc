@@ -9,26 +9,31 @@ constexpr Compat kNone{.litellm = false};
 constexpr Compat kAll{true, true, true, true, true};
 
 TEST(RequestHeaders, WhatNobodyKnowsSeparates) {
-  for (const char* name : {"OpenAI-Organization", "anthropic-version", "anthropic-beta", "x-tenant-id", "Authorization", "X-API-Key", "x", "x-sosi",
-                           "x-portkey-config", "x-portkey-metadata", "Helicone-Auth", "helicone-user-id", ""})
+  for (const char* name :
+       {"OpenAI-Organization", "anthropic-version", "anthropic-beta", "x-tenant-id", "Authorization", "X-API-Key", "x",
+        "x-sosi", "x-portkey-config", "x-portkey-metadata", "Helicone-Auth", "helicone-user-id", ""})
     EXPECT_EQ(use_of_request_header(name, kAll), HeaderUse::separates) << name;
 }
 
 TEST(RequestHeaders, WhatChangesNoAnswerPasses) {
-  for (const char* name : {"Accept", "USER-AGENT", "content-type", "traceparent", "X-Stainless-Lang", "Sec-Fetch-Mode", "X-Forwarded-For", "b3",
-                           "X-B3-TraceId", "x-datadog-parent-id", "x-amzn-trace-id", "Date", "x-request-id"})
+  for (const char* name :
+       {"Accept", "USER-AGENT", "content-type", "traceparent", "X-Stainless-Lang", "Sec-Fetch-Mode", "X-Forwarded-For",
+        "b3", "X-B3-TraceId", "x-datadog-parent-id", "x-amzn-trace-id", "Date", "x-request-id"})
     EXPECT_EQ(use_of_request_header(name, kNone), HeaderUse::passes) << name;
 }
 
 TEST(RequestHeaders, TheConnectionsAndOursStay) {
-  for (const char* name : {"Connection", "content-length", "Proxy-Authorization", "Host", "Accept-Encoding", "Cache-Control", "cookie", "x-sosie-anything"})
+  for (const char* name : {"Connection", "content-length", "Proxy-Authorization", "Host", "Accept-Encoding",
+                           "Cache-Control", "cookie", "x-sosie-anything"})
     EXPECT_EQ(use_of_request_header(name, kNone), HeaderUse::stays) << name;
 }
 
 TEST(RequestHeaders, ADialectsWishesStayWhereItIsTurnedOn) {
-  for (const char* name : {"x-portkey-cache", "X-Portkey-Cache-Force-Refresh", "x-portkey-cache-namespace", "Helicone-Cache-Enabled", "helicone-cache-seed",
-                           "Helicone-Cache-Bucket-Max-Size", "cf-aig-skip-cache", "cf-aig-cache-ttl", "cf-aig-cache-key", "x-bf-cache-key", "x-bf-cache-ttl",
-                           "x-bf-cache-threshold", "x-bf-cache-type", "x-bf-cache-no-store", "x-bf-vk"}) {
+  for (const char* name :
+       {"x-portkey-cache", "X-Portkey-Cache-Force-Refresh", "x-portkey-cache-namespace", "Helicone-Cache-Enabled",
+        "helicone-cache-seed", "Helicone-Cache-Bucket-Max-Size", "cf-aig-skip-cache", "cf-aig-cache-ttl",
+        "cf-aig-cache-key", "x-bf-cache-key", "x-bf-cache-ttl", "x-bf-cache-threshold", "x-bf-cache-type",
+        "x-bf-cache-no-store", "x-bf-vk"}) {
     EXPECT_EQ(use_of_request_header(name, kAll), HeaderUse::stays) << name;
     EXPECT_TRUE(is_wish_header(name, kAll)) << name;
     EXPECT_EQ(use_of_request_header(name, kNone), HeaderUse::separates) << name;
@@ -41,7 +46,8 @@ TEST(RequestHeaders, ADialectsWishesStayWhereItIsTurnedOn) {
 }
 
 TEST(RequestHeaders, ADialectsTracesPassWhereItIsTurnedOn) {
-  for (const char* name : {"x-portkey-trace-id", "Helicone-Session-Id", "helicone-property-team", "cf-aig-metadata", "x-litellm-session-id"}) {
+  for (const char* name : {"x-portkey-trace-id", "Helicone-Session-Id", "helicone-property-team", "cf-aig-metadata",
+                           "x-litellm-session-id"}) {
     EXPECT_EQ(use_of_request_header(name, kAll), HeaderUse::passes) << name;
     EXPECT_EQ(use_of_request_header(name, kNone), HeaderUse::separates) << name;
   }

@@ -16,10 +16,16 @@ std::uint64_t sip_hash(const std::array<std::uint64_t, 2>& key, std::uint64_t me
                 d = key[1] ^ 0x7465646279746573;
   const auto mix = [&](int rounds) {
     for (; rounds > 0; --rounds) {
-      a += b; b = std::rotl(b, 13) ^ a; a = std::rotl(a, 32);
-      c += d; d = std::rotl(d, 16) ^ c;
-      a += d; d = std::rotl(d, 21) ^ a;
-      c += b; b = std::rotl(b, 17) ^ c; c = std::rotl(c, 32);
+      a += b;
+      b = std::rotl(b, 13) ^ a;
+      a = std::rotl(a, 32);
+      c += d;
+      d = std::rotl(d, 16) ^ c;
+      a += d;
+      d = std::rotl(d, 21) ^ a;
+      c += b;
+      b = std::rotl(b, 17) ^ c;
+      c = std::rotl(c, 32);
     }
   };
   for (const std::uint64_t block : {message, std::uint64_t{8} << 56}) {
@@ -71,7 +77,9 @@ std::optional<std::uint32_t> RequestIds::number_of(std::string_view id) const no
   if (id.size() != kPrefix.size() + kTagDigits + kMaskedDigits || !id.starts_with(kPrefix)) return std::nullopt;
   std::uint64_t tag = 0;
   std::uint32_t masked = 0;
-  if (!read_hex(id.substr(kPrefix.size(), kTagDigits), tag) || !read_hex(id.substr(kPrefix.size() + kTagDigits), masked)) return std::nullopt;
+  if (!read_hex(id.substr(kPrefix.size(), kTagDigits), tag) ||
+      !read_hex(id.substr(kPrefix.size() + kTagDigits), masked))
+    return std::nullopt;
   const std::uint32_t number = masked ^ mask_of(secret_, tag);
   if (sip_hash(secret_, number) != tag) return std::nullopt;
   return number;

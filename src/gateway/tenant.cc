@@ -54,7 +54,8 @@ base::Digest digest_of(char kind, const Values& values) {
 bool is_listed(const Keys& keys, const std::vector<std::string>& digests) {
   return !digests.empty() && std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
     const std::string hex = base::to_hex(base::sha256(key));
-    return std::any_of(digests.begin(), digests.end(), [&](const std::string& each) { return net::same_name(each, hex); });
+    return std::any_of(digests.begin(), digests.end(),
+                       [&](const std::string& each) { return net::same_name(each, hex); });
   });
 }
 
@@ -86,8 +87,8 @@ Tenant tenant_of(const net::HeaderList& headers, const TenantOptions& options) {
   return tenant;
 }
 
-void add_caller(const net::HeaderList& headers, const Tenant& tenant, const TenantOptions& options, const Compat& compat,
-                protocol::Scope& scope) {
+void add_caller(const net::HeaderList& headers, const Tenant& tenant, const TenantOptions& options,
+                const Compat& compat, protocol::Scope& scope) {
   if (options.by != TenantBy::everyone)
     scope.add("tenant", {reinterpret_cast<const char*>(tenant.id.data()), tenant.id.size()}, true);
   const bool by_header = options.by == TenantBy::header;

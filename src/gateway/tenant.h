@@ -30,13 +30,14 @@ struct Tenant {
   bool may_loosen = false;
 };
 
-/// The set of the distinct keys of a request: the same key sent as "Authorization: Bearer K", "x-api-key: K" or "api-key: K" is the same tenant; none is the anonymous one.
+/// The set of the distinct keys of a request: the same key sent as "Authorization: Bearer K", "x-api-key: K" or
+/// "api-key: K" is the same tenant; none is the anonymous one.
 Tenant tenant_of(const net::HeaderList& headers, const TenantOptions& options);
 
-/// Adds the tenant, and every other header that reaches the upstream and may change an answer (request_headers.h), to a scope: the
-/// parts "tenant" and "header.<name in lower case>", never shown. A header that says the API's default ("anthropic-version:
-/// 2023-06-01") adds nothing.
-void add_caller(const net::HeaderList& headers, const Tenant& tenant, const TenantOptions& options, const Compat& compat,
-                protocol::Scope& scope);
+/// Adds the tenant, and every other header that reaches the upstream and may change an answer (request_headers.h), to a
+/// scope: the parts "tenant" and "header.<name in lower case>", never shown. A header that says the API's default
+/// ("anthropic-version: 2023-06-01") adds nothing.
+void add_caller(const net::HeaderList& headers, const Tenant& tenant, const TenantOptions& options,
+                const Compat& compat, protocol::Scope& scope);
 
 }  // namespace sosie::gateway

@@ -26,7 +26,9 @@ protocol::Scope scope_of(Lines lines, const TenantOptions& options = {}, const C
   return scope;
 }
 
-base::Digest scope(Lines lines, const TenantOptions& options = {}, const Compat& compat = {}) { return scope_of(lines, options, compat).digest(); }
+base::Digest scope(Lines lines, const TenantOptions& options = {}, const Compat& compat = {}) {
+  return scope_of(lines, options, compat).digest();
+}
 
 TEST(Tenant, IsTheKeyHoweverItIsSent) {
   const auto same = id({{"Authorization", "Bearer sk-1"}});
@@ -59,7 +61,8 @@ TEST(Tenant, WithoutAKeyIsTheAnonymousOne) {
 
 TEST(Tenant, CanBeWhatATrustedProxySays) {
   const TenantOptions by_team{.by = TenantBy::header, .header = "x-team"};
-  EXPECT_EQ(id({{"X-Team", "blue"}, {"x-api-key", "a"}}, by_team), id({{"x-team", "blue"}, {"x-api-key", "b"}}, by_team));
+  EXPECT_EQ(id({{"X-Team", "blue"}, {"x-api-key", "a"}}, by_team),
+            id({{"x-team", "blue"}, {"x-api-key", "b"}}, by_team));
   EXPECT_NE(id({{"x-team", "blue"}}, by_team), id({{"x-team", "red"}}, by_team));
   EXPECT_NE(id({{"x-team", "blue"}, {"x-team", "red"}}, by_team), id({{"x-team", "blue"}}, by_team));
   EXPECT_EQ(id({{"x-api-key", "a"}}, by_team), id({{"x-api-key", "a"}}));
@@ -94,13 +97,15 @@ TEST(Caller, IsTheTenantAndEveryHeaderThatMayMatter) {
   EXPECT_NE(scope({{"x-api-key", "b"}}), plain);
   EXPECT_NE(scope({{"x-api-key", "a"}, {"OpenAI-Organization", "o"}}), plain);
   EXPECT_NE(scope({{"x-api-key", "a"}, {"X-Odd", ""}}), plain);
-  EXPECT_EQ(scope({{"x-api-key", "a"}, {"X-One", "1"}, {"X-Two", "2"}}), scope({{"x-two", "2"}, {"x-one", "1"}, {"x-api-key", "a"}}));
+  EXPECT_EQ(scope({{"x-api-key", "a"}, {"X-One", "1"}, {"X-Two", "2"}}),
+            scope({{"x-two", "2"}, {"x-one", "1"}, {"x-api-key", "a"}}));
 }
 
 TEST(Caller, TakesEveryLineOfAHeader) {
   EXPECT_NE(scope({{"x-odd", "1"}, {"X-Odd", "2"}}), scope({{"x-odd", "1"}}));
   EXPECT_NE(scope({{"x-odd", "1"}, {"X-Odd", "2"}}), scope({{"x-odd", "2"}, {"x-odd", "1"}}));
-  EXPECT_EQ(scope({{"x-odd", "1"}, {"x-even", "0"}, {"X-Odd", "2"}}), scope({{"X-ODD", "1"}, {"X-Odd", "2"}, {"x-even", "0"}}));
+  EXPECT_EQ(scope({{"x-odd", "1"}, {"x-even", "0"}, {"X-Odd", "2"}}),
+            scope({{"X-ODD", "1"}, {"X-Odd", "2"}, {"x-even", "0"}}));
 }
 
 TEST(Caller, SaysNothingByWhatTheApiTakesForGranted) {
@@ -118,7 +123,8 @@ TEST(Caller, OfADialectLeavesItsWishesOut) {
 
 TEST(Caller, ByHeaderLeavesTheCredentialsOut) {
   const TenantOptions by_team{.by = TenantBy::header, .header = "x-team"};
-  EXPECT_EQ(scope({{"x-team", "blue"}, {"x-api-key", "a"}}, by_team), scope({{"x-api-key", "b"}, {"x-team", "blue"}}, by_team));
+  EXPECT_EQ(scope({{"x-team", "blue"}, {"x-api-key", "a"}}, by_team),
+            scope({{"x-api-key", "b"}, {"x-team", "blue"}}, by_team));
   EXPECT_NE(scope({{"x-team", "blue"}}, by_team), scope({{"x-team", "red"}}, by_team));
 }
 

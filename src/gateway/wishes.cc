@@ -30,7 +30,8 @@ bool same_word(std::string_view a, std::string_view b) noexcept { return net::sa
 std::optional<seconds> read_seconds(std::string_view text) noexcept {
   std::int64_t number = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure != std::errc{} || end != text.data() + text.size() || number < 0 || number > kMaxSeconds) return std::nullopt;
+  if (failure != std::errc{} || end != text.data() + text.size() || number < 0 || number > kMaxSeconds)
+    return std::nullopt;
   return seconds(number);
 }
 
@@ -52,12 +53,21 @@ class Strictest {
   }
   void ttl(milliseconds ttl) {
     // An entry that dies at once need not be made.
-    if (ttl.count() == 0) wishes_.no_store = true;
-    else wishes_.ttl = std::min(wishes_.ttl.value_or(ttl), ttl);
+    if (ttl.count() == 0)
+      wishes_.no_store = true;
+    else
+      wishes_.ttl = std::min(wishes_.ttl.value_or(ttl), ttl);
   }
-  void threshold(double cosine) { wishes_.threshold = std::max(wishes_.threshold.value_or(Similarity{cosine}), Similarity{cosine}); }
+  void threshold(double cosine) {
+    wishes_.threshold = std::max(wishes_.threshold.value_or(Similarity{cosine}), Similarity{cosine});
+  }
   void partition(std::string_view name, std::string_view value) {
-    wishes_.partition.append(name).append(1, ':').append(std::to_string(value.size())).append(1, ':').append(value).append(1, ';');
+    wishes_.partition.append(name)
+        .append(1, ':')
+        .append(std::to_string(value.size()))
+        .append(1, ':')
+        .append(value)
+        .append(1, ';');
   }
 
  private:
@@ -72,7 +82,9 @@ bool for_each_directive(std::string_view value, Visit visit) {
     value.remove_prefix(std::min(comma + 1, value.size()));
     if (directive.empty()) continue;
     const std::size_t equals = std::min(directive.find('='), directive.size());
-    if (!visit(directive.substr(0, equals), directive.substr(std::min(equals + 1, directive.size())), equals != directive.size())) return false;
+    if (!visit(directive.substr(0, equals), directive.substr(std::min(equals + 1, directive.size())),
+               equals != directive.size()))
+      return false;
   }
   return true;
 }
@@ -80,33 +92,43 @@ bool for_each_directive(std::string_view value, Visit visit) {
 /// What may be said with and without "x-sosie-" in front. False: it is neither.
 bool read_common_directive(std::string_view name, bool has_value, Wishes& wishes) noexcept {
   if (has_value) return false;
-  if (same_word(name, "no-cache")) wishes.no_cache = true;
-  else if (same_word(name, "no-store")) wishes.no_store = true;
-  else if (same_word(name, "only-if-cached")) wishes.only_if_cached = true;
-  else return false;
+  if (same_word(name, "no-cache"))
+    wishes.no_cache = true;
+  else if (same_word(name, "no-store"))
+    wishes.no_store = true;
+  else if (same_word(name, "only-if-cached"))
+    wishes.only_if_cached = true;
+  else
+    return false;
   return true;
 }
 
 std::optional<BadRequest> read_native(std::string_view name, std::string_view value, Wishes& wishes) {
-  constexpr std::string_view kControl = "x-sosie-cache-control", kThreshold = "x-sosie-threshold", kNamespace = "x-sosie-namespace";
+  constexpr std::string_view kControl = "x-sosie-cache-control", kThreshold = "x-sosie-threshold",
+                             kNamespace = "x-sosie-namespace";
   Strictest strictest(wishes);
   if (same_word(name, kControl)) {
-    const bool good = for_each_directive(value, [&](std::string_view word, std::string_view argument, bool has_argument) {
-      if (read_common_directive(word, has_argument, wishes)) return true;
-      if (!has_argument && same_word(word, "exact")) return wishes.exact_only = true;
-      if (!has_argument && same_word(word, "use-cache")) return wishes.opted_in = true;
-      const auto number = read_seconds(argument);
-      if (number && same_word(word, "max-age")) return strictest.max_age(*number), true;
-      if (number && number->count() > 0 && same_word(word, "ttl")) return strictest.ttl(*number), true;
-      return false;
-    });
+    const bool good =
+        for_each_directive(value, [&](std::string_view word, std::string_view argument, bool has_argument) {
+          if (read_common_directive(word, has_argument, wishes)) return true;
+          if (!has_argument && same_word(word, "exact")) return wishes.exact_only = true;
+          if (!has_argument && same_word(word, "use-cache")) return wishes.opted_in = true;
+          const auto number = read_seconds(argument);
+          if (number && same_word(word, "max-age")) return strictest.max_age(*number), true;
+          if (number && number->count() > 0 && same_word(word, "ttl")) return strictest.ttl(*number), true;
+          return false;
+        });
     if (!good)
-      return BadRequest{"the header 'x-sosie-cache-control' takes no-cache, no-store, only-if-cached, exact, use-cache, max-age=SECONDS and "
-                        "ttl=SECONDS (above 0), separated by commas", std::string(kControl)};
+      return BadRequest{
+          "the header 'x-sosie-cache-control' takes no-cache, no-store, only-if-cached, exact, use-cache, "
+          "max-age=SECONDS and "
+          "ttl=SECONDS (above 0), separated by commas",
+          std::string(kControl)};
   } else if (same_word(name, kThreshold)) {
     const auto number = read_fraction(value);
     if (!number || *number < 0 || *number > 1)
-      return BadRequest{"the header 'x-sosie-threshold' must be a number from 0 to 1, a cosine similarity", std::string(kThreshold)};
+      return BadRequest{"the header 'x-sosie-threshold' must be a number from 0 to 1, a cosine similarity",
+                        std::string(kThreshold)};
     strictest.threshold(*number);
   } else if (same_word(name, kNamespace)) {
     if (value.empty() || value.size() > kMaxNamespace)
@@ -127,7 +149,8 @@ void read_portkey(std::string_view name, std::string_view value, Wishes& wishes)
   }
 }
 
-/// {"cache":{"mode":"simple","max_age":60}}; anything else, also the name of a configuration kept elsewhere, says nothing here.
+/// {"cache":{"mode":"simple","max_age":60}}; anything else, also the name of a configuration kept elsewhere, says
+/// nothing here.
 void read_portkey_config(std::string_view value, Wishes& wishes) {
   constexpr seconds kLongest{90 * 86'400};
   if (!value.starts_with('{')) return;
@@ -136,7 +159,8 @@ void read_portkey_config(std::string_view value, Wishes& wishes) {
   simdjson::dom::element cache;
   if (!root || (*root)["cache"].get(cache) != simdjson::SUCCESS) return;
   std::string_view mode;
-  if (cache["mode"].get(mode) == simdjson::SUCCESS || cache.get(mode) == simdjson::SUCCESS) read_portkey("x-portkey-cache", mode, wishes);
+  if (cache["mode"].get(mode) == simdjson::SUCCESS || cache.get(mode) == simdjson::SUCCESS)
+    read_portkey("x-portkey-cache", mode, wishes);
   std::int64_t age = 0;
   if (cache["max_age"].get(age) != simdjson::SUCCESS || age <= 0) return;
   const seconds longest = std::min(seconds(std::min(age, kMaxSeconds)), kLongest);
@@ -225,7 +249,8 @@ BadRequest wrong(std::string_view field, std::string_view what) {
 
 std::optional<milliseconds> read_length(simdjson::dom::element value) noexcept {
   double number = 0;
-  if (value.get_double().get(number) != simdjson::SUCCESS || !(number >= 0) || number > static_cast<double>(kMaxSeconds))
+  if (value.get_double().get(number) != simdjson::SUCCESS || !(number >= 0) ||
+      number > static_cast<double>(kMaxSeconds))
     return std::nullopt;
   return milliseconds(static_cast<std::int64_t>(std::ceil(number * 1'000)));
 }
@@ -280,7 +305,8 @@ std::optional<BadRequest> read_cache_member(simdjson::dom::element cache, Wishes
       strictest.max_age(*length);
     } else if (key == "namespace") {
       std::string_view name;
-      if (value.get_string().get(name) != simdjson::SUCCESS || name.size() > kMaxNamespace) return wrong(key, "a string of up to 256 bytes");
+      if (value.get_string().get(name) != simdjson::SUCCESS || name.size() > kMaxNamespace)
+        return wrong(key, "a string of up to 256 bytes");
       if (!name.empty()) strictest.partition("cache.namespace", name);
     }
   }

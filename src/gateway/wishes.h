@@ -1,5 +1,5 @@
-// wishes.h: what a caller asks of the cache, in whichever dialect: native headers, Cache-Control, and those of the gateways that
-// it may have been written for.
+// wishes.h: what a caller asks of the cache, in whichever dialect: native headers, Cache-Control, and those of the
+// gateways that it may have been written for.
 #pragma once
 
 #include <simdjson.h>
@@ -23,8 +23,8 @@ struct Compat {
   bool portkey = false, helicone = false, cloudflare = false, bifrost = false;
 };
 
-/// All sources together. Where two say something of the same thing the stricter one holds; without leave to loosen, whatever is
-/// freer than the server's own settings is not counted (`apply_limits`).
+/// All sources together. Where two say something of the same thing the stricter one holds; without leave to loosen,
+/// whatever is freer than the server's own settings is not counted (`apply_limits`).
 struct Wishes {
   bool no_cache = false;        ///< Do not answer from the cache; the answer may be stored.
   bool no_store = false;        ///< Do not store the answer.
@@ -40,16 +40,16 @@ struct Wishes {
 /// Headers of a request. A native header that cannot be read is an error; what other dialects ignore is ignored.
 ///   x-sosie-cache-control: no-cache, no-store, only-if-cached, exact, use-cache, max-age=SECONDS, ttl=SECONDS
 ///   x-sosie-threshold: 0 to 1       x-sosie-namespace: 1 to 256 bytes
-///   Cache-Control: no-cache, no-store, only-if-cached, max-age=SECONDS; s-maxage=SECONDS is LiteLLM's: the new entry's ttl
-///   Portkey's, Helicone's, Cloudflare's and Bifrost's: docs/gateway-control.md has the table.
+///   Cache-Control: no-cache, no-store, only-if-cached, max-age=SECONDS; s-maxage=SECONDS is LiteLLM's: the new entry's
+///   ttl Portkey's, Helicone's, Cloudflare's and Bifrost's: docs/gateway-control.md has the table.
 std::variant<Wishes, protocol::BadRequest> read_wishes(const net::HeaderList& headers, const Compat& compat);
 
-/// LiteLLM's `cache` member of a body (contract: peers of LiteLLM's proxy): ttl, s-maxage, s-max-age, no-cache, no-store, namespace,
-/// use-cache; other keys are ignored. Anything of another type is an error that names the field.
+/// LiteLLM's `cache` member of a body (contract: peers of LiteLLM's proxy): ttl, s-maxage, s-max-age, no-cache,
+/// no-store, namespace, use-cache; other keys are ignored. Anything of another type is an error that names the field.
 std::optional<protocol::BadRequest> read_cache_member(simdjson::dom::element cache, Wishes& wishes);
 
-/// What the server's settings allow: without `may_loosen` the threshold only rises above `threshold` and the ttl only falls below
-/// `ttl` (unset: for ever).
+/// What the server's settings allow: without `may_loosen` the threshold only rises above `threshold` and the ttl only
+/// falls below `ttl` (unset: for ever).
 void apply_limits(Wishes& wishes, bool may_loosen, Similarity threshold, std::optional<std::chrono::milliseconds> ttl);
 
 }  // namespace sosie::gateway

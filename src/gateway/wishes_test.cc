@@ -40,13 +40,15 @@ std::string fault(Lines lines) {
 }
 
 bool says_nothing(const Wishes& w) {
-  return !w.no_cache && !w.no_store && !w.only_if_cached && !w.exact_only && !w.opted_in && !w.max_age && !w.ttl && !w.threshold && w.partition.empty();
+  return !w.no_cache && !w.no_store && !w.only_if_cached && !w.exact_only && !w.opted_in && !w.max_age && !w.ttl &&
+         !w.threshold && w.partition.empty();
 }
 
 TEST(NativeWishes, AreRead) {
-  const Wishes all = wishes({{"X-Sosie-Cache-Control", "no-cache, No-Store ,only-if-cached,exact, use-cache, max-age=60, ttl=5"},
-                             {"x-sosie-threshold", "0.95"},
-                             {"x-sosie-namespace", "blue"}});
+  const Wishes all =
+      wishes({{"X-Sosie-Cache-Control", "no-cache, No-Store ,only-if-cached,exact, use-cache, max-age=60, ttl=5"},
+              {"x-sosie-threshold", "0.95"},
+              {"x-sosie-namespace", "blue"}});
   EXPECT_TRUE(all.no_cache && all.no_store && all.only_if_cached && all.exact_only && all.opted_in);
   EXPECT_EQ(all.max_age, 60s);
   EXPECT_EQ(all.ttl, 5s);
@@ -58,8 +60,8 @@ TEST(NativeWishes, AreRead) {
 }
 
 TEST(NativeWishes, ThatCannotBeReadAreErrorsThatNameTheHeader) {
-  for (const char* value : {"no-caches", "max-age", "max-age=", "max-age=x", "max-age=-1", "max-age=1.5", "ttl=0", "ttl=99999999999", "ttl=1 2",
-                            "no-cache=1", "exact=1", "max-age=5;ttl=5", "max-age=\"5\""})
+  for (const char* value : {"no-caches", "max-age", "max-age=", "max-age=x", "max-age=-1", "max-age=1.5", "ttl=0",
+                            "ttl=99999999999", "ttl=1 2", "no-cache=1", "exact=1", "max-age=5;ttl=5", "max-age=\"5\""})
     EXPECT_EQ(fault({{"x-sosie-cache-control", value}}), "x-sosie-cache-control") << value;
   for (const char* value : {"", "x", "1.01", "-0.1", "nan", "inf", "0.9x", "0,9", "90%"})
     EXPECT_EQ(fault({{"x-sosie-threshold", value}}), "x-sosie-threshold") << value;
@@ -89,7 +91,9 @@ TEST(Wishes, PartitionsNeverRunIntoEachOther) {
 }
 
 TEST(CacheControl, CountsAsHttpSaysAndIgnoresWhatItCannotRead) {
-  const Wishes all = wishes({{"Cache-Control", "No-Cache, no-store, only-if-cached, max-age=5, max-stale=3, private, s-maxage=9, max-age=x, ,="}});
+  const Wishes all =
+      wishes({{"Cache-Control",
+               "No-Cache, no-store, only-if-cached, max-age=5, max-stale=3, private, s-maxage=9, max-age=x, ,="}});
   EXPECT_TRUE(all.no_cache && all.no_store && all.only_if_cached);
   EXPECT_EQ(all.max_age, 5s);
   EXPECT_FALSE(all.ttl);  // s-maxage is LiteLLM's
@@ -113,22 +117,28 @@ TEST(Portkey, SaysModeRefreshAndNamespace) {
 }
 
 TEST(Portkey, SaysModeAndAgeInAConfiguration) {
-  const Wishes config = wishes({{"x-portkey-config", R"({"cache":{"mode":"simple","max_age":120},"retry":{}})"}}, kPortkey);
+  const Wishes config =
+      wishes({{"x-portkey-config", R"({"cache":{"mode":"simple","max_age":120},"retry":{}})"}}, kPortkey);
   EXPECT_TRUE(config.exact_only && config.opted_in);
   EXPECT_EQ(config.max_age, 120s);
   EXPECT_EQ(config.ttl, 120s);
-  EXPECT_EQ(wishes({{"x-portkey-config", R"({"cache":{"mode":"semantic","max_age":99999999999}})"}}, kPortkey).ttl, 24h * 90);
-  for (const char* value : {"pc-abc", "", "{", "[]", "{}", R"({"cache":null})", R"({"cache":{"max_age":"x"}})", R"({"cache":{"max_age":-4}})", R"({"cache":[]})"})
+  EXPECT_EQ(wishes({{"x-portkey-config", R"({"cache":{"mode":"semantic","max_age":99999999999}})"}}, kPortkey).ttl,
+            24h * 90);
+  for (const char* value : {"pc-abc", "", "{", "[]", "{}", R"({"cache":null})", R"({"cache":{"max_age":"x"}})",
+                            R"({"cache":{"max_age":-4}})", R"({"cache":[]})"})
     EXPECT_TRUE(says_nothing(wishes({{"x-portkey-config", value}}, kPortkey))) << value;
 }
 
 TEST(Helicone, SaysOnOffAgeAndSeed) {
-  const Wishes on = wishes({{"Cache-Control", "max-age=3600"}, {"Helicone-Cache-Enabled", "true"}, {"Helicone-Cache-Bucket-Max-Size", "3"}}, kHelicone);
+  const Wishes on = wishes(
+      {{"Cache-Control", "max-age=3600"}, {"Helicone-Cache-Enabled", "true"}, {"Helicone-Cache-Bucket-Max-Size", "3"}},
+      kHelicone);
   EXPECT_TRUE(on.opted_in);
   EXPECT_EQ(on.max_age, 1h);
   EXPECT_EQ(on.ttl, 1h);
   EXPECT_FALSE(wishes({{"Cache-Control", "max-age=3600"}}, kHelicone).ttl);
-  EXPECT_EQ(wishes({{"Helicone-Cache-Enabled", "true"}, {"Cache-Control", "max-age=99999999"}}, kHelicone).ttl, 24h * 365);
+  EXPECT_EQ(wishes({{"Helicone-Cache-Enabled", "true"}, {"Cache-Control", "max-age=99999999"}}, kHelicone).ttl,
+            24h * 365);
   const Wishes off = wishes({{"Helicone-Cache-Enabled", "false"}}, kHelicone);
   EXPECT_TRUE(off.no_cache && off.no_store);
   EXPECT_FALSE(wishes({{"Helicone-Cache-Seed", "s"}}, kHelicone).partition.empty());
@@ -151,14 +161,16 @@ TEST(Bifrost, FollowsItsTable) {
   EXPECT_FALSE(key.partition.empty());
   EXPECT_EQ(wishes({{"x-bf-cache-ttl", "1h30m"}}, kBifrost).ttl, 90min);
   EXPECT_EQ(wishes({{"x-bf-cache-ttl", "45"}}, kBifrost).ttl, 45s);
-  for (const char* value : {"0", "-4", "0s", "soon", "1.5", ""}) EXPECT_FALSE(wishes({{"x-bf-cache-ttl", value}}, kBifrost).ttl) << value;
+  for (const char* value : {"0", "-4", "0s", "soon", "1.5", ""})
+    EXPECT_FALSE(wishes({{"x-bf-cache-ttl", value}}, kBifrost).ttl) << value;
   EXPECT_EQ(wishes({{"x-bf-cache-threshold", "1.7"}}, kBifrost).threshold->value, 1);
   EXPECT_EQ(wishes({{"x-bf-cache-threshold", "-1"}}, kBifrost).threshold->value, 0);
   EXPECT_FALSE(wishes({{"x-bf-cache-threshold", "high"}}, kBifrost).threshold);
   EXPECT_TRUE(wishes({{"x-bf-cache-type", "direct"}}, kBifrost).exact_only);
   EXPECT_FALSE(wishes({{"x-bf-cache-type", "semantic"}}, kBifrost).exact_only);
   EXPECT_TRUE(wishes({{"x-bf-cache-no-store", "true"}}, kBifrost).no_store);
-  for (const char* value : {"True", "1", "yes"}) EXPECT_FALSE(wishes({{"x-bf-cache-no-store", value}}, kBifrost).no_store) << value;
+  for (const char* value : {"True", "1", "yes"})
+    EXPECT_FALSE(wishes({{"x-bf-cache-no-store", value}}, kBifrost).no_store) << value;
   EXPECT_NE(wishes({{"x-bf-vk", "one"}}, kBifrost).partition, wishes({{"x-bf-vk", "two"}}, kBifrost).partition);
 }
 
@@ -186,7 +198,8 @@ Member member(std::string_view json) {
 }
 
 TEST(CacheMember, IsRead) {
-  const auto [bad, wishes] = member(R"({"ttl":33,"s-maxage":7.5,"no-cache":true,"no-store":false,"namespace":"n","use-cache":true,"supported":{}})");
+  const auto [bad, wishes] = member(
+      R"({"ttl":33,"s-maxage":7.5,"no-cache":true,"no-store":false,"namespace":"n","use-cache":true,"supported":{}})");
   EXPECT_FALSE(bad);
   EXPECT_EQ(wishes.ttl, 33s);
   EXPECT_EQ(wishes.max_age, 7'500ms);
@@ -204,8 +217,10 @@ TEST(CacheMember, OfTheWrongTypeIsAnErrorThatNamesTheField) {
     const auto bad = member(json).bad;
     return bad ? bad->param : "";
   };
-  for (const char* json : {"true", "[]", "\"no-cache\"", "1", R"({"ttl":1,"ttl":2})"}) EXPECT_EQ(param(json), "cache") << json;
-  for (const char* value : {"0", "-1", "\"60\"", "true", "[]", "1e300"}) EXPECT_EQ(param(R"({"ttl":)" + std::string(value) + "}"), "cache.ttl") << value;
+  for (const char* json : {"true", "[]", "\"no-cache\"", "1", R"({"ttl":1,"ttl":2})"})
+    EXPECT_EQ(param(json), "cache") << json;
+  for (const char* value : {"0", "-1", "\"60\"", "true", "[]", "1e300"})
+    EXPECT_EQ(param(R"({"ttl":)" + std::string(value) + "}"), "cache.ttl") << value;
   EXPECT_EQ(param(R"({"s-maxage":-1})"), "cache.s-maxage");
   EXPECT_EQ(param(R"({"s-max-age":"1"})"), "cache.s-max-age");
   EXPECT_EQ(param(R"({"no-cache":"true"})"), "cache.no-cache");
@@ -216,7 +231,8 @@ TEST(CacheMember, OfTheWrongTypeIsAnErrorThatNamesTheField) {
 }
 
 TEST(Limits, OnlyLetWishesMakeThingsStricter) {
-  const auto limited = [](double threshold, std::chrono::milliseconds ttl, bool may_loosen, std::optional<std::chrono::milliseconds> most = 60s) {
+  const auto limited = [](double threshold, std::chrono::milliseconds ttl, bool may_loosen,
+                          std::optional<std::chrono::milliseconds> most = 60s) {
     Wishes w;
     w.threshold = Similarity{threshold};
     w.ttl = ttl;
