@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/chat.h"
 #include "protocol/messages.h"
 
 namespace sosie::protocol {
@@ -408,6 +409,21 @@ TEST(MessagesConversionTest, TakesAnswersOfOtherApis) {
   answer.refusal = "No.";
   EXPECT_FALSE(messages_protocol().from_answer(reader, answer, {}));
   EXPECT_FALSE(messages_protocol().from_answer(reader, Answer(), {}));
+}
+
+TEST(MessagesConversionTest, GoesToChatAndBack) {
+  JsonReader reader;
+  const auto by_chat = kept_for(chat_protocol(), reader, kept(kTools), "{}");
+  ASSERT_TRUE(by_chat);
+  EXPECT_TRUE(chat_protocol().owns(*by_chat));
+  EXPECT_FALSE(messages_protocol().owns(*by_chat));
+  const auto back = kept_for(messages_protocol(), reader, *by_chat, "{}");
+  ASSERT_TRUE(back);
+  EXPECT_THAT(*back,
+              HasSubstr(R"("content":[{"type":"text","text":"Let me see."},{"type":"tool_use","id":"toolu_1",)"));
+  EXPECT_THAT(*back, HasSubstr(R"("input":{"city":"Oslo","days":[1,2]}},)"));
+  EXPECT_THAT(*back, HasSubstr(R"("stop_reason":"tool_use")"));
+  EXPECT_EQ(owner_of(*back), &messages_protocol());
 }
 
 TEST(MessagesErrorTest, SpeaksTheApisOwnForm) {

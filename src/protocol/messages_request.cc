@@ -60,8 +60,6 @@ std::optional<BadRequest> read_parameter(std::string_view key, dom::element valu
     add_stop(scope, value);
   } else if (key == "tools") {
     return read_tools(value, question, scope);
-  } else if (key == "tool_choice") {
-    return read_tool_choice(value, scope);
   } else if (key == "metadata") {
     return read_metadata(value, scope);
   } else if (key == "service_tier") {
@@ -83,17 +81,20 @@ std::optional<BadRequest> read_parameter(std::string_view key, dom::element valu
 
 std::optional<BadRequest> read_request(dom::object body, std::string_view without, Question& question, Scope& scope) {
   if (has_duplicate_keys(body)) return BadRequest{"the request body repeats a key", ""};
-  std::optional<dom::element> system, messages;
-  bool has_model = false, has_limit = false;
+  std::optional<dom::element> system, messages, tool_choice;
+  bool has_model = false, has_limit = false, has_tools = false;
   for (const auto& [key, value] : body) {
     if (value.is_null() || (!without.empty() && key == without))
       continue;  // null asks for the default, as absence does.
     has_model = has_model || key == "model";
     has_limit = has_limit || key == "max_tokens";
+    has_tools = has_tools || (key == "tools" && !says_nothing(value));
     if (key == "messages") {
       messages = value;
     } else if (key == "system") {
       system = value;
+    } else if (key == "tool_choice") {
+      tool_choice = value;
     } else if (auto bad = read_parameter(key, value, question, scope)) {
       return bad;
     }
@@ -101,6 +102,8 @@ std::optional<BadRequest> read_request(dom::object body, std::string_view withou
   if (!has_model) return must_be("model", "a string");
   if (!has_limit) return must_be("max_tokens", "a number");
   if (!messages) return must_be("messages", "an array");
+  if (tool_choice)
+    if (auto bad = read_tool_choice(*tool_choice, has_tools, scope)) return bad;
   return read_turns(system, *messages, question, scope);
 }
 

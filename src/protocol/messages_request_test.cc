@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "protocol/chat.h"
 #include "protocol/messages.h"
 
 namespace sosie::protocol {
@@ -29,7 +30,7 @@ struct Read {
   std::string digest() const { return base::to_hex(scope.digest()); }
 };
 
-Read read(std::string body, std::string_view without = {}) {
+Read read(std::string body, std::string_view without = {}, const Protocol& api = messages_protocol()) {
   JsonReader reader;
   Read result;
   const auto root = reader.read_copy(body);
@@ -37,7 +38,7 @@ Read read(std::string body, std::string_view without = {}) {
     ADD_FAILURE() << "the test's own body is not JSON: " << body;
     return result;
   }
-  result.bad = messages_protocol().read(root->get_object().value_unsafe(), without, result.question, result.scope);
+  result.bad = api.read(root->get_object().value_unsafe(), without, result.question, result.scope);
   return result;
 }
 
@@ -241,8 +242,63 @@ TEST(MessagesRequestTest, TellsToolsApart) {
           R"("allowed_callers":["direct"]}])"));
 }
 
+TEST(MessagesRequestTest, TheSameQuestionByChatSharesTheScope) {
+  const std::string call =
+      R"("id":"t1","type":"function","function":{"name":"f","arguments":"{\"b\":1, \"a\":[true]}"})";
+  const std::string schema = R"({"type":"object","properties":{"a":{"type":"array"}}})";
+  const std::pair<std::string, std::string> pairs[] = {
+      {with(""), with("")},
+      {with(R"("system":"Be brief.")"),
+       talk(R"([{"role":"system","content":"Be brief."},{"role":"user","content":"Why?"}])")},
+      {with(R"("system":[{"type":"text","text":"Be brief."},{"type":"text","text":"Be kind."}])"),
+       talk(
+           R"([{"role":"developer","content":"Be brief.\nBe kind."},{"role":"user","content":[{"type":"text","text":"Why?"}]}])")},
+      {talk(
+           R"([{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"text","text":"Hello"}]},{"role":"user","content":"Why?"}])"),
+       talk(
+           R"([{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello"},{"role":"user","content":"Why?"}])")},
+      {with(R"("temperature":0.0,"top_p":0.5,"stop_sequences":["a"],"metadata":{"user_id":"u"},"service_tier":"auto")"),
+       with(R"("temperature":0,"top_p":0.5,"stop":"a","user":"u","service_tier":"auto","parallel_tool_calls":true)")},
+      {with(R"("tools":[{"name":"f","description":"d","input_schema":)" + schema +
+            R"(}],"tool_choice":{"type":"any","disable_parallel_tool_use":true})"),
+       with(R"("tools":[{"type":"function","function":{"name":"f","description":"d","parameters":)" + schema +
+            R"(}}],"tool_choice":"required","parallel_tool_calls":false)")},
+      {with(R"("tools":[{"name":"f","input_schema":)" + schema +
+            R"(,"strict":true}],"tool_choice":{"type":"tool","name":"f"})"),
+       with(R"("tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":)" + schema +
+            R"(}}],"tool_choice":{"type":"function","function":{"name":"f"}})")},
+      {with(R"("tool_choice":{"type":"none"})"), with(R"("tool_choice":"none")")},
+      {with(R"("tool_choice":{"type":"none"},"tools":[{"name":"f"}])"),
+       with(R"("tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":"none")")},
+      // A tool's result, as the last turn and as history.
+      {talk(
+           R"([{"role":"user","content":"Why?"},{"role":"assistant","content":[{"type":"text","text":"Let me see."},)"
+           R"({"type":"tool_use","id":"toolu_1","name":"f","input":{"a":[true],"b":1}}]},)"
+           R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":[{"type":"text","text":"3"}]}]}])"),
+       talk(R"([{"role":"user","content":"Why?"},{"role":"assistant","content":"Let me see.","tool_calls":[{)" + call +
+            R"(}]},{"role":"tool","tool_call_id":"t1","content":"3"}])")},
+      {talk(
+           R"([{"role":"user","content":"How?"},{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":[true],"b":1}}]},)"
+           R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"3"},{"type":"text","text":"Why?"}]}])"),
+       talk(R"([{"role":"user","content":"How?"},{"role":"assistant","content":null,"tool_calls":[{)" + call +
+            R"(}]},{"role":"tool","tool_call_id":"t1","content":"3"},{"role":"user","content":"Why?"}])")},
+      {talk(R"([{"role":"user","content":"Why?"},{"role":"assistant","content":"Because"}])"),
+       talk(R"([{"role":"user","content":"Why?"},{"role":"assistant","content":"Because"}])")},
+  };
+  for (const auto& [ours, theirs] : pairs) {
+    const Read message = read(ours), chat = read(theirs, {}, chat_protocol());
+    ASSERT_FALSE(message.bad) << message.bad->message;
+    ASSERT_FALSE(chat.bad) << chat.bad->message;
+    EXPECT_EQ(message.names(), chat.names()) << ours;
+    EXPECT_EQ(message.digest(), chat.digest()) << ours << "\n" << theirs;
+    EXPECT_EQ(message.question.prompt, "Why?");
+    EXPECT_EQ(chat.question.prompt, "Why?");
+    EXPECT_EQ(message.question.traits.open_turn, chat.question.traits.open_turn);
+    EXPECT_EQ(message.question.traits.functions, chat.question.traits.functions);
+  }
+}
+
 TEST(MessagesRequestTest, OurOwnMemberIsSkipped) {
-  expect_same(with(""), with(""));
   EXPECT_EQ(read(with(R"("cache":{"no-cache":true})"), "cache").digest(), read(with("")).digest());
   EXPECT_NE(read(with(R"("cache":{"no-cache":true})")).digest(), read(with("")).digest());
 }

@@ -105,7 +105,7 @@ std::optional<BadRequest> read_tools(dom::element value, Question& question, Sco
   return std::nullopt;
 }
 
-std::optional<BadRequest> read_tool_choice(dom::element value, Scope& scope) {
+std::optional<BadRequest> read_tool_choice(dom::element value, bool has_tools, Scope& scope) {
   dom::object choice;
   if (value.get_object().get(choice) != simdjson::SUCCESS || text_in(choice, "type").empty())
     return BadRequest{"'tool_choice' must be an object with a string 'type'", "tool_choice"};
@@ -122,7 +122,7 @@ std::optional<BadRequest> read_tool_choice(dom::element value, Scope& scope) {
     return std::nullopt;
   }
   if (type == "any") add_tool_choice(scope, ToolChoice::required);
-  if (type == "none") add_tool_choice(scope, ToolChoice::none);
+  if (type == "none" && has_tools) add_tool_choice(scope, ToolChoice::none);
   if (type == "tool") add_tool_choice(scope, ToolChoice::function, name);
   if (one_at_a_time) scope.add("parallel_tool_calls", std::string_view("false"));
   return std::nullopt;

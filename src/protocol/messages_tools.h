@@ -12,7 +12,7 @@ namespace sosie::protocol::messages {
 
 std::optional<BadRequest> read_tools(simdjson::dom::element value, Question& question, Scope& scope);
 
-/// "tool_choice" and "parallel_tool_calls".
-std::optional<BadRequest> read_tool_choice(simdjson::dom::element value, Scope& scope);
+/// "tool_choice" and "parallel_tool_calls". Without tools, none is the default.
+std::optional<BadRequest> read_tool_choice(simdjson::dom::element value, bool has_tools, Scope& scope);
 
 }  // namespace sosie::protocol::messages
