@@ -30,6 +30,12 @@ std::string_view string_of(const dom::object& object, std::string_view key) {
   return text;
 }
 
+/// Whether there is a member of that name, but no string: nothing of it would be written.
+bool is_odd(const dom::object& object, std::string_view key) {
+  dom::element value;
+  return object[key].get(value) == simdjson::SUCCESS && !value.is_null() && !value.is_string();
+}
+
 std::optional<Role> role_of(std::string_view name) {
   if (name == "user") return Role::user;
   if (name == "assistant") return Role::assistant;
@@ -41,7 +47,7 @@ bool is_text_part(std::string_view type) { return type == "input_text" || type =
 
 bool says_nothing(dom::element value) { return value.is_null() || is_empty(value); }
 
-/// What else an object says, sorted. Left out with what is known: an item's own name, and that it is complete.
+/// What else an object says, sorted. Known, and of no matter, are an item's own id and that it is complete.
 std::vector<std::pair<std::string_view, dom::element>> further_members(const dom::object& object,
                                                                        std::initializer_list<std::string_view> known) {
   std::vector<std::pair<std::string_view, dom::element>> others;
@@ -57,6 +63,8 @@ std::optional<BadRequest> read_item(dom::element value, Item& item) {
   if (value.get_object().get(item.members) != simdjson::SUCCESS)
     return BadRequest{"each item of 'input' must be an object", "input"};
   if (has_duplicate_keys(item.members)) return BadRequest{"an item of 'input' repeats a key", "input"};
+  for (const std::string_view key : {"type", "role"})
+    if (is_odd(item.members, key)) return BadRequest{"'" + std::string(key) + "' must be a string", "input"};
   item.type = string_of(item.members, "type");
   item.role = string_of(item.members, "role");
   if (item.type.empty())
@@ -73,16 +81,11 @@ class ItemTurns {
 
   std::optional<BadRequest> add(const Item& item) {
     if (item.type == "message") return add_message(item);
-    if (item.type == "function_call") {
-      open_model_turn();
-      turns_.tool_call(string_of(item.members, "call_id"), string_of(item.members, "name"),
-                       string_of(item.members, "arguments"));
-      for (const auto& [key, value] :
-           further_members(item.members, {"type", "id", "status", "call_id", "name", "arguments"}))
-        turns_.other(key, value);
+    if (item.type == "function_call" && is_call(item.members)) {
+      add_call(item.members);
       return std::nullopt;
     }
-    if (item.type == "function_call_output") return add_result(item);
+    if (item.type == "function_call_output" && !is_odd(item.members, "call_id")) return add_result(item.members);
     if (item.type.ends_with("_output")) {
       begin(Role::tool);
       turns_.other(item.type, item.whole);
@@ -139,11 +142,23 @@ class ItemTurns {
     return std::nullopt;
   }
 
-  std::optional<BadRequest> add_result(const Item& item) {
+  static bool is_call(const dom::object& call) {
+    return !is_odd(call, "call_id") && !is_odd(call, "name") && !is_odd(call, "arguments");
+  }
+
+  void add_call(const dom::object& call) {
+    open_model_turn();
+    only_thought_ = false;
+    turns_.tool_call(string_of(call, "call_id"), string_of(call, "name"), string_of(call, "arguments"));
+    for (const auto& [key, value] : further_members(call, {"type", "id", "status", "call_id", "name", "arguments"}))
+      turns_.other(key, value);
+  }
+
+  std::optional<BadRequest> add_result(const dom::object& result) {
     begin(Role::tool);
-    turns_.tool_result(string_of(item.members, "call_id"));
-    if (auto bad = add_content(item.members, "output")) return bad;
-    add_fields(item.members, {"type", "id", "status", "call_id", "output"});
+    turns_.tool_result(string_of(result, "call_id"));
+    if (auto bad = add_content(result, "output")) return bad;
+    add_fields(result, {"type", "id", "status", "call_id", "output"});
     close();
     return std::nullopt;
   }
@@ -224,8 +239,8 @@ std::optional<BadRequest> read_responses_input(std::optional<dom::element> instr
   std::vector<Item> items;
   dom::array list;
   std::string_view asked = "", said = "";
-  const bool is_text = input && input->get_string().get(asked) == simdjson::SUCCESS;
-  if (input && !is_text) {
+  const bool is_string = input && input->get_string().get(asked) == simdjson::SUCCESS;
+  if (input && !is_string) {
     if (input->get_array().get(list) != simdjson::SUCCESS)
       return BadRequest{"'input' must be a string or an array of items", "input"};
     if (auto bad = read_items(list, items, question)) return bad;
@@ -235,8 +250,8 @@ std::optional<BadRequest> read_responses_input(std::optional<dom::element> instr
 
   const auto is_users = [](const Item& item) { return item.type == "message" && item.role == "user"; };
   const auto last = std::find_if(items.rbegin(), items.rend(), is_users);
-  const std::size_t behind =
-      static_cast<std::size_t>(items.rend() - last);  // The last message of the user's, from 1; 0: none.
+  // Behind the last message of the user's; 0: there is none.
+  const std::size_t behind = static_cast<std::size_t>(items.rend() - last);
   const std::size_t before = behind == 0 ? items.size() : behind - 1;
   auto bad = write_part(scope, "history", [&](std::string& out) -> std::optional<BadRequest> {
     ItemTurns turns(out);

@@ -143,7 +143,7 @@ class ParameterReader {
       if (key == "format") {
         if (auto bad = read_format(inner)) return bad;
       } else if (key != "verbosity") {
-        add_own(scope_, "text." + std::string(key), inner);
+        scope_.add("text." + std::string(key), inner);
       } else if (!is_text(inner, "medium")) {
         scope_.add("verbosity", inner);
       }
@@ -179,7 +179,7 @@ class ParameterReader {
     if (known) {
       add_json_schema_format(scope_, name, schema, strict, description);
     } else {
-      add_own(scope_, "text.format", value);
+      scope_.add("text.format", value);
     }
     return std::nullopt;
   }
@@ -193,7 +193,7 @@ class ParameterReader {
       if (key == "effort") {
         add_reasoning_effort(scope_, inner);
       } else {
-        add_own(scope_, "reasoning." + std::string(key), inner);
+        scope_.add("reasoning." + std::string(key), inner);
       }
     }
     return std::nullopt;
@@ -259,8 +259,8 @@ std::optional<BadRequest> read_responses_request(dom::object body, std::string_v
   bool has_template = false, has_context = false;  // The upstream may have a model and an input already.
   bool has_tools = false;
   for (const auto& [key, value] : body) {
-    if (value.is_null() || (!without.empty() && key == without))
-      continue;  // null asks for the default, as absence does.
+    // null asks for the default, as absence does.
+    if (value.is_null() || (!without.empty() && key == without)) continue;
     has_template = has_template || key == "prompt";
     has_context = has_context || key == "prompt" || key == "conversation" || key == "previous_response_id";
     has_tools = has_tools || (key == "tools" && !is_empty(value));

@@ -203,6 +203,22 @@ TEST(ResponsesRequest, TheHistorySeparates) {
   EXPECT_FALSE(read(with_input(talk + std::string(kUser))).question.traits.open_turn);
 }
 
+TEST(ResponsesRequest, NothingOddIsOverlooked) {
+  const auto call = [](std::string_view arguments) {
+    return with_input(std::string(kUser) + R"(,{"type":"function_call","call_id":"c","name":"f","arguments":)" +
+                      std::string(arguments) + "}");
+  };
+  expect_apart(call(R"({"a":1})"), {call(R"({"a":2})"), call("\"\""), call(R"("{\"a\":1}")")});
+  const auto result = [](std::string_view id) {
+    return with_input(std::string(kUser) + R"(,{"type":"function_call_output","output":"7","call_id":)" +
+                      std::string(id) + "}");
+  };
+  expect_apart(result("7"), {result("8"), result("\"7\"")});
+  expect_apart(plain(R"(,"reasoning":{"summary":"auto"})"), {plain(R"(,"reasoning.summary":"auto")")});
+  expect_apart(with_input(R"({"role":"assistant","content":"x","phase":"commentary"},)" + std::string(kUser)),
+               {with_input(R"({"role":"assistant","content":"x"},)" + std::string(kUser))});
+}
+
 TEST(ResponsesRequest, OtherContentOfTheLastTurnSeparates) {
   const auto image = [](std::string_view url) {
     return with_input(
@@ -336,9 +352,10 @@ TEST(ResponsesRequest, RefusesWhatBreaksTheRules) {
   EXPECT_EQ(refused(plain(R"(,"tools":[{"type":"function"}])")), "tools");
   EXPECT_EQ(refused(plain(R"(,"tools":[{"type":"function","name":"f","name":"g"}])")), "tools");
   for (const std::string_view items :
-       {"7", "\"x\"", "[]", "{}", R"({"type":7})", R"({"type":"message"})",
-        R"({"role":"user","role":"user","content":"x"})", R"({"role":"user","content":7})",
-        R"({"role":"user","content":[7]})", R"({"role":"user","content":[{"type":"input_text"}]})",
+       {"7", "\"x\"", "[]", "{}", R"({"type":7})", R"({"type":7,"role":"user","content":"x"})",
+        R"({"role":{},"id":"x"})", R"({"type":"message"})", R"({"role":"user","role":"user","content":"x"})",
+        R"({"role":"user","content":7})", R"({"role":"user","content":[7]})",
+        R"({"role":"user","content":[{"type":"input_text"}]})",
         R"({"role":"user","content":[{"type":"input_text","text":"a","text":"b"}]})",
         R"({"role":"robot","content":"x"})", R"({"type":"function_call_output","call_id":"c","output":7})"})
     EXPECT_EQ(refused(with_input(items)), "input") << items;
