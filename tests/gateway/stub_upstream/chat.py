@@ -1,5 +1,9 @@
 """Chat completions and text completions, as OpenAI's API writes them."""
 
+import base64
+import struct
+import zlib
+
 from .said import event, halves
 
 TOOL_CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
@@ -120,16 +124,18 @@ def completion_events(said, asked):
     return [*events, ("end", DONE)]
 
 
-def embeddings(asked):
-    """Vectors that depend on the text alone; base64 where it is asked for."""
-    import base64
-    import struct
+def key_number(key):
+    """What stands for a key in a vector."""
+    return zlib.crc32(key.encode()) % 1024
 
+
+def embeddings(said, asked):
+    """Vectors that depend on the text and the key; base64 where it is asked for."""
     texts = asked.get("input", "")
     many = texts if isinstance(texts, list) and texts and not isinstance(texts[0], int) else [texts]
     data = []
     for i, text in enumerate(many):
-        vector = [float(len(str(text))), float(sum(str(text).encode()) % 997), 0.5]
+        vector = [float(len(str(text))), float(sum(str(text).encode()) % 997), float(key_number(said.key))]
         coded = base64.b64encode(struct.pack("<3f", *vector)).decode() if asked.get("encoding_format") == "base64" else vector
         data.append({"object": "embedding", "index": i, "embedding": coded})
     return {"object": "list", "data": data, "model": asked.get("model"), "usage": {"prompt_tokens": 4, "total_tokens": 4}}

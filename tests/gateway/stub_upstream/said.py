@@ -18,6 +18,7 @@ class Said:
     model: str = "stub-model"
     input_tokens: int = 3
     output_tokens: int = 2
+    key: str = ""  # Of who asked.
 
     @property
     def usage(self):
@@ -59,7 +60,7 @@ def last_user_text(asked):
     return ""
 
 
-def to_say(mode, text, asked):
+def to_say(mode, text, asked, key=""):
     """The answer that `mode` stands for, with `text` for its text."""
     model = asked.get("model", "stub-model")
     if mode == "tools":
@@ -74,7 +75,7 @@ def to_say(mode, text, asked):
         return Said(None, refusal="I can't help with that.", model=model)
     if mode in ("length", "content_filter"):
         return Said(text, finish=mode, model=model)
-    return Said(text, model=model)
+    return Said(text, model=model, key=key)
 
 
 def event(data, name=None):

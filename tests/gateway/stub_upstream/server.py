@@ -17,7 +17,7 @@ APIS = {
     "/v1/completions": (chat.whole_completion, chat.completion_events, chat.error_event),
     "/v1/responses": (responses.whole_response, responses.response_events, responses.error_event),
     "/v1/messages": (messages.whole_message, messages.message_events, messages.error_event),
-    "/v1/embeddings": (lambda said, asked: chat.embeddings(asked), None, None),
+    "/v1/embeddings": (chat.embeddings, None, None),
 }
 MEGABYTE = 1 << 20
 
@@ -127,12 +127,13 @@ class StubUpstream:
         except IndexError:
             return self.mode
 
-    def _text(self, call, asked):
-        if self.text is not None:
-            return self.text
-        headers = call["headers"]
-        key = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key") or headers.get("api-key") or "nobody"
-        return f"answer to {last_user_text(asked)} for {key} #{next(self._numbers)}"
+    def _text(self, key, asked):
+        return self.text if self.text is not None else f"answer to {last_user_text(asked)} for {key} #{next(self._numbers)}"
+
+
+def key_of(headers):
+    return headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key") or headers.get("api-key") or "nobody"
+
 
 
 class Answering:
@@ -191,7 +192,8 @@ class Answering:
         if mode == "one_choice":
             asked = {**asked, "n": 1}
         whole, events, self.error_event = APIS[call["path"]]
-        said = to_say(mode, stub._text(call, asked), asked)
+        key = key_of(call["headers"])
+        said = to_say(mode, stub._text(key, asked), asked, key)
         if mode.startswith("huge"):
             return self.send_huge(mode, said)
         if asked.get("stream") is True and events:
