@@ -1,0 +1,148 @@
+#include "protocol/completion_assembler.h"
+
+#include <gtest/gtest.h>
+
+#include "protocol/chat.h"
+#include "protocol/reading.h"
+
+namespace sosie::protocol {
+namespace {
+
+const Protocol& kApi = chat_protocol();
+
+std::string without_head(std::string_view kept) {
+  const auto replay = kApi.replay(kept, {});
+  EXPECT_TRUE(replay);
+  return replay ? std::string(replay->tail) : std::string();
+}
+
+std::string chunks(std::initializer_list<std::string_view> choices, bool done = true) {
+  std::string stream;
+  for (const auto choice : choices) stream += R"(data: {"id":"c","created":1,"model":"m","choices":[)" + std::string(choice) + "]}\n\n";
+  return done ? stream + "data: [DONE]\n\n" : stream;
+}
+
+NotKept stream_fault(std::string_view stream, std::int64_t count = 1) { return fault_of(assemble(kApi, stream, count)); }
+
+TEST(ChatAssembler, KeepsOnlyWhatIsComplete) {
+  constexpr std::string_view kText = R"({"index":0,"delta":{"content":"x"}})";
+  constexpr std::string_view kEnd = R"({"index":0,"delta":{},"finish_reason":"stop"})";
+  EXPECT_EQ(stream_fault(chunks({kText, kEnd})), "kept");
+  EXPECT_EQ(stream_fault(chunks({kText, kEnd}, false)), "incomplete");
+  EXPECT_EQ(stream_fault(chunks({kText})), "finish_reason");
+  EXPECT_EQ(stream_fault(chunks({kText, R"({"index":1,"delta":{"content":"y"}})", kEnd}), 2), "finish_reason");
+  EXPECT_EQ(stream_fault(chunks({kEnd})), "empty_answer");
+  EXPECT_EQ(stream_fault("data: {\n\n" + chunks({kText, kEnd})), "not_json");
+  EXPECT_EQ(stream_fault("data: {\"error\":{}}\n\n" + chunks({kText, kEnd})), "error_inside");
+  EXPECT_EQ(stream_fault(chunks({kText, kEnd}) + chunks({kText})), "after_done");
+  EXPECT_EQ(stream_fault(chunks({R"({"index":0,"delta":{"audio":{"data":"a"}}})", R"({"index":0,"delta":{"audio":{"data":"b"}}})", kEnd})), "unknown_delta");
+  EXPECT_EQ(stream_fault(chunks({R"({"index":0,"delta":{"tool_calls":"x"}})", kEnd})), "tool_calls");
+  EXPECT_EQ(stream_fault(""), "incomplete");
+}
+
+TEST(ChatAssembler, WantsAsManyChoicesAsWereAskedFor) {
+  EXPECT_EQ(stream_fault(chunks({R"({"index":0,"delta":{"content":"x"},"finish_reason":"stop"})"}), 2), "choice_count");
+  EXPECT_EQ(stream_fault(chunks({R"({"index":1,"delta":{"content":"x"},"finish_reason":"stop"})"}), 1), "choice_count");
+}
+
+TEST(ChatAssembler, KeepsWhatItDoesNotKnowOrNothing) {
+  const auto stream = [](std::string_view top, std::string_view choice, std::string_view more = {}) {
+    return R"(data: {"id":"c","obfuscation":"xyz","citations":["old"],"choices":[{"index":0,"delta":{"content":"x"})" +
+           std::string(more) + "}]}\n\n" + R"(data: {"id":"c","obfuscation":"x",)" + std::string(top) +
+           R"("choices":[{"index":0,"delta":{},"finish_reason":"stop")" + std::string(choice) + "}]}\n\ndata: [DONE]\n\n";
+  };
+  const auto result = assemble(kApi, stream(R"("citations":["new"],)", R"(,"matched":7)", R"(,"matched":7)"));
+  ASSERT_EQ(fault_of(result), "kept");
+  EXPECT_EQ(without_head(kept_of(result)),
+            R"(,"citations":["new"],"choices":[{"index":0,"message":{"role":"assistant","content":"x"},)"
+            R"("finish_reason":"stop","matched":7}]})");
+  JsonReader reader;
+  const auto again = assemble(kApi, *kApi.replay_stream(reader, kept_of(result), {.created = 0, .include_usage = true}));
+  ASSERT_EQ(fault_of(again), "kept");
+  EXPECT_EQ(without_head(kept_of(again)), without_head(kept_of(result)));
+  EXPECT_EQ(stream_fault(stream("", R"(,"matched":7)", R"(,"matched":8)")), "unknown_choice_field");
+}
+
+TEST(ChatAssembler, KnowsWhenEveryChoiceHasEnded) {
+  const auto ended = [](std::string_view stream) {
+    const auto assembler = kApi.assembler();
+    feed(*assembler, stream);
+    EXPECT_EQ(assembler->done(), stream.ends_with("[DONE]\n\n"));
+    return assembler->ended();
+  };
+  constexpr std::string_view kEnd = R"({"index":0,"delta":{},"finish_reason":"length"})";
+  EXPECT_TRUE(ended(chunks({kEnd}, false)));
+  EXPECT_TRUE(ended(chunks({kEnd})));
+  EXPECT_FALSE(ended(chunks({kEnd, R"({"index":1,"delta":{"content":"y"}})"}, false)));
+  EXPECT_FALSE(ended(chunks({R"({"index":0,"delta":{}})"}, false)));
+  EXPECT_FALSE(ended(""));
+  EXPECT_FALSE(ended(chunks({kEnd}, false) + "data: {\n\n"));
+}
+
+TEST(ChatAssembler, JoinsPieces) {
+  const auto result = assemble(kApi, chunks({
+      R"({"index":0,"delta":{"role":"assistant","content":"a "},"logprobs":{"content":[{"token":"a"}],"refusal":null}})",
+      R"({"index":0,"delta":{"content":"b"},"logprobs":{"content":[{"token":"b"}],"refusal":null}})",
+      R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":"{"}}]}})",
+      R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"}"}}]}})",
+      R"({"index":0,"delta":{},"finish_reason":"tool_calls"})",
+  }));
+  ASSERT_EQ(fault_of(result), "kept");
+  EXPECT_EQ(without_head(kept_of(result)),
+            R"(,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"a b","tool_calls":[{"id":"t","type":"function",)"
+            R"("function":{"name":"f","arguments":"{}"}}]},"logprobs":{"content":[{"token":"a"},{"token":"b"}],"refusal":null},"finish_reason":"tool_calls"}]})");
+}
+
+TEST(ChatAssembler, KeepsWhatAzureSaysOfItsFilters) {
+  constexpr std::string_view kSafe = R"({"hate":{"filtered":false,"severity":"safe"}})", kLow = R"({"hate":{"filtered":false,"severity":"low"}})";
+  const auto chunk = [](std::string_view filter, std::string_view delta, std::string_view finish = "null", std::string_view more = "") {
+    return R"(data: {"choices":[{"content_filter_results":)" + std::string(filter) + R"(,"delta":)" + std::string(delta) + R"(,"finish_reason":)" +
+           std::string(finish) + R"(,"index":0,"logprobs":null)" + std::string(more) +
+           R"(}],"created":7,"id":"chatcmpl-a","model":"gpt","object":"chat.completion.chunk","system_fingerprint":"fp"})" "\n\n";
+  };
+  const std::string stream =
+      R"(data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0}]})" "\n\n" +
+      chunk("{}", R"({"content":"","refusal":null,"role":"assistant"})") + chunk(kSafe, R"({"content":"Hel"})") +
+      chunk(kLow, R"({"content":"lo"})", "null", R"(,"content_filter_offsets":{"check_offset":44,"start_offset":44,"end_offset":198})") +
+      chunk("{}", "{}", R"("stop")") + "data: [DONE]\n\n";
+  const auto result = assemble(kApi, stream);
+  ASSERT_EQ(fault_of(result), "kept");
+  EXPECT_EQ(kept_of(result),
+            R"({"id":"chatcmpl-a","object":"chat.completion","created":7,"model":"gpt","prompt_filter_results":[{"prompt_index":0}],)"
+            R"("system_fingerprint":"fp","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop",)"
+            R"("content_filter_results":{"hate":{"filtered":false,"severity":"low"}}}]})");
+  JsonReader reader;
+  EXPECT_TRUE(kApi.to_answer(reader, kept_of(result)));
+}
+
+TEST(ChatAssembler, KeepsCallsOfCustomToolsAndWhatComesWithACall) {
+  const auto result = assemble(kApi, chunks({
+      R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":"x"}}]}})",
+      R"({"index":0,"delta":{"tool_calls":[{"index":0,"custom":{"input":"y"}},{"index":1,"id":"b","extra_content":{"sign":"s"},"function":{"name":"g","arguments":"{}"}}]}})",
+      R"({"index":0,"delta":{},"finish_reason":"tool_calls"})",
+  }));
+  ASSERT_EQ(fault_of(result), "kept");
+  EXPECT_NE(kept_of(result).find(R"("tool_calls":[{"id":"a","type":"custom","custom":{"name":"f","input":"xy"}},)"
+                                 R"({"id":"b","type":"function","function":{"name":"g","arguments":"{}"},"extra_content":{"sign":"s"}}])"),
+            std::string::npos) << kept_of(result);
+  EXPECT_EQ(std::get<Kept>(result).tools, (std::vector<std::string>{"f", "g"}));
+  JsonReader reader;
+  const auto stream = kApi.replay_stream(reader, kept_of(result), {});
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(without_head(kept_of(assemble(kApi, *stream))), without_head(kept_of(result)));
+}
+
+TEST(ChatAssembler, MakesOfAStreamWhatThePlainAnswerIs) {
+  const std::string plain = kept_of(keep(kApi, R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"a b"},"finish_reason":"stop"}],"usage":{"total_tokens":3}})"));
+  const auto chunk = [](std::string_view choices, std::string_view usage = "null") {
+    return R"(data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[)" + std::string(choices) + R"(],"usage":)" + std::string(usage) + "}\n\n";
+  };
+  const std::string streamed = kept_of(assemble(
+      kApi, chunk(R"({"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null})") +
+                chunk(R"({"index":0,"delta":{"content":"a "},"finish_reason":null})") +
+                chunk(R"({"index":0,"delta":{"content":"b"},"finish_reason":"stop"})") + chunk("", R"({"total_tokens":3})") + "data: [DONE]\n\n"));
+  EXPECT_EQ(streamed, plain);
+}
+
+}  // namespace
+}  // namespace sosie::protocol
