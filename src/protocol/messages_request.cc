@@ -29,10 +29,12 @@ std::optional<BadRequest> read_metadata(dom::element value, Scope& scope) {
   dom::object metadata;
   if (value.get_object().get(metadata) != simdjson::SUCCESS) return must_be("metadata", "an object");
   if (has_duplicate_keys(metadata)) return BadRequest{"'metadata' repeats a key", "metadata"};
+  bool more = false;
   for (const auto& [key, inner] : metadata) {
-    if (inner.is_null()) continue;
-    key == "user_id" ? scope.add("user", inner) : add_own(scope, "metadata." + std::string(key), inner);
+    if (key == "user_id" && !inner.is_null()) scope.add("user", inner);
+    more = more || (key != "user_id" && !inner.is_null());
   }
+  if (more) add_own(scope, "metadata", value);
   return std::nullopt;
 }
 
@@ -67,12 +69,12 @@ std::optional<BadRequest> read_parameter(std::string_view key, dom::element valu
   } else if (key == "container") {
     question.traits.hidden_state = true;
     add_own(scope, key, value);
-  } else if (key == "mcp_servers") {
+  } else if (key == "mcp_servers" || key == "context_management" || key == "output_config") {
     if (is_empty(value)) return std::nullopt;
-    question.traits.hosted_tools = true;
+    question.traits.hosted_tools = question.traits.hosted_tools || key == "mcp_servers";
     add_own(scope, key, value);
-  } else if (key != "cache_control" && !is_empty(value)) {
-    add_own(scope, key, value);  // thinking, top_k, output_config, and what nobody has heard of yet.
+  } else if (key != "cache_control") {
+    add_own(scope, key, value);  // thinking, top_k, and what nobody has heard of yet.
   }
   return std::nullopt;
 }

@@ -110,7 +110,8 @@ TEST(MessagesRequestTest, WhatMayChangeTheAnswerSeparates) {
                               R"("thinking":{"type":"adaptive"})",
                               R"("service_tier":"standard_only")",
                               R"("tool_choice":{"type":"any"})",
-                              R"("tool_choice":{"type":"none"})",
+                              R"("tools":[{"name":"f"}],"tool_choice":{"type":"none"})",
+                              R"("tools":[{"name":"f"}])",
                               R"("tool_choice":{"type":"tool","name":"f"})",
                               R"("tool_choice":{"type":"auto","disable_parallel_tool_use":true})",
                               R"("metadata":{"user_id":"u"})",
@@ -344,6 +345,32 @@ TEST(MessagesRequestTest, RefusesWhatBreaksTheRules) {
     EXPECT_EQ(result.bad->param, param) << body;
     EXPECT_FALSE(result.bad->message.empty());
   }
+}
+
+TEST(MessagesRequestTest, NothingOddIsOverlooked) {
+  const auto result = [](const char* block) {
+    return talk(R"([{"role":"user","content":"Why?"},{"role":"user","content":[)" + std::string(block) + "]}]");
+  };
+  expect_apart(result(R"({"type":"tool_result","tool_use_id":7})"), result(R"({"type":"tool_result","tool_use_id":8})"));
+  expect_apart(result(R"({"type":"tool_result","content":7})"), result(R"({"type":"tool_result","content":8})"));
+  expect_apart(result(R"({"type":"tool_result","tool_use_id":"t","content":7})"),
+               result(R"({"type":"tool_result","tool_use_id":"t","content":8})"));
+  expect_apart(result(R"({"type":"tool_result","tool_use_id":"t","content":[7]})"),
+               result(R"({"type":"tool_result","tool_use_id":"t","content":[8]})"));
+  expect_apart(result(R"({"type":"tool_result","tool_use_id":"t","is_error":1})"),
+               result(R"({"type":"tool_result","tool_use_id":"t","is_error":2})"));
+  const auto call = [](const char* members) {
+    return talk(R"([{"role":"assistant","content":[{"type":"tool_use",)" + std::string(members) + R"(}]},{"role":"user","content":"Why?"}])");
+  };
+  expect_apart(call(R"("id":"t","name":7,"input":{})"), call(R"("id":"t","name":8,"input":{})"));
+  expect_apart(call(R"("id":"t","name":"f","input":"{}")"), call(R"("id":"t","name":"f","input":{})"));
+  expect_apart(call(R"("id":"t","name":"f","input":{},"caller":{"type":"x"})"), call(R"("id":"t","name":"f","input":{})"));
+  expect_same(call(R"("id":"t","name":"f","input":{},"caller":{"type":"direct"})"), call(R"("id":"t","name":"f","input":{})"));
+  expect_apart(with(R"("metadata":{"a":1})"), with(R"("metadata.a":1)"));
+  expect_apart(with(R"("metadata":{"user_id":"u"})"), with(R"("user":"u")"));
+  expect_apart(with(R"("new":{})"), with(""));
+  expect_apart(with(R"("tools":[{"name":"f","description":7}])"), with(R"("tools":[{"name":"f","description":8}])"));
+  expect_apart(with(R"("tool_choice":{"type":"tool","name":7})"), with(R"("tool_choice":{"type":"tool","name":8})"));
 }
 
 TEST(MessagesRequestTest, OddValuesAndDeepNestsNeitherCrashNorShare) {

@@ -211,7 +211,7 @@ class Conversation {
     } else if (block.type == "tool_use") {
       write_call(out, block);
     } else if (block.type == "tool_result") {
-      write_result(out, *block.members);
+      write_result(out, block);
     } else {
       out.other(block.type, uncached_(block.whole));
     }
@@ -219,9 +219,14 @@ class Conversation {
 
   void write_call(Turns& out, const Block& block) {
     dom::element input;
+    std::string_view id, name;
+    if ((*block.members)["id"].get_string().get(id) != simdjson::SUCCESS ||
+        (*block.members)["name"].get_string().get(name) != simdjson::SUCCESS ||
+        (*block.members)["input"].get(input) != simdjson::SUCCESS)
+      return out.other(block.type, block.whole);  // For the upstream to judge.
     std::string arguments;
-    if ((*block.members)["input"].get(input) == simdjson::SUCCESS) append_json(arguments, input);
-    out.tool_call(text_in(*block.members, "id"), text_in(*block.members, "name"), arguments);
+    append_json(arguments, input);
+    out.tool_call(id, name, arguments);
     for (const auto& [key, value] : *block.members) {
       dom::object caller;
       const bool is_direct =
@@ -231,8 +236,11 @@ class Conversation {
     }
   }
 
-  void write_result(Turns& out, const dom::object& result) {
-    out.tool_result(text_in(result, "tool_use_id"));
+  void write_result(Turns& out, const Block& block) {
+    const dom::object& result = *block.members;
+    std::string_view id;
+    if (result["tool_use_id"].get_string().get(id) != simdjson::SUCCESS) return out.other(block.type, block.whole);
+    out.tool_result(id);
     dom::element content;
     dom::array parts;
     std::string_view text;
