@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -65,21 +66,37 @@ void append_any(std::string& out, dom::element value, bool canonical) {
   }
 }
 
-void append_members(std::string& out, const dom::object& object, bool canonical) {
-  std::vector<std::pair<std::string_view, dom::element>> members;
-  for (const auto& [key, value] : object) members.emplace_back(key, value);
+using Member = std::pair<std::string_view, dom::element>;
+
+void append_member(std::string& out, const Member& member, bool canonical) {
+  if (out.back() != '{') out.push_back(',');
+  append_json_string(out, member.first);
+  out.push_back(':');
+  append_any(out, member.second, canonical);
+}
+
+void append_sorted(std::string& out, std::span<Member> members) {
   // Members of one name keep their order, which is part of what they mean: the parser lays keys out one behind the other.
-  const auto before = [](const auto& a, const auto& b) {
+  std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
     return a.first != b.first ? a.first < b.first : std::less<>()(a.first.data(), b.first.data());
-  };
-  if (canonical) std::sort(members.begin(), members.end(), before);
+  });
+  for (const Member& member : members) append_member(out, member, true);
+}
+
+void append_members(std::string& out, const dom::object& object, bool canonical) {
+  constexpr std::size_t kFew = 12;
   out.push_back('{');
-  bool first = true;
-  for (const auto& [key, value] : members) {
-    if (!std::exchange(first, false)) out.push_back(',');
-    append_json_string(out, key);
-    out.push_back(':');
-    append_any(out, value, canonical);
+  if (!canonical) {
+    for (const auto& [key, value] : object) append_member(out, {key, value}, false);
+  } else if (object.size() <= kFew) {
+    std::array<Member, kFew> few;
+    std::size_t count = 0;
+    for (const auto& [key, value] : object) few[count++] = {key, value};
+    append_sorted(out, std::span(few).first(count));
+  } else {
+    std::vector<Member> many;
+    for (const auto& [key, value] : object) many.emplace_back(key, value);
+    append_sorted(out, many);
   }
   out.push_back('}');
 }
