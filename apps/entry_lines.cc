@@ -96,13 +96,14 @@ Error wrong(const char* what) { return {ErrorCode::invalid_argument, what}; }
 }  // namespace
 
 std::string entry_to_line(const Entry& entry) {
-  const ordered_json line{{"id", entry.id},
+  ordered_json line{{"id", entry.id},
                           {"scope", from_bytes(entry.scope)},
                           {"prompt", from_bytes(entry.prompt)},
                           {"response", from_bytes(entry.response)},
                           {"attributes", from_attributes(entry.attributes)},
                           {"created", from_time(entry.created)},
                           {"expires", entry.expires ? from_time(*entry.expires) : ordered_json()}};
+  if (entry.exact_only) line["exact_only"] = true;
   return line.dump();
 }
 
@@ -129,6 +130,10 @@ Result<Entry> entry_from_line(std::string_view line, TimePoint now) {
   if (const auto expires = value.find("expires"); expires != value.end() && !expires->is_null()) {
     entry.expires = to_time(*expires);
     if (!entry.expires) return wrong("has a time of expiry that is neither RFC 3339 nor milliseconds");
+  }
+  if (const auto exact = value.find("exact_only"); exact != value.end() && !exact->is_null()) {
+    if (!exact->is_boolean()) return wrong("has an exact_only that is neither true nor false");
+    entry.exact_only = exact->get<bool>();
   }
   return entry;
 }

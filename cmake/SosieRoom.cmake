@@ -12,7 +12,7 @@ set(SOSIE_MAY_USE_embed base text net)
 set(SOSIE_MAY_USE_redis base net)
 set(SOSIE_MAY_USE_store base index net redis)
 set(SOSIE_MAY_USE_decide base text)
-set(SOSIE_MAY_USE_cache base text net embed redis store decide)
+set(SOSIE_MAY_USE_cache base text index net embed redis store decide)
 set(SOSIE_MAY_USE_protocol base text decide)
 set(SOSIE_MAY_USE_gateway base text decide protocol cache net)
 

@@ -165,7 +165,8 @@ class SemanticCache {
   Result<Lookup> lookup(const Query& query, const LookupOptions& options = {}) const;
 
   /// Whether an entry for `stored` would answer `asked` in the same scope, both with their embeddings: the decision of `lookup`, without an entry.
-  /// Unset: it would not. REQUIRES: both embeddings are this cache's embedder's.
+  /// Unset: it would not. With another wording, that is: for the same text ask `Layers::exact`. REQUIRES: both embeddings are
+  /// this cache's embedder's; a threshold in [0, 1].
   std::optional<Similarity> would_answer(const Embedding& stored, const Embedding& asked, std::optional<Similarity> threshold = {}) const;
 
   /// False: the scope surely has no entry, so that a lookup can be spared. Never waits: with a store in Redis always true.
@@ -186,7 +187,7 @@ class SemanticCache {
   /// Stores entries as they are, with their own times, as `for_each` gave them. Ids are computed anew, and come out the same;
   /// an entry of that id is replaced. Doing it again after a failure is harmless.
   ///
-  /// Cost: embeds all prompts in one batch: give some dozens at a time.
+  /// Cost: embeds all prompts, but those of exact-only entries, in one batch: give some dozens at a time.
   /// Errors: those of `store`; entries before the failure are stored.
   Result<Restored> restore(std::span<const Entry> entries);
 

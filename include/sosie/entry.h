@@ -33,6 +33,7 @@ struct Entry {
   Attributes attributes;
   TimePoint created;
   std::optional<TimePoint> expires;  ///< Unset: never. With sliding expiry, as of the time it was read.
+  bool exact_only = false;           ///< Has no vector: found by the same text only.
 };
 
 }  // namespace sosie

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cache/keys.h"
 #include "decide/threshold.h"
+#include "index/kernels.h"
 #include "sosie/cache.h"
 #include "store/embedded_store.h"
 #include "store/redis_store.h"
@@ -74,12 +75,14 @@ struct SemanticCache::Impl {
     double cost = 0;
   };
 
-  /// Puts an entry under the id that its question has.
-  Result<EntryId> put(Entry entry, const Embedding& embedding, const Worth& worth) {
+  /// Puts an entry under the id that its question has. `embedding`: null where it is exact-only.
+  Result<EntryId> put(Entry entry, const Embedding* embedding, const Worth& worth) {
     store::NewEntry fresh;
     fresh.exact_key = cache::exact_key(entry.scope, entry.prompt);
-    fresh.partition = cache::partition(entry.scope, *embedder, embedding);
-    fresh.vector = embedding.vector;
+    if (embedding != nullptr) {
+      fresh.partition = cache::partition(entry.scope, *embedder, *embedding);
+      fresh.vector = embedding->vector;
+    }
     fresh.sliding_ttl = worth.sliding_ttl;
     fresh.cost = worth.cost;
     EntryId id = cache::entry_id(entry.scope, entry.prompt, entry.attributes);
@@ -185,6 +188,18 @@ Result<Lookup> SemanticCache::lookup(const Query& query, const LookupOptions& ho
   return lookup;
 }
 
+std::optional<Similarity> SemanticCache::would_answer(const Embedding& stored, const Embedding& asked,
+                                                      std::optional<Similarity> threshold) const {
+  // In one scope and with one encoder, this is what tells partitions apart.
+  if (stored.unseen != asked.unseen || stored.vector.size() != asked.vector.size() || asked.vector.empty()) return std::nullopt;
+  const Similarity raw{index::kernels().dot(stored.vector.data(), asked.vector.data(), asked.vector.size())};
+  const Similarity similarity = decide::reported(raw, /*same_text=*/false);
+  if (!decide::accepts(similarity, threshold.value_or(impl_->options.threshold))) return std::nullopt;
+  return similarity;
+}
+
+bool SemanticCache::may_have(std::string_view scope) const { return impl_->store->may_have(scope); }
+
 Result<EntryId> SemanticCache::store(const Query& query, std::string_view response, const StoreOptions& how) {
   if (auto checked = check_prompt_bytes(query); !checked) return std::move(checked).error();
   if (text::is_blank(query.prompt)) {
@@ -193,8 +208,12 @@ Result<EntryId> SemanticCache::store(const Query& query, std::string_view respon
   const auto ttl = how.ttl ? how.ttl : impl_->options.ttl;
   if (auto checked = check_ttl(ttl); !checked) return std::move(checked).error();
   if (!(how.cost >= 0)) return Error{ErrorCode::invalid_argument, "cost must be 0 or more"};
-  auto embedding = impl_->embedding_of(query, how.embedding);
-  if (!embedding) return std::move(embedding).error();
+  std::shared_ptr<const Embedding> embedding;
+  if (!how.exact_only) {
+    auto known = impl_->embedding_of(query, how.embedding);
+    if (!known) return std::move(known).error();
+    embedding = *std::move(known);
+  }
 
   const TimePoint now = impl_->options.clock();
   Entry entry;
@@ -204,8 +223,9 @@ Result<EntryId> SemanticCache::store(const Query& query, std::string_view respon
   entry.attributes = query.attributes;
   entry.created = now;
   if (ttl) entry.expires = now + *ttl;
+  entry.exact_only = how.exact_only;
   const bool sliding = impl_->options.expiry == Expiry::sliding;
-  return impl_->put(std::move(entry), **embedding, {.sliding_ttl = sliding ? ttl : std::nullopt, .cost = how.cost});
+  return impl_->put(std::move(entry), embedding.get(), {.sliding_ttl = sliding ? ttl : std::nullopt, .cost = how.cost});
 }
 
 Result<std::optional<Entry>> SemanticCache::get(std::string_view id) const { return impl_->store->get(id, impl_->options.clock()); }
@@ -226,15 +246,19 @@ Result<Restored> SemanticCache::restore(std::span<const Entry> entries) {
       ++done.unfit;
     } else {
       fit.push_back(&entry);
-      prompts.push_back(entry.prompt);
+      if (!entry.exact_only) prompts.push_back(entry.prompt);
     }
   }
-  if (fit.empty()) return done;
-  auto embedded = impl_->embedder->embed(prompts);
-  if (!embedded) return std::move(embedded).error();
-  impl_->embeddings += prompts.size();
-  for (std::size_t i = 0; i < fit.size(); ++i) {
-    if (auto put = impl_->put(*fit[i], (*embedded)[i], {}); !put) return std::move(put).error();
+  std::vector<Embedding> embedded;
+  if (!prompts.empty()) {
+    auto made = impl_->embedder->embed(prompts);
+    if (!made) return std::move(made).error();
+    impl_->embeddings += prompts.size();
+    embedded = *std::move(made);
+  }
+  const Embedding* next = embedded.data();
+  for (const Entry* entry : fit) {
+    if (auto put = impl_->put(*entry, entry->exact_only ? nullptr : next++, {}); !put) return std::move(put).error();
     ++done.stored;
   }
   return done;

@@ -80,6 +80,80 @@ constexpr std::string_view kQuestion = "How do I reset my password?";
 constexpr std::string_view kParaphrase = "How can I reset my password?";
 constexpr std::string_view kOther = "What is the capital of France?";
 
+TEST_F(SemanticCacheTest, AnEntryForTheSameTextOnlyIsNeitherEmbeddedNorFoundByMeaning) {
+  auto cache = open();
+  const auto before = encoder_->count.load();
+  const auto id = store(cache, {.prompt = kQuestion, .scope = "s"}, "exactly", {.exact_only = true});
+  EXPECT_EQ(encoder_->count.load(), before);
+  EXPECT_EQ(cache.stats().embeddings, 0u);
+  const auto same = lookup(cache, {.prompt = kQuestion, .scope = "s"});
+  ASSERT_TRUE(same.hit());
+  EXPECT_TRUE(same.hits[0].entry->exact_only);
+  EXPECT_EQ(same.hits[0].layer, Layer::exact);
+  for (const auto prompt : {kQuestion, kParaphrase}) {
+    const auto by_meaning = lookup(cache, {.prompt = prompt, .scope = "s"}, {.layers = Layers::semantic});
+    EXPECT_FALSE(by_meaning.hit());
+    EXPECT_EQ(by_meaning.reason, MissReason::empty_scope);
+  }
+
+  // Whichever is stored last is what there is.
+  EXPECT_EQ(store(cache, {.prompt = kQuestion, .scope = "s"}, "by meaning"), id);
+  EXPECT_TRUE(lookup(cache, {.prompt = kParaphrase, .scope = "s"}).hit());
+  EXPECT_EQ(store(cache, {.prompt = kQuestion, .scope = "s"}, "exactly", {.exact_only = true}), id);
+  EXPECT_FALSE(lookup(cache, {.prompt = kParaphrase, .scope = "s"}).hit());
+  EXPECT_EQ(cache.stats().entries, 1u);
+}
+
+TEST_F(SemanticCacheTest, WouldAnswerDecidesAsALookupDoes) {
+  auto cache = open();
+  const std::string beyond(5000, 'x');
+  const std::vector<std::string> prompts{std::string(kQuestion), std::string(kParaphrase), std::string(kOther), "How do I change my password?",
+                                         "What is the capital city of France?", "Name the capital of France: " + beyond,
+                                         "Name the capital of France: " + beyond + "y"};
+  for (const auto& stored : prompts) {
+    for (const auto& asked : prompts) {
+      if (stored == asked) continue;
+      auto one = open();
+      store(one, {.prompt = stored}, "r");
+      const auto embed = [&](std::string_view text) { return (*encoder_->embed(std::array{text}))[0]; };
+      for (const double threshold : {0.0, 0.5, 0.85, 0.95, 1.0}) {
+        const auto found = lookup(one, {.prompt = asked}, {.layers = Layers::semantic, .threshold = Similarity{threshold}});
+        const auto would = one.would_answer(embed(stored), embed(asked), Similarity{threshold});
+        ASSERT_EQ(would.has_value(), found.hit()) << stored << " / " << asked << " at " << threshold;
+        if (would) EXPECT_EQ(would->value, found.hits[0].similarity.value);
+      }
+    }
+  }
+}
+
+TEST_F(SemanticCacheTest, SaysWhichScopesSurelyHaveNothing) {
+  auto cache = open();
+  EXPECT_FALSE(cache.may_have("s"));
+  store(cache, {.prompt = kQuestion, .scope = "s"}, "r", {.exact_only = true});
+  EXPECT_TRUE(cache.may_have("s"));
+  EXPECT_FALSE(cache.may_have("t"));
+  ASSERT_TRUE(cache.clear("s"));
+  EXPECT_FALSE(cache.may_have("s"));
+}
+
+TEST_F(SemanticCacheTest, RestoresEntriesAsWhatTheyWere) {
+  auto from = open(), to = open();
+  store(from, {.prompt = kOther}, "exactly", {.exact_only = true});
+  store(from, {.prompt = kQuestion}, "by meaning");
+  std::vector<Entry> entries;
+  ASSERT_TRUE(from.for_each([&](const Entry& entry) {
+    entries.push_back(entry);
+    return true;
+  }));
+  const auto done = to.restore(entries);
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->stored, 2u);
+  EXPECT_EQ(to.stats().embeddings, 1u);
+  EXPECT_TRUE(lookup(to, {.prompt = kParaphrase}).hit());
+  EXPECT_TRUE(lookup(to, {.prompt = kOther}).hit());
+  EXPECT_FALSE(lookup(to, {.prompt = "What is the capital city of France?"}).hit());
+}
+
 TEST_F(SemanticCacheTest, AnswersTheSameTextAndAParaphraseAndNothingElse) {
   auto cache = open();
   const auto id = store(cache, {.prompt = kQuestion}, "Click on 'forgot'.");

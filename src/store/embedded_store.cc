@@ -63,6 +63,7 @@ class EmbeddedStore final : public Store {
   Result<std::uint64_t> erase(std::string_view scope, const Attributes& attributes) override;
   Result<std::uint64_t> clear(std::optional<std::string_view> scope) override;
   Result<std::uint64_t> sweep(TimePoint now) override;
+  bool may_have(std::string_view scope) const override { return residents_.may_have(scope); }
   StoreStats stats() const override;
   bool is_local() const noexcept override { return true; }
 
@@ -116,7 +117,7 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
   std::int64_t next_row = 1;
   auto loaded = table_->load([&](StoredEntry entry, std::span<const float> vector) -> Result<void> {
     const auto id = parse_id(entry.id);
-    const auto dimension = residents_.dimension(entry.partition);
+    const auto dimension = entry.dimension > 0 ? residents_.dimension(entry.partition) : std::nullopt;
     if (!id || residents_.record(*id) != nullptr || (dimension && *dimension != vector.size()) || !all_finite(vector)) {
       return Error{ErrorCode::data_corruption,
                    "an entry contradicts the others: restore the file, or move it away to start anew"};
@@ -144,8 +145,8 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
 Result<void> EmbeddedStore::put(NewEntry entry) {
   const auto id = parse_id(entry.entry.id);
   if (!id) return Error{ErrorCode::invalid_argument, "an entry's id must be 32 lower-case hex digits"};
-  if (entry.vector.empty() || !all_finite(entry.vector)) {
-    return Error{ErrorCode::invalid_argument, "an entry's vector must not be empty, and its floats must be finite"};
+  if (entry.vector.empty() != entry.entry.exact_only || !all_finite(entry.vector)) {
+    return Error{ErrorCode::invalid_argument, "an entry's vector must not be empty, unless it is exact-only, and its floats must be finite"};
   }
   if (!(entry.cost >= 0) || !std::isfinite(entry.cost)) return Error{ErrorCode::invalid_argument, "a cost must be finite and >= 0"};
   if (entry.sliding_ttl && entry.sliding_ttl->count() <= 0) return Error{ErrorCode::invalid_argument, "a sliding ttl must be > 0"};
@@ -208,6 +209,7 @@ Result<std::shared_ptr<const Entry>> EmbeddedStore::text(const Snapshot& found) 
       .attributes = found.attributes != nullptr ? *found.attributes : Attributes(),
       .created = TimePoint(std::chrono::milliseconds(found.created_ms)),
       .expires = expires,
+      .exact_only = found.exact_only,
   });
   texts_.insert(found.row, entry);
   return entry;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/sqlite.h"
 #include "store/store_conformance.h"
 
 namespace sosie::store {
@@ -112,6 +113,25 @@ TEST(EmbeddedStore, ALoweredBoundHoldsFromTheNextOpening) {
   EXPECT_LE(store->stats().bytes, 5000u);
   EXPECT_GT(store->stats().entries, 10u);
   EXPECT_TRUE((*store->get(numbered(7).entry.id, at(1000))).has_value()) << "hits must survive closing";
+}
+
+// An older sosie takes an entry without a vector for a damaged one, so that it must refuse the file by its format.
+TEST(EmbeddedStore, TheFormatRisesWithTheFirstEntryWithoutAVector) {
+  TemporaryFolder folder;
+  const auto file = folder.path() / "sosie.db";
+  const auto format = [&] { return *(*Connection::open(file, Connection::Absent::fail)).number("PRAGMA user_version"); };
+  ASSERT_TRUE(open(folder.path())->put(numbered(1)));
+  EXPECT_EQ(format(), 1);
+  for (int i = 2; i <= 3; ++i) {
+    ASSERT_TRUE(open(folder.path())->put(conformance::without_vector(numbered(i))));
+    EXPECT_EQ(format(), 2);
+  }
+  auto store = open(folder.path());
+  for (int i = 1; i <= 3; ++i) {
+    const auto got = store->get(numbered(i).entry.id, at(10));
+    ASSERT_TRUE(got && got->has_value());
+    EXPECT_EQ((*got)->exact_only, i > 1);
+  }
 }
 
 TEST(EmbeddedStore, OneProcessAtATime) {

@@ -14,7 +14,9 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "vectors are stored as little-endian floats");
 
 constexpr std::int64_t kApplicationId = 0x736f7369;  // "sosi"
-constexpr std::int64_t kFormatVersion = 1;
+// Format 2 is format 1 with entries that have no vector. A file becomes one with the first of them: until then an older sosie
+// reads it, too.
+constexpr std::int64_t kFormatVersion = 1, kNewestFormatVersion = 2;
 
 // The vector stands before the texts, so that loading never walks a long text's overflow pages. Hits and sliding expiry
 // change often and stand in a narrow table of their own. Rows are numbered in the order of writing: inserts append.
@@ -115,9 +117,9 @@ Result<void> EntryTable::check() {
   if (!fresh && *application != kApplicationId) {
     return Error{ErrorCode::data_corruption, "is another program's database: choose another data folder"};
   }
-  if (*version > kFormatVersion) {
+  if (*version > kNewestFormatVersion) {
     return Error{ErrorCode::unsupported, "has format " + std::to_string(*version) + ", this sosie reads " +
-                                             std::to_string(kFormatVersion) + ": use the newer sosie that wrote it"};
+                                             std::to_string(kNewestFormatVersion) + ": use the newer sosie that wrote it"};
   }
   if (connection_->read_only()) {
     return Error{ErrorCode::permission_denied, "cannot be written: check its owner and mode"};
@@ -132,8 +134,17 @@ Result<void> EntryTable::check() {
     return Error{ErrorCode::unsupported,
                  "this file system cannot hold a write-ahead log: choose a local data folder"};
   }
+  is_raised_ = *version == kNewestFormatVersion;
   if (fresh) return create();
   return {};
+}
+
+Result<void> EntryTable::raise_format() {
+  if (is_raised_) return {};
+  const std::string sql = "PRAGMA user_version=" + std::to_string(kNewestFormatVersion);
+  auto raised = connection_->run(sql.c_str());
+  is_raised_ = raised.has_value();
+  return raised;
 }
 
 Result<void> EntryTable::create() {
@@ -202,9 +213,9 @@ Result<void> EntryTable::load(const Take& take) {
     entry.prompt_bytes = static_cast<std::uint64_t>(entries->number(11));
     entry.response_bytes = static_cast<std::uint64_t>(entries->number(12));
     const std::string_view floats = entries->bytes(10);
-    if (floats.empty() || floats.size() % sizeof(float) != 0) return corrupt("vector");
+    if (floats.size() % sizeof(float) != 0) return corrupt("vector");
     vector.resize(floats.size() / sizeof(float));
-    std::memcpy(vector.data(), floats.data(), floats.size());
+    if (!floats.empty()) std::memcpy(vector.data(), floats.data(), floats.size());
     entry.dimension = vector.size();
 
     while (*more_attributes && attributes->number(0) <= entry.row) {
@@ -230,13 +241,18 @@ Result<void> EntryTable::begin() { return statements_->begin.run(); }
 Result<void> EntryTable::commit() { return statements_->commit.run(); }
 
 void EntryTable::rollback() noexcept {
-  if (connection_->in_transaction()) (void)connection_->run("ROLLBACK");
+  if (!connection_->in_transaction()) return;
+  (void)connection_->run("ROLLBACK");
+  is_raised_ = false;  // It may have been in this transaction; doing it again is harmless.
 }
 
 Result<void> EntryTable::insert(std::int64_t row, const Entry& entry, const NewEntry& keys) {
   const std::int64_t created = milliseconds(entry.created), expires = entry.expires ? milliseconds(*entry.expires) : kNever;
   const std::int64_t sliding = keys.sliding_ttl ? keys.sliding_ttl->count() : 0;
   const std::string_view vector(reinterpret_cast<const char*>(keys.vector.data()), keys.vector.size() * sizeof(float));
+  if (entry.exact_only) {
+    if (auto raised = raise_format(); !raised) return raised;
+  }
   Statement& insert = statements_->insert;
   insert.bind(1, row).bind(2, entry.id).bind(3, entry.scope).bind(4, keys.exact_key).bind(5, keys.partition).bind(6, created);
   bind_time(insert, 7, expires);

@@ -26,7 +26,7 @@ struct StoredEntry {
   EntryId id;
   std::string scope;
   base::Digest exact_key{}, partition{};
-  std::size_t dimension = 0;  ///< Floats in the vector.
+  std::size_t dimension = 0;  ///< Floats in the vector. 0: the entry is exact-only.
   Attributes attributes;
   std::int64_t created_ms = 0, expires_ms = kNever;
   std::int64_t sliding_ttl_ms = 0;  ///< 0: does not slide.
@@ -65,9 +65,12 @@ class EntryTable {
   Result<void> create();
   Result<void> check();
   Result<void> prepare();
+  /// Within the transaction, so that an older sosie never meets an entry that it cannot read.
+  Result<void> raise_format();
 
   std::unique_ptr<Connection> connection_;  // Before the statements: they must go first.
   std::shared_ptr<Statements> statements_;
+  bool is_raised_ = false;  // The file says already that it may hold entries without a vector.
 };
 
 }  // namespace sosie::store

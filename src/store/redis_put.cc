@@ -38,8 +38,9 @@ Result<std::vector<std::string>> put_arguments(const NewEntry& entry, std::uint6
   if (!is_id(entry.entry.id)) {
     return Error{ErrorCode::invalid_argument, "an entry's id must be 32 lower-case hex digits"};
   }
-  if (entry.vector.empty() || !all_finite(entry.vector)) {
-    return Error{ErrorCode::invalid_argument, "an entry's vector must not be empty, and its floats must be finite"};
+  if (entry.vector.empty() != entry.entry.exact_only || !all_finite(entry.vector)) {
+    return Error{ErrorCode::invalid_argument,
+                 "an entry's vector must not be empty, unless it is exact-only, and its floats must be finite"};
   }
   if (entry.vector.size() > kMostDimensions) {
     return Error{ErrorCode::invalid_argument,
@@ -67,11 +68,11 @@ Result<std::vector<std::string>> put_arguments(const NewEntry& entry, std::uint6
   }
   std::vector<std::string> arguments{entry.entry.id,
                                      std::to_string(entry.vector.size()),
-                                     base::to_hex(entry.partition),
+                                     entry.entry.exact_only ? "" : base::to_hex(entry.partition),
                                      base::to_hex(entry.exact_key),
                                      scope_key(entry.entry.scope),
                                      std::to_string(bytes),
-                                     exact_digits(value / static_cast<double>(bytes)),
+                                     exact_digits(value / static_cast<double>(std::max<std::uint64_t>(1, bytes))),
                                      std::to_string(sliding),
                                      std::move(expires),
                                      std::move(life),

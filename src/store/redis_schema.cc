@@ -127,7 +127,6 @@ std::vector<std::string> entry_fields(const NewEntry& entry) {
   add("prompt", entry.entry.prompt);
   add("response", entry.entry.response);
   add("created", text_of(entry.entry.created));
-  add("partition", base::to_hex(entry.partition));
   if (entry.entry.expires) add("expires", text_of(*entry.entry.expires));
   if (!entry.entry.attributes.empty()) {
     std::string tags;
@@ -135,7 +134,12 @@ std::vector<std::string> entry_fields(const NewEntry& entry) {
     add("attributes", pack(entry.entry.attributes));
     add("tags", std::move(tags));
   }
-  add(vector_field(entry.vector.size()), redis::vector_bytes(entry.vector));
+  if (entry.entry.exact_only) {
+    add("exact_only", "1");  // No partition either: no search meets it.
+  } else {
+    add("partition", base::to_hex(entry.partition));
+    add(vector_field(entry.vector.size()), redis::vector_bytes(entry.vector));
+  }
   return fields;
 }
 
@@ -163,6 +167,7 @@ std::optional<Entry> read_entry(std::string_view id, std::span<const Reply> valu
     entry.expires = read_time(values[5].text);
     if (!entry.expires) return std::nullopt;
   }
+  entry.exact_only = is_there(6);
   return entry;
 }
 

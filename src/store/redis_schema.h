@@ -52,7 +52,8 @@ std::vector<std::string> entry_fields(const NewEntry& entry);
 void add_read_entry(redis::Pipeline& commands, const RedisKeys& keys, std::string_view id);
 
 /// In this order.
-inline constexpr std::string_view kEntryFields[] = {"scope", "prompt", "response", "attributes", "created", "expires"};
+inline constexpr std::string_view kEntryFields[] = {"scope",   "prompt",  "response",  "attributes",
+                                                    "created", "expires", "exact_only"};
 
 /// Empty where there is no such entry (any more), or it is not whole.
 std::optional<Entry> read_entry(std::string_view id, std::span<const redis::Reply> values);

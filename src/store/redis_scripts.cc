@@ -41,7 +41,7 @@ local function remove(id)
     if call('SREM', name .. 'scope:' .. scope, id) == 1 and call('EXISTS', name .. 'scope:' .. scope) == 0 then
       call('HINCRBY', meta, 'scopes', -1)
     end
-    if call('HINCRBY', partitions, partition, -65536) < 65536 then call('HDEL', partitions, partition) end
+    if partition ~= '' and call('HINCRBY', partitions, partition, -65536) < 65536 then call('HDEL', partitions, partition) end
   end
   return call('UNLINK', name .. 'entry:' .. id)
 end
@@ -79,11 +79,14 @@ local id, dimension, partition, exact, scope = ARGV[2], tonumber(ARGV[3]), ARGV[
 local bytes, worth, sliding, expires, life = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
 local known = call('HMGET', meta, 'format', 'index:' .. ARGV[3])
 if known[1] and known[1] ~= '1' then return {'format', known[1]} end
-if not known[1] or not known[2] then return {'index'} end
-local beside = number(partitions, partition)
-if beside > 0 and beside % 65536 ~= dimension then return {'dimension', beside % 65536} end
+if dimension > 0 then
+  if not known[1] or not known[2] then return {'index'} end
+  local beside = number(partitions, partition)
+  if beside > 0 and beside % 65536 ~= dimension then return {'dimension', beside % 65536} end
+end
 
 call('HINCRBY', meta, 'writes', 1)
+if not known[1] then call('HSET', meta, 'format', '1') end
 remove(id)
 call('HSET', name .. 'entry:' .. id, unpack(ARGV, 14))
 if life ~= '' then call('PEXPIRE', name .. 'entry:' .. id, life) end
@@ -96,7 +99,9 @@ call('SADD', name .. 'exact:' .. exact, id)
 if call('SADD', name .. 'scope:' .. scope, id) == 1 and call('SCARD', name .. 'scope:' .. scope) == 1 then
   call('HINCRBY', meta, 'scopes', 1)
 end
-if call('HINCRBY', partitions, partition, 65536) == 65536 then call('HINCRBY', partitions, partition, dimension) end
+if dimension > 0 and call('HINCRBY', partitions, partition, 65536) == 65536 then
+  call('HINCRBY', partitions, partition, dimension)
+end
 local expired = expire(ARGV[13], 32, id)
 local evicted, above = evict(tonumber(ARGV[12]), 1000, id)
 return {'ok', expired, evicted, above}
@@ -177,7 +182,7 @@ end
 table.sort(rows, function(a, b) return a[1] > b[1] or (a[1] == b[1] and a[2] < b[2]) end)
 for i = 1, math.min(#rows, tonumber(ARGV[4])) do
   local id = rows[i][2]
-  local fields = redis.call('HMGET', entry .. id, 'scope', 'prompt', 'response', 'attributes', 'created', 'expires')
+  local fields = redis.call('HMGET', entry .. id, 'scope', 'prompt', 'response', 'attributes', 'created', 'expires', 'exact_only')
   found[i] = {id, unpack(fields)}
 end
 return found

@@ -16,7 +16,7 @@ struct RedisScript {
 
 /// KEYS of those that write: meta, accounts, priorities, expiries, hits, partitions. ARGV[1] is the prefix of all keys.
 struct RedisScripts {
-  /// ARGV: prefix, id, dimension, partition, exact key, scope key, bytes, worth, sliding ttl, expires or "", life in
+  /// ARGV: prefix, id, dimension (0: no vector), partition or "", exact key, scope key, bytes, worth, sliding ttl, expires or "", life in
   /// Redis or "", bound or 0, time, then fields and values. Returns {"ok", expired, evicted, 1: still above the bound}
   /// or {"index"} (there is none), {"format", its number}, {"dimension", that of the others}.
   RedisScript put;

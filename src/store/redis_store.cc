@@ -61,6 +61,7 @@ class RedisStore final : public Store {
   Result<std::uint64_t> erase(std::string_view scope, const Attributes& attributes) override;
   Result<std::uint64_t> clear(std::optional<std::string_view> scope) override;
   Result<std::uint64_t> sweep(TimePoint now) override;
+  bool may_have(std::string_view) const override { return true; }  // Only the server knows.
   StoreStats stats() const override;
   bool is_local() const noexcept override { return false; }
 

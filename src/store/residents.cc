@@ -38,8 +38,10 @@ struct Partition {
 namespace {
 
 Snapshot snapshot(const Record& record) {
-  return {record.id,         record.row,        record.scope,
-          record.attributes, record.created_ms, record.expires_ms.load(std::memory_order_relaxed)};
+  return {record.id,         record.row,
+          record.scope,      record.attributes,
+          record.created_ms, record.expires_ms.load(std::memory_order_relaxed),
+          record.exact_only};
 }
 
 bool passes(const Record& record, const Filter& filter) {
@@ -174,6 +176,11 @@ void Residents::touch(index::RowId id, std::int64_t now_ms) const {
   }
 }
 
+bool Residents::may_have(std::string_view scope) const {
+  std::shared_lock lock(mutex_, std::try_to_lock);
+  return !lock || scopes_.contains(scope);
+}
+
 Record* Residents::record(index::RowId id) const {
   const auto found = by_id_.find(id);
   return found == by_id_.end() ? nullptr : found->second.get();
@@ -200,7 +207,8 @@ std::unique_ptr<Record> Residents::make(StoredEntry entry) {
   record->bytes = entry.prompt_bytes + entry.response_bytes + entry.dimension * sizeof(float);
   for (const auto& [name, value] : entry.attributes) record->bytes += name.size() + value.size();
   const double value = entry.cost > 0 ? entry.cost : static_cast<double>(entry.response_bytes);
-  record->worth = value / static_cast<double>(record->bytes);
+  record->worth = value / static_cast<double>(std::max<std::uint64_t>(1, record->bytes));
+  record->exact_only = entry.dimension == 0;
   record->has_usage = entry.has_usage;
   record->expires_ms = entry.expires_ms;
   record->hits = entry.hits;
@@ -212,9 +220,11 @@ std::unique_ptr<Record> Residents::make(StoredEntry entry) {
 }
 
 void Residents::add(std::unique_ptr<Record> record, std::span<const float> vector) {
-  auto& place = partitions_[record->partition_key];
-  if (place == nullptr) place = std::make_shared<Partition>(vector.size());
-  place->add(record.get(), vector);
+  if (!record->exact_only) {
+    auto& place = partitions_[record->partition_key];
+    if (place == nullptr) place = std::make_shared<Partition>(vector.size());
+    place->add(record.get(), vector);
+  }
   link(std::move(record));
 }
 
@@ -232,7 +242,7 @@ void Residents::apply(std::vector<Change> changes) {
   for (Change& change : changes) {
     Partition* from = change.old != nullptr ? change.old->partition : nullptr;
     Partition* to = nullptr;
-    if (change.fresh != nullptr) {
+    if (change.fresh != nullptr && !change.fresh->exact_only) {
       const base::Digest& key = change.fresh->partition_key;
       if (const auto found = partitions_.find(key); found != partitions_.end()) {
         to = found->second.get();
@@ -269,6 +279,7 @@ void Residents::apply(std::vector<Change> changes) {
     if (change.fresh != nullptr) link(std::move(change.fresh));
   }
   for (const auto& record : removed) {
+    if (record->exact_only) continue;
     const auto found = partitions_.find(record->partition_key);
     if (found == partitions_.end() || !found->second->records.empty()) continue;
     emptied.push_back(std::move(found->second));

@@ -3,12 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -38,6 +40,7 @@ struct Record {
   std::int64_t sliding_ttl_ms = 0;  // 0: does not slide.
   std::uint64_t bytes = 0;          // Counts towards the bound.
   double worth = 0;                 // Cost, or what stands for it, per byte.
+  bool exact_only = false;          // Has no vector, and stands in no partition.
   bool has_usage = false;           // Its usage stands in the table. Used by the writer alone.
 
   std::atomic<std::int64_t> expires_ms{kNever};
@@ -61,13 +64,14 @@ struct Snapshot {
   std::shared_ptr<const std::string> scope;
   std::shared_ptr<const Attributes> attributes;
   std::int64_t created_ms = 0, expires_ms = kNever;
+  bool exact_only = false;
 };
 
 /// Replaces `old` by `fresh`; either may be missing.
 struct Change {
   Record* old = nullptr;
   std::unique_ptr<Record> fresh;
-  std::span<const float> vector;  ///< Of `fresh`.
+  std::span<const float> vector;  ///< Of `fresh`; empty where that is exact-only.
 };
 
 /// Finds records by id, exact key and nearness, and says which to remove first.
@@ -95,6 +99,8 @@ class Residents {
   /// Of the living entries, in the order they were stored.
   std::vector<index::RowId> ids(std::int64_t now_ms) const;
   void touch(index::RowId id, std::int64_t now_ms) const;
+  /// False: the scope has no entry. Waits for nobody: true also while a change is being made.
+  bool may_have(std::string_view scope) const;
   std::uint64_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
   std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   std::uint64_t scopes() const noexcept { return scope_count_.load(std::memory_order_relaxed); }
@@ -143,6 +149,10 @@ class Residents {
     std::size_t operator()(const index::RowId& id) const noexcept { return id.high ^ (id.low * 0x9e3779b97f4a7c15u); }
     std::size_t operator()(const base::Digest& digest) const noexcept;
   };
+  struct HashText {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
+  };
   struct Scope {
     std::shared_ptr<const std::string> name;
     std::uint64_t entries = 0;
@@ -157,9 +167,9 @@ class Residents {
   std::unordered_map<index::RowId, std::unique_ptr<Record>, Hash> by_id_;
   std::unordered_multimap<base::Digest, Record*, Hash> by_exact_key_;
   std::unordered_map<base::Digest, std::shared_ptr<Partition>, Hash> partitions_;
+  std::unordered_map<std::string, Scope, HashText, std::equal_to<>> scopes_;
 
   // The writer's alone.
-  std::unordered_map<std::string, Scope> scopes_;
   std::set<QueuedPriority> eviction_;
   std::set<QueuedExpiry> expiry_;
 

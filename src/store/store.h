@@ -22,7 +22,7 @@ struct NewEntry {
   Entry entry;              ///< `created` and `expires` are set by the caller.
   base::Digest exact_key;   ///< Of scope and case-folded prompt.
   base::Digest partition;   ///< Of scope, encoder and what the encoder cannot see; vectors meet only within it.
-  std::vector<float> vector;  ///< Unit length.
+  std::vector<float> vector;  ///< Unit length. Empty, and no partition, exactly where `entry.exact_only`.
   std::optional<std::chrono::milliseconds> sliding_ttl;  ///< Set: each touch moves `expires` to now + this.
   double cost = 0;          ///< Relative worth, for eviction; >= 0.
 };
@@ -81,6 +81,9 @@ class Store {
   virtual Result<std::uint64_t> clear(std::optional<std::string_view> scope) = 0;
   /// Removes entries expired at `now`.
   virtual Result<std::uint64_t> sweep(TimePoint now) = 0;
+
+  /// False: the scope surely has no entry. Never waits.
+  virtual bool may_have(std::string_view scope) const = 0;
 
   virtual StoreStats stats() const = 0;
 

@@ -93,6 +93,7 @@ TEST_P(StoreConformance, DoesWhatTheModelDoes) {
           if (expiry == 1) made.sliding_ttl = ttl;
         }
         made.cost = random() % 3;
+        if (random() % 4 == 0) made = without_vector(std::move(made));
         ASSERT_TRUE(store.put(made));
         model.entries[made.entry.id] = made;
       } else if (action < 52) {
@@ -184,6 +185,14 @@ TEST_P(StoreConformance, DoesWhatTheModelDoes) {
         EXPECT_EQ(stats.entries, model.entries.size());
         EXPECT_EQ(stats.bytes, bytes);
         EXPECT_EQ(stats.scopes, used.size());
+        for (const std::string& scope : scopes) {
+          // A store that must ask for it says yes.
+          if (used.contains(scope) || !store.is_local()) {
+            EXPECT_TRUE(store.may_have(scope));
+          } else {
+            EXPECT_FALSE(store.may_have(scope));
+          }
+        }
       }
       if (testing::Test::HasFailure()) FAIL() << "at step " << step;
     }
@@ -207,6 +216,63 @@ TEST_P(StoreConformance, ReplacingLeavesOneEntryWithTheNewContent) {
   ASSERT_TRUE(near);
   ASSERT_EQ(near->found.size(), 1u);
   EXPECT_NEAR(near->found[0].similarity.value, 0, 1e-6);
+}
+
+TEST_P(StoreConformance, AnEntryWithoutAVectorIsFoundByItsTextOnly) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  const std::vector<float> x{1, 0, 0, 0, 0, 0, 0, 0};
+  const auto found_exactly = [&] {
+    const auto exact = subject->store().exact(exact_key("s", "p"), {.now = at(9)});
+    EXPECT_TRUE(exact);
+    return exact && exact->size() == 1 ? exact->front()->response : "?";
+  };
+  const auto found_near = [&] {
+    const auto near = subject->store().nearest(partition("s"), x, 5, Similarity{-1}, {.now = at(9)});
+    EXPECT_TRUE(near);
+    return near && !near->found.empty() ? near->found[0].entry->response : near->nearest ? "?" : "";
+  };
+  // The first entry of the store, which has made nothing ready for vectors yet.
+  const NewEntry bare = without_vector(make_entry("s", "p", "bare", {}, at(1), {{"a", "b"}}));
+  ASSERT_TRUE(subject->store().put(bare));
+  EXPECT_EQ(found_exactly(), "bare");
+  EXPECT_EQ(found_near(), "");
+  const auto got = subject->store().get(bare.entry.id, at(9));
+  ASSERT_TRUE(got && got->has_value());
+  expect_equal(**got, bare.entry);
+  if (subject->reopen()) {
+    EXPECT_EQ(found_exactly(), "bare");
+    EXPECT_EQ(found_near(), "");
+    EXPECT_TRUE(subject->store().may_have("s"));
+  }
+
+  ASSERT_TRUE(subject->store().put(make_entry("s", "p", "whole", x, at(2), {{"a", "b"}})));
+  EXPECT_EQ(found_exactly(), "whole");
+  EXPECT_EQ(found_near(), "whole");
+  ASSERT_TRUE(subject->store().put(make_entry("s", "q", "other", x, at(1))));
+  ASSERT_TRUE(subject->store().put(bare));
+  EXPECT_EQ(found_exactly(), "bare");
+  EXPECT_EQ(found_near(), "other") << "its vector is gone, that of its neighbour is not";
+  EXPECT_EQ(subject->store().stats().entries, 2u);
+  ASSERT_TRUE(subject->store().scan(at(9), [&](const Entry& entry) {
+    EXPECT_EQ(entry.exact_only, entry.response == "bare");
+    return true;
+  }));
+  if (subject->reopen()) EXPECT_EQ(found_near(), "other");
+
+  // An id erased by attributes; the next vector of another dimension meets nothing.
+  EXPECT_EQ(*subject->store().erase("s", {{"a", "b"}}), 1u);
+  EXPECT_TRUE(*subject->store().erase(make_entry("s", "q", "", x, at(1)).entry.id));
+  EXPECT_EQ(subject->store().stats().bytes, 0u);
+  ASSERT_TRUE(subject->store().put(bare));
+  ASSERT_TRUE(subject->store().put(make_entry("s", "short", "r", {1, 0}, at(1))));
+
+  NewEntry contradictory = bare;
+  contradictory.vector = x;
+  EXPECT_FALSE(subject->store().put(contradictory));
+  // Nothing at all weighs nothing, and must not upset the order of leaving.
+  ASSERT_TRUE(subject->store().put(without_vector(make_entry("", "", "", {}, at(1)))));
+  EXPECT_TRUE((*subject->store().get(without_vector(make_entry("", "", "", {}, at(1))).entry.id, at(1))).has_value());
 }
 
 TEST_P(StoreConformance, AnEntryEndsAtItsExpiryAndSlidingMovesIt) {

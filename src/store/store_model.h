@@ -73,6 +73,13 @@ inline NewEntry make_entry(std::string scope, std::string prompt, std::string re
   return made;
 }
 
+inline NewEntry without_vector(NewEntry made) {
+  made.partition = {};
+  made.vector.clear();
+  made.entry.exact_only = true;
+  return made;
+}
+
 /// What a store should hold, by the simplest means.
 class Model {
  public:
@@ -107,7 +114,7 @@ class Model {
   Near nearest(const base::Digest& place, const std::vector<float>& vector, std::size_t k, double floor, const Filter& filter) const {
     Near near;
     for (const auto& [id, e] : entries) {
-      if (e.partition != place || !lives(e, filter.now)) continue;
+      if (e.entry.exact_only || e.partition != place || !lives(e, filter.now)) continue;
       const double similarity = dot(e.vector, vector);
       near.nearest = std::max(near.nearest.value_or(-2), similarity);
       if (similarity < floor) continue;
@@ -143,6 +150,7 @@ inline void expect_equal(const Entry& got, const Entry& want) {
   EXPECT_EQ(got.attributes, want.attributes);
   EXPECT_EQ(got.created, want.created);
   EXPECT_EQ(got.expires, want.expires);
+  EXPECT_EQ(got.exact_only, want.exact_only);
 }
 
 }  // namespace conformance

@@ -97,7 +97,7 @@ Result<void> StoreWriter::attempt(std::span<Write* const> batch) {
 Result<void> StoreWriter::perform(Write& write, Transaction& transaction) {
   if (Put* put = std::get_if<Put>(&write.task)) {
     const auto dimension = transaction.dimension(put->keys.partition);
-    if (dimension && *dimension != put->keys.vector.size()) {
+    if (dimension && !put->entry->exact_only && *dimension != put->keys.vector.size()) {
       write.result = Error{ErrorCode::invalid_argument, "the vector has " + std::to_string(put->keys.vector.size()) +
                                                             " dimensions, the others beside it have " + std::to_string(*dimension)};
       return {};

@@ -87,7 +87,8 @@ Result<void> Transaction::save_usage(Record& record) {
 std::optional<std::size_t> Transaction::dimension(const base::Digest& partition) const {
   if (const auto resident = residents_.dimension(partition)) return resident;
   for (const auto& [id, change] : changes_) {
-    if (change.fresh != nullptr && change.fresh->partition_key == partition) return change.keys->vector.size();
+    if (change.fresh == nullptr || change.fresh->exact_only) continue;
+    if (change.fresh->partition_key == partition) return change.keys->vector.size();
   }
   return std::nullopt;
 }

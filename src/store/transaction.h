@@ -31,7 +31,7 @@ class Transaction {
   Result<void> save_usage(Record& record);
 
   bool changes(index::RowId id) const { return changes_.contains(id); }
-  /// Floats in the vectors of the partition, as the changes leave it.
+  /// Floats in the vectors of the partition, as the changes leave it; empty where it has none.
   std::optional<std::size_t> dimension(const base::Digest& partition) const;
   /// What the bound applies to, as the changes leave it.
   std::uint64_t bytes_after() const { return residents_.bytes() - bytes_removed_ + bytes_added_; }
