@@ -11,8 +11,7 @@
 
 #include "command.h"
 #include "embed/local_encoder.h"
-#include "gateway/chat_answer.h"
-#include "gateway/chat_request.h"
+#include "gateway/asking.h"
 #include "gateway/server.h"
 #include "index/flat_index.h"
 #include "load_generator.h"
@@ -130,12 +129,17 @@ std::string chat_body(const std::string& question) {
 
 /// As if the upstream had answered it: about 600 bytes.
 Result<void> store_chat_answer(SemanticCache& cache, const std::string& body) {
-  gateway::JsonReader reader;
-  std::string padded = body;
-  padded.reserve(body.size() + 64);
-  const auto read = gateway::read_chat_request(reader, padded, {});
-  const auto* request = std::get_if<gateway::ChatRequest>(&read);
-  if (request == nullptr) return Error{ErrorCode::internal, "the gateway does not understand its own benchmark"};
+  protocol::JsonReader reader;
+  protocol::Scope scope;
+  net::Request request;
+  request.target = "/v1/chat/completions";
+  request.body.reserve(body.size() + net::kBodyPadding);
+  request.body = body;
+  gateway::Asking asking;
+  bool ignored = false;
+  const protocol::Protocol& chat = protocol::protocol_of(protocol::Surface::chat);
+  if (gateway::read_question({}, reader, scope, request, chat, asking, ignored))
+    return Error{ErrorCode::internal, "the gateway does not understand its own benchmark"};
   const json message{{"role", "assistant"}, {"content", std::string(400, 'x')}};
   const json choice{{"index", 0}, {"message", message}, {"finish_reason", "stop"}};
   const json answer{{"id", "chatcmpl-bench"},
@@ -144,10 +148,10 @@ Result<void> store_chat_answer(SemanticCache& cache, const std::string& body) {
                     {"model", "bench"},
                     {"choices", json::array({choice})},
                     {"usage", {{"prompt_tokens", 10}, {"completion_tokens", 50}, {"total_tokens", 60}}}};
-  const auto kept = gateway::keep_completion(reader, answer.dump());
-  const auto* canonical = std::get_if<std::string>(&kept);
-  if (canonical == nullptr) return Error{ErrorCode::internal, "the gateway would not keep its own benchmark's answer"};
-  auto stored = cache.store({.prompt = request->prompt, .scope = request->scope}, *canonical);
+  const auto kept = chat.keep(reader, answer.dump(), asking.question);
+  const auto* whole = std::get_if<protocol::Kept>(&kept);
+  if (whole == nullptr) return Error{ErrorCode::internal, "the gateway would not keep its own benchmark's answer"};
+  auto stored = cache.store({.prompt = asking.question.prompt, .scope = asking.scope}, whole->answer);
   if (!stored) return std::move(stored).error();
   return {};
 }

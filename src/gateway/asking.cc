@@ -17,18 +17,13 @@ std::string scope_name(const base::Digest& digest) { return "ask:" + base::to_he
 
 std::string_view query_of(std::string_view target) { return target.substr(std::min(target.find('?'), target.size())); }
 
-std::variant<std::shared_ptr<Asking>, BadRequest> read_asking(Shared& shared, protocol::JsonReader& reader,
-                                                              protocol::Scope& scope, net::Exchange& exchange,
-                                                              const protocol::Protocol& api) {
-  const ServerOptions& options = shared.options;
-  const net::Request& request = exchange.request();
-
+std::optional<BadRequest> read_question(const ServerOptions& options, protocol::JsonReader& reader, protocol::Scope& scope,
+                                        const net::Request& request, const protocol::Protocol& api, Asking& asking,
+                                        bool& has_member) {
   auto wishes = read_wishes(request.headers, options.compat);
   if (auto* bad = std::get_if<BadRequest>(&wishes)) return std::move(*bad);
-  auto asking = std::make_shared<Asking>();
-  asking->api = &api;
-  asking->wishes = std::get<Wishes>(std::move(wishes));
-  asking->id = shared.decisions.new_id();
+  asking.api = &api;
+  asking.wishes = std::get<Wishes>(std::move(wishes));
 
   const auto root = reader.read(request.body);
   if (!root) return BadRequest{"the request body " + std::string(reader.why()), ""};
@@ -36,21 +31,31 @@ std::variant<std::shared_ptr<Asking>, BadRequest> read_asking(Shared& shared, pr
   if (root->get_object().get(object) != simdjson::SUCCESS) return BadRequest{"the request body must be a JSON object", ""};
 
   scope.clear();
-  asking->tenant = tenant_of(request.headers, options.tenant);
-  add_caller(request.headers, asking->tenant, options.tenant, options.compat, scope);
+  asking.tenant = tenant_of(request.headers, options.tenant);
+  add_caller(request.headers, asking.tenant, options.tenant, options.compat, scope);
   if (const auto query = query_of(request.target); !query.empty()) scope.add("query", query);
   const std::string_view ours = options.compat.litellm ? kCacheMember : std::string_view{};
-  if (auto bad = api.read(object, ours, asking->question, scope)) return std::move(*bad);
+  if (auto bad = api.read(object, ours, asking.question, scope)) return std::move(*bad);
   simdjson::dom::element member;
-  const bool has_member = !ours.empty() && object[ours].get(member) == simdjson::SUCCESS;
+  has_member = !ours.empty() && object[ours].get(member) == simdjson::SUCCESS;
   if (has_member && !member.is_null()) {
-    if (auto bad = read_cache_member(member, asking->wishes)) return std::move(*bad);
+    if (auto bad = read_cache_member(member, asking.wishes)) return std::move(*bad);
   }
   if (!options.cross_protocol) scope.add("api", to_string(api.surface()));
-  if (!asking->wishes.partition.empty()) scope.add("partition", asking->wishes.partition);
+  if (!asking.wishes.partition.empty()) scope.add("partition", asking.wishes.partition);
   for (const std::string& name : options.ignored_fields) scope.remove(name);
-  asking->scope = scope_name(scope.digest());
+  asking.scope = scope_name(scope.digest());
+  return std::nullopt;
+}
 
+std::variant<std::shared_ptr<Asking>, BadRequest> read_asking(Shared& shared, protocol::JsonReader& reader,
+                                                              protocol::Scope& scope, net::Exchange& exchange,
+                                                              const protocol::Protocol& api) {
+  const ServerOptions& options = shared.options;
+  auto asking = std::make_shared<Asking>();
+  bool has_member = false;
+  if (auto bad = read_question(options, reader, scope, exchange.request(), api, *asking, has_member)) return std::move(*bad);
+  asking->id = shared.decisions.new_id();
   const CacheOptions& cache = shared.cache->options();
   apply_limits(asking->wishes, asking->tenant.may_loosen, cache.threshold, cache.ttl);
   asking->outcome.threshold = asking->wishes.threshold.value_or(cache.threshold);

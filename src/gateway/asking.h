@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -36,6 +37,12 @@ struct Asking {
 std::variant<std::shared_ptr<Asking>, protocol::BadRequest> read_asking(Shared& shared, protocol::JsonReader& reader,
                                                                         protocol::Scope& scope, net::Exchange& exchange,
                                                                         const protocol::Protocol& api);
+
+/// Reads what a request asks into `asking`: question, scope, tenant, wishes. For who stores an answer that nobody has asked for.
+/// Sets `has_member` where the body has a `cache` member of LiteLLM's.
+std::optional<protocol::BadRequest> read_question(const ServerOptions& options, protocol::JsonReader& reader, protocol::Scope& scope,
+                                                  const net::Request& request, const protocol::Protocol& api, Asking& asking,
+                                                  bool& has_member);
 
 /// With its "?"; empty without one.
 std::string_view query_of(std::string_view target);

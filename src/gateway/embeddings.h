@@ -6,11 +6,13 @@
 #include <variant>
 #include <vector>
 
-#include "gateway/chat_request.h"
+#include "protocol/question.h"
 #include "gateway/json.h"
 #include "sosie/embedder.h"
 
 namespace sosie::gateway {
+
+using protocol::BadRequest;
 
 inline constexpr std::size_t kMaxEmbeddingInputs = 2'048;
 
@@ -20,7 +22,7 @@ struct EmbeddingsRequest {
 };
 
 /// `dimension`: what the encoder has; another is refused.
-std::variant<EmbeddingsRequest, BadRequest> read_embeddings_request(JsonReader& reader, const std::string& body, std::size_t dimension);
+std::variant<EmbeddingsRequest, protocol::BadRequest> read_embeddings_request(JsonReader& reader, const std::string& body, std::size_t dimension);
 
 std::string render_embeddings(std::span<const Embedding> embeddings, bool base64, std::string_view model);
 

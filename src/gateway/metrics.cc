@@ -40,6 +40,12 @@ void append_family(std::string& out, std::string_view name, std::string_view hel
     append_sample(out, name, label(label_name, names[i]), counters[i].load());
 }
 
+template <class Visit>
+void for_each_api(Visit&& visit) {
+  for (std::size_t api = 0; api < protocol::kSurfaces; ++api)
+    visit(api, label("api", protocol::to_string(static_cast<protocol::Surface>(api))));
+}
+
 }  // namespace
 
 void Histogram::observe(std::chrono::nanoseconds time) noexcept {
@@ -73,6 +79,14 @@ void Metrics::request(Route route, int status, std::chrono::nanoseconds time) no
   times_[row].observe(time);
 }
 
+void Metrics::answered(protocol::Surface api, const Outcome& outcome) noexcept {
+  const auto row = static_cast<std::size_t>(api);
+  if (outcome.fate == Fate::hit) return add(hits_[row][static_cast<std::size_t>(outcome.layer)]);
+  if (outcome.fate == Fate::coalesced) return add(coalesced_[row]);
+  const auto found = std::find(kUncachedReasons.begin(), kUncachedReasons.end() - 1, outcome.reason);
+  add(uncached_[row][static_cast<std::size_t>(found - kUncachedReasons.begin())]);
+}
+
 std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges& gauges) const {
   std::string out;
   append_header(out, "sosie_requests_total", "counter", "Requests answered, by route and status.");
@@ -87,16 +101,26 @@ std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges
       times_[route].append(out, "sosie_request_duration_seconds", label("route", kRouteNames[route]));
 
   constexpr std::array<std::string_view, 2> kLayers = {"exact", "semantic"};
-  append_family(out, "sosie_chat_hits_total", "Chat requests answered from the cache.", "layer", hits_,
-                kLayers);
-  append_family(out, "sosie_chat_uncached_total", "Chat requests not answered from the cache.", "reason",
-                uncached_, kUncachedNames);
+  append_header(out, "sosie_hits_total", "counter", "Requests answered from the cache.");
+  for_each_api([&](std::size_t api, const std::string& labels) {
+    for (std::size_t layer = 0; layer < kLayers.size(); ++layer)
+      append_sample(out, "sosie_hits_total", labels + "," + label("layer", kLayers[layer]), hits_[api][layer].load());
+  });
+  append_header(out, "sosie_coalesced_total", "counter", "Requests answered by another request's call to the upstream.");
+  for_each_api([&](std::size_t api, const std::string& labels) {
+    append_sample(out, "sosie_coalesced_total", labels, coalesced_[api].load());
+  });
+  append_header(out, "sosie_uncached_total", "counter", "Requests not answered by the cache.");
+  for_each_api([&](std::size_t api, const std::string& labels) {
+    for (std::size_t i = 0; i < kUncachedReasons.size(); ++i)
+      append_sample(out, "sosie_uncached_total", labels + "," + label("reason", kUncachedReasons[i]), uncached_[api][i].load());
+  });
   append_family(out, "sosie_langcache_hits_total", "LangCache searches that found an entry, by the best one's layer.",
                 "layer", langcache_hits_, kLayers);
   append_metric(out, "sosie_langcache_misses_total", "counter", "LangCache searches that found nothing.",
                 langcache_misses_.load());
-  append_metric(out, "sosie_chat_stored_total", "counter", "Answers stored.", stored_.load());
-  append_metric(out, "sosie_chat_not_kept_total", "counter",
+  append_metric(out, "sosie_stored_total", "counter", "Answers stored.", stored_.load());
+  append_metric(out, "sosie_not_kept_total", "counter",
                 "Answers of the upstream that were incomplete or failed, and not stored.", not_kept_.load());
   append_metric(out, "sosie_store_failures_total", "counter", "Answers that the store did not take.",
                 store_failures_.load());

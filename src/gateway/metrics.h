@@ -9,24 +9,26 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/outcome.h"
 #include "net/http_client.h"
+#include "protocol/question.h"
 #include "sosie/cache.h"
 
 namespace sosie::gateway {
 
-enum class Route { chat, embeddings, models, langcache, forward, health, metrics, other };
-inline constexpr std::array<std::string_view, 8> kRouteNames = {"chat",    "embeddings", "models",  "langcache",
-                                                                "forward", "health",     "metrics", "other"};
+enum class Route { chat, completions, responses, messages, embeddings, models, langcache, explain, forward, health, metrics, other };
+inline constexpr std::array<std::string_view, 12> kRouteNames = {"chat",      "completions", "responses", "messages",
+                                                                 "embeddings", "models",     "langcache", "explain",
+                                                                 "forward",   "health",      "metrics",   "other"};
 
-/// Why a chat request was not answered by the cache.
-enum class Uncached {
-  empty_scope, below_threshold, filtered, blank_prompt, not_exact,                    // misses
-  overloaded, lookup_timeout, lookup_error, unreadable_entry,                         // faults of the cache
-  no_cache, last_message_not_user,                                                    // never asked
-};
-inline constexpr std::array<std::string_view, 11> kUncachedNames = {
-    "empty_scope", "below_threshold", "filtered",         "blank_prompt", "not_exact",            "overloaded",
-    "lookup_timeout", "lookup_error", "unreadable_entry", "no_cache",     "last_message_not_user"};
+/// Why a request was not answered by the cache: the reasons of outcomes. What is none of these counts as "other".
+inline constexpr std::array<std::string_view, 24> kUncachedReasons = {
+    "empty_scope",      "below_threshold", "filtered",         "not_exact",         // misses
+    "other_api",        "overloaded",      "lookup_timeout",   "lookup_error",      // … and faults of the cache
+    "unreadable_entry", "no_cache",        "not_asked_for",    "blank_prompt",      // never asked
+    "several_choices",  "logprobs",        "seed",             "high_temperature",
+    "hosted_tools",     "hidden_state",    "open_turn",        "completions",
+    "time_bound",       "no_text",         "embeddings",       "other"};
 
 inline constexpr std::array<std::string_view, 7> kClientFailureNames = {"connect",   "timeout",   "cut",    "malformed",
                                                                         "too_large", "cancelled", "refused"};
@@ -52,8 +54,7 @@ class Metrics {
   using Counter = std::atomic<std::uint64_t>;
 
   void request(Route route, int status, std::chrono::nanoseconds time) noexcept;
-  void hit(Layer layer) noexcept { add(hits_[static_cast<std::size_t>(layer)]); }
-  void uncached(Uncached why) noexcept { add(uncached_[static_cast<std::size_t>(why)]); }
+  void answered(protocol::Surface api, const Outcome& outcome) noexcept;
   void langcache_hit(Layer layer) noexcept { add(langcache_hits_[static_cast<std::size_t>(layer)]); }
   void langcache_miss() noexcept { add(langcache_misses_); }
   void upstream_failure(net::ClientFailure kind) noexcept { add(upstream_failures_[static_cast<std::size_t>(kind)]); }
@@ -76,8 +77,10 @@ class Metrics {
   static constexpr int kFirstStatus = 100, kStatuses = 500;
   std::array<std::array<Counter, kStatuses>, kRouteNames.size()> requests_{};
   std::array<Histogram, kRouteNames.size()> times_{};
-  std::array<Counter, 2> hits_{}, langcache_hits_{};
-  std::array<Counter, kUncachedNames.size()> uncached_{};
+  std::array<std::array<Counter, 2>, protocol::kSurfaces> hits_{};
+  std::array<Counter, protocol::kSurfaces> coalesced_{};
+  std::array<std::array<Counter, kUncachedReasons.size()>, protocol::kSurfaces> uncached_{};
+  std::array<Counter, 2> langcache_hits_{};
   std::array<Counter, kClientFailureNames.size()> upstream_failures_{};
   Counter langcache_misses_{0}, upstream_calls_{0}, stored_{0}, not_kept_{0}, store_failures_{0};
 };

@@ -1,65 +1,106 @@
 #include "gateway/router.h"
 
-#include "base/log.h"
-#include "gateway/forwarding.h"
+#include <optional>
+
 #include "gateway/openai_error.h"
 #include "gateway/same_site.h"
 
 namespace sosie::gateway {
 namespace {
 
-using net::ClientError;
-using net::ClientResponse;
 using net::Task;
 
 Route route_of(std::string_view path) {
   if (path == "/v1/chat/completions") return Route::chat;
+  if (path == "/v1/completions") return Route::completions;
+  if (path == "/v1/responses") return Route::responses;
+  if (path == "/v1/messages") return Route::messages;
   if (path == "/v1/embeddings") return Route::embeddings;
   if (path == "/v1/models") return Route::models;
   if (path.starts_with("/v1/caches/")) return Route::langcache;
+  if (path.starts_with(ExplainRoute::kPrefix)) return Route::explain;
   if (path.starts_with("/v1/")) return Route::forward;
   if (path == "/healthz" || path == "/readyz") return Route::health;
   if (path == "/metrics") return Route::metrics;
   return Route::other;
 }
 
-bool takes_method(Route route, std::string_view method) {
+/// Unset: every method.
+std::string_view methods_of(Route route) {
   switch (route) {
     case Route::chat:
-    case Route::embeddings: return method == "POST";
+    case Route::completions:
+    case Route::responses:
+    case Route::messages:
+    case Route::embeddings: return "POST";
     case Route::models:
+    case Route::explain:
     case Route::health:
-    case Route::metrics: return method == "GET" || method == "HEAD";
-    default: return true;
+    case Route::metrics: return "GET, HEAD";
+    default: return {};
   }
+}
+
+bool takes_method(Route route, std::string_view method) {
+  const std::string_view methods = methods_of(route);
+  if (methods.empty()) return true;
+  return methods == "POST" ? method == "POST" : method == "GET" || method == "HEAD";
+}
+
+std::optional<protocol::Surface> surface_of(Route route) {
+  switch (route) {
+    case Route::chat: return protocol::Surface::chat;
+    case Route::completions: return protocol::Surface::completions;
+    case Route::responses: return protocol::Surface::responses;
+    case Route::messages: return protocol::Surface::messages;
+    case Route::embeddings: return protocol::Surface::embeddings;
+    default: return std::nullopt;
+  }
+}
+
+/// In the form of the route's API.
+net::Reply error_reply(Route route, int status, std::string_view message, std::string_view code, std::string_view agent) {
+  if (route == Route::langcache) {
+    LangCacheError kind = LangCacheError::invalid_data;
+    if (status == 403) kind = LangCacheError::insufficient_permissions;
+    if (status == 413) kind = LangCacheError::payload_too_large;
+    return langcache_error(kind, agent, message);
+  }
+  const auto surface = surface_of(route);
+  if (!surface) return openai_error(status, message, {}, code);
+  net::Reply reply;
+  reply.status = status;
+  reply.body = protocol::protocol_of(*surface).error_body(status, message, {}, code);
+  return reply;
 }
 
 }  // namespace
 
-Router::Router(Shared& shared, std::unique_ptr<net::HttpClient> upstream, boost::asio::any_io_executor executor)
+Router::Router(Shared& shared, boost::asio::any_io_executor executor)
     : shared_(shared),
       loopback_only_(is_loopback_address(shared.options.address)),
-      upstream_(std::move(upstream)),
-      chat_(shared, reader_, upstream_.get(), executor),
+      upstreams_(shared.upstreams, executor),
+      answers_(shared, reader_, upstreams_, executor),
+      pass_through_(shared, reader_, upstreams_),
       local_(shared, reader_, executor),
-      langcache_(shared, reader_, executor) {}
+      langcache_(shared, reader_, executor),
+      explain_(shared, executor) {}
 
 Task<void> Router::handle(net::Exchange& exchange) {
   const auto begin = std::chrono::steady_clock::now();
   const Route route = route_of(exchange.request().path());
   Metrics& metrics = shared_.metrics;
   metrics.in_flight.fetch_add(1, std::memory_order_relaxed);
-  int status = 405;
+  int status = 0;
   const std::string_view cross_site = cross_site_fault(exchange.request().headers, loopback_only_);
   if (!cross_site.empty()) {
-    status = co_await refuse_cross_site(exchange, route, cross_site);
+    status = co_await refuse(exchange, route, 403, cross_site, "cross_site");
   } else if (takes_method(route, exchange.request().method)) {
     status = co_await dispatch(exchange, route);
   } else {
-    net::Reply reply = openai_error(405, "This path does not take the method " + exchange.request().method + ".", {},
-                                    "method_not_allowed");
-    reply.headers = route == Route::chat || route == Route::embeddings ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n";
-    co_await exchange.respond(std::move(reply));
+    const std::string message = "This path does not take the method " + exchange.request().method + ".";
+    status = co_await refuse(exchange, route, 405, message, "method_not_allowed",
+                             "Allow: " + std::string(methods_of(route)) + "\r\n");
   }
   metrics.in_flight.fetch_sub(1, std::memory_order_relaxed);
   metrics.request(route, status, std::chrono::steady_clock::now() - begin);
@@ -67,83 +108,52 @@ Task<void> Router::handle(net::Exchange& exchange) {
 
 Task<int> Router::dispatch(net::Exchange& exchange, Route route) {
   switch (route) {
-    case Route::chat: co_return co_await chat_.handle(exchange);
-    case Route::embeddings: co_return co_await local_.embeddings(exchange);
+    case Route::chat:
+    case Route::completions:
+    case Route::responses:
+    case Route::messages: co_return co_await answers_.handle(exchange, protocol::protocol_of(*surface_of(route)));
+    case Route::embeddings: co_return co_await embeddings(exchange);
     case Route::langcache: co_return co_await langcache_.handle(exchange);
+    case Route::explain: co_return co_await explain_.handle(exchange);
     case Route::metrics: co_return co_await local_.metrics(exchange);
     case Route::health:
       if (exchange.request().path() == "/healthz") co_return co_await local_.healthy(exchange);
       co_return co_await local_.ready(exchange);
     case Route::models:
-      if (!upstream_) co_return co_await local_.models(exchange);
-      co_return co_await forward(exchange);
+      if (upstreams_.any() == nullptr) co_return co_await local_.models(exchange);
+      co_return co_await pass_through_.handle(exchange);
     case Route::forward:
-      if (!upstream_)
-        co_return co_await refuse(exchange, 404, "There is no such path here, and no upstream to ask: see --upstream.");
-      co_return co_await forward(exchange);
+      if (upstreams_.any() == nullptr)
+        co_return co_await refuse(exchange, route, 404, "There is no such path here, and no upstream to ask: see --upstream.",
+                                  "not_found");
+      co_return co_await pass_through_.handle(exchange);
     case Route::other: break;
   }
-  co_return co_await refuse(exchange, 404, "There is no such path. The API begins with /v1/.");
+  co_return co_await refuse(exchange, route, 404, "There is no such path. The API begins with /v1/.", "not_found");
 }
 
-Task<int> Router::refuse_cross_site(net::Exchange& exchange, Route route, std::string_view fault) {
+// The local encoder answers to its own name, and to every name where there is nobody else to ask.
+Task<int> Router::embeddings(net::Exchange& exchange) {
+  bool local = shared_.options.upstreams.empty();
+  if (!local) {
+    std::string_view model;
+    const auto root = reader_.read(exchange.request().body);
+    local = root && root->is_object() && (*root)["model"].get_string().get(model) == simdjson::SUCCESS &&
+            model == shared_.options.embedding_model;
+  }
+  if (local) {
+    const int status = co_await local_.embeddings(exchange);
+    co_return status;
+  }
+  const int status = co_await answers_.handle(exchange, protocol::protocol_of(protocol::Surface::embeddings));
+  co_return status;
+}
+
+Task<int> Router::refuse(net::Exchange& exchange, Route route, int status, std::string_view message, std::string_view code,
+                         std::string headers) {
   const std::string_view agent = exchange.request().headers.find("user-agent").value_or("");
-  net::Reply reply = route == Route::langcache
-                         ? langcache_error(LangCacheError::insufficient_permissions, agent, fault)
-                         : openai_error(403, fault, {}, "cross_site");
-  co_await exchange.respond(std::move(reply));
-  co_return 403;
-}
-
-Task<int> Router::forward(net::Exchange& exchange) {
-  const net::Request& request = exchange.request();
-  net::ClientRequest call;
-  call.method = request.method;
-  call.target = upstream_target(request.target);
-  if (call.target.empty()) {
-    const int status = co_await refuse(exchange, 400, "The path is not plain.");
-    co_return status;
-  }
-  call.headers = upstream_header_lines(request.headers, shared_.options.upstreams.front().api_key);
-  call.body = exchange.take_body();
-  shared_.metrics.upstream_call();
-  auto answered = co_await upstream_->send(std::move(call));
-  if (const auto* failure = std::get_if<ClientError>(&answered)) {
-    shared_.metrics.upstream_failure(failure->kind);
-    base::log_warning("forward: " + failure->error.message);
-    net::Reply reply = upstream_failure_reply(*failure);
-    const int status = reply.status;
-    co_await exchange.respond(std::move(reply));
-    co_return status;
-  }
-  ClientResponse response = std::get<ClientResponse>(std::move(answered));
-  const std::string content_type(response.headers().find("content-type").value_or(""));
-  net::Reply head;
-  head.status = response.status();
-  head.content_type = content_type;
-  head.headers = client_header_lines(response.headers()) + uncached_header_lines("bypass", "not_cacheable", true, false);
-  const bool bodiless = head.status == 204 || head.status == 304 || exchange.request().method == "HEAD";
-  if (bodiless) {
-    co_await exchange.respond(std::move(head));
-    co_return response.status();
-  }
-  bool listening = co_await exchange.begin(std::move(head));
-  while (listening) {
-    auto piece = co_await response.read();
-    if (const auto* failure = std::get_if<ClientError>(&piece)) {
-      shared_.metrics.upstream_failure(failure->kind);
-      co_return response.status();  // The client sees the connection end before the last chunk.
-    }
-    const std::string& bytes = std::get<std::string>(piece);
-    if (bytes.empty()) break;
-    listening = co_await exchange.write(bytes);
-  }
-  co_await exchange.finish();
-  co_return response.status();
-}
-
-Task<int> Router::refuse(net::Exchange& exchange, int status, std::string_view message) {
-  net::Reply reply = openai_error(status, message, {}, status == 404 ? "not_found" : "");
+  net::Reply reply = error_reply(route, status, message, code, agent);
+  reply.headers = std::move(headers);
   co_await exchange.respond(std::move(reply));
   co_return status;
 }
@@ -153,15 +163,11 @@ net::Reply Router::refusal(int status, std::string_view target) {
   if (status == 413) message = "The request body is larger than this server allows.";
   if (status == 431) message = "The request headers are larger than this server allows.";
   if (status == 408) message = "The request did not arrive in time.";
-  shared_.metrics.request(route_of(target.substr(0, target.find('?'))), status, std::chrono::nanoseconds{0});
-  if (target.starts_with("/v1/caches/"))
-    return langcache_error(status == 413 ? LangCacheError::payload_too_large : LangCacheError::invalid_data, {},
-                           message);
-  return openai_error(status, message);
+  const Route route = route_of(target.substr(0, target.find('?')));
+  shared_.metrics.request(route, status, std::chrono::nanoseconds{0});
+  return error_reply(route, status, message, {}, {});
 }
 
-void Router::cancel() {
-  if (upstream_) upstream_->cancel();
-}
+void Router::cancel() { upstreams_.cancel(); }
 
 }  // namespace sosie::gateway

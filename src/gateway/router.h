@@ -4,11 +4,14 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
 
-#include "gateway/chat_route.h"
+#include "gateway/answer_route.h"
+#include "gateway/explain_route.h"
 #include "gateway/json.h"
 #include "gateway/langcache_route.h"
 #include "gateway/local_routes.h"
+#include "gateway/pass_through.h"
 #include "gateway/shared.h"
+#include "gateway/upstreams.h"
 #include "net/http_server.h"
 
 namespace sosie::gateway {
@@ -16,8 +19,7 @@ namespace sosie::gateway {
 /// The handler of one I/O thread.
 class Router final : public net::Handler {
  public:
-  /// `upstream` may be null.
-  Router(Shared& shared, std::unique_ptr<net::HttpClient> upstream, boost::asio::any_io_executor executor);
+  Router(Shared& shared, boost::asio::any_io_executor executor);
 
   net::Task<void> handle(net::Exchange& exchange) override;
   net::Reply refusal(int status, std::string_view target) override;
@@ -25,17 +27,19 @@ class Router final : public net::Handler {
 
  private:
   net::Task<int> dispatch(net::Exchange& exchange, Route route);
-  net::Task<int> refuse_cross_site(net::Exchange& exchange, Route route, std::string_view fault);
-  net::Task<int> forward(net::Exchange& exchange);
-  net::Task<int> refuse(net::Exchange& exchange, int status, std::string_view message);
+  net::Task<int> embeddings(net::Exchange& exchange);
+  net::Task<int> refuse(net::Exchange& exchange, Route route, int status, std::string_view message, std::string_view code,
+                        std::string headers = {});
 
   Shared& shared_;
   const bool loopback_only_;
   JsonReader reader_;
-  const std::unique_ptr<net::HttpClient> upstream_;
-  ChatRoute chat_;
+  Upstreams upstreams_;
+  AnswerRoute answers_;
+  PassThrough pass_through_;
   LocalRoutes local_;
   LangCacheRoute langcache_;
+  ExplainRoute explain_;
 };
 
 }  // namespace sosie::gateway

@@ -4,7 +4,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <thread>
 
 #include "base/log.h"
@@ -28,6 +30,12 @@ Result<void> check(const ServerOptions& options) {
         at_least_1(options.max_queued, "max_queued"), at_least_1(options.max_header_bytes, "max_header_bytes"),
         at_least_1(options.max_body_bytes, "max_body_bytes"), at_least_1(options.max_connections, "max_connections")})
     if (!checked) return checked;
+  // Parts without which answers would reach other callers or other questions.
+  constexpr std::string_view kNeverIgnored[] = {"tenant", "api",   "query",    "partition",    "model", "history", "last_turn",
+                                                "input",  "tools", "messages", "instructions", "prompt", "system"};
+  for (const std::string& field : options.ignored_fields)
+    if (std::find(std::begin(kNeverIgnored), std::end(kNeverIgnored), field) != std::end(kNeverIgnored))
+      return Error{ErrorCode::invalid_argument, "ignored_fields must not name " + field + ": it changes every answer"};
   return {};
 }
 
@@ -46,19 +54,11 @@ net::HttpServerOptions to_http_options(const ServerOptions& options) {
   return http;
 }
 
-net::HttpClientOptions to_client_options(const UpstreamOptions& options) {
-  net::HttpClientOptions client;
-  client.connect_timeout = options.connect_timeout;
-  client.first_byte_timeout = options.first_byte_timeout;
-  client.idle_timeout = options.idle_timeout;
-  client.total_timeout = options.total_timeout;
-  return client;
-}
-
 }  // namespace
 
 struct Server::Impl {
-  Impl(std::shared_ptr<SemanticCache> cache, ServerOptions options) : shared(std::move(cache), std::move(options)) {}
+  Impl(std::shared_ptr<SemanticCache> cache, ServerOptions options, UpstreamTable upstreams)
+      : shared(std::move(cache), std::move(options), std::move(upstreams)) {}
 
   void stop() {
     shared.draining.store(true);
@@ -69,25 +69,16 @@ struct Server::Impl {
   }
 
   Shared shared;
-  std::optional<net::BaseUrl> upstream;
   std::unique_ptr<net::HttpServer> http;  // ends before what its handlers use
 };
 
 Result<Server> Server::start(std::shared_ptr<SemanticCache> cache, ServerOptions options) {
   if (auto checked = check(options); !checked) return checked.error();
-  std::optional<net::BaseUrl> upstream;
-  if (!options.upstreams.empty()) {
-    auto url = net::parse_base_url(options.upstreams.front().base_url);
-    if (!url) return url.error();
-    upstream = std::move(*url);
-  }
-  auto impl = std::make_unique<Impl>(std::move(cache), std::move(options));
-  impl->upstream = std::move(upstream);
+  auto upstreams = make_upstreams(options.upstreams);
+  if (!upstreams) return upstreams.error();
+  auto impl = std::make_unique<Impl>(std::move(cache), std::move(options), std::move(*upstreams));
   auto factory = [impl = impl.get()](boost::asio::any_io_executor executor) -> std::unique_ptr<net::Handler> {
-    std::unique_ptr<net::HttpClient> client;
-    if (impl->upstream)
-      client = std::make_unique<net::HttpClient>(executor, *impl->upstream, to_client_options(impl->shared.options.upstreams.front()));
-    return std::make_unique<Router>(impl->shared, std::move(client), executor);
+    return std::make_unique<Router>(impl->shared, executor);
   };
   auto http = net::HttpServer::start(to_http_options(impl->shared.options), std::move(factory));
   if (!http) return http.error();

@@ -6,8 +6,11 @@
 #include <memory>
 #include <string>
 
+#include "gateway/explain.h"
+#include "gateway/flights.h"
 #include "gateway/metrics.h"
 #include "gateway/server.h"
+#include "gateway/upstreams.h"
 #include "net/http_server.h"
 #include "net/worker_pool.h"
 #include "sosie/cache.h"
@@ -16,9 +19,10 @@ namespace sosie::gateway {
 
 /// Thread-safety: safe. Outlives the routes.
 struct Shared {
-  Shared(std::shared_ptr<SemanticCache> the_cache, ServerOptions the_options)
+  Shared(std::shared_ptr<SemanticCache> the_cache, ServerOptions the_options, UpstreamTable the_upstreams)
       : options(std::move(the_options)),
         cache(std::move(the_cache)),
+        upstreams(std::move(the_upstreams)),
         encoders(options.encoder_threads, options.max_queued),
         writers(kWriters, options.max_queued) {}
 
@@ -27,7 +31,10 @@ struct Shared {
 
   const ServerOptions options;
   const std::shared_ptr<SemanticCache> cache;
+  UpstreamTable upstreams;
   Metrics metrics;
+  Flights flights;
+  Decisions decisions;
   std::atomic<bool> draining{false};
   std::atomic<const net::HttpServer*> http{nullptr};  // for its connection count, once it is known
   net::WorkerPool encoders, writers;  // last: their jobs use what is above
