@@ -324,7 +324,7 @@ LOOK_ALIKES = [
     ("Convert 10 miles to kilometres.", "Convert 10 kilograms to pounds."),
     ("Who wrote Hamlet?", "Who wrote Faust?"),
     ("How do I delete my account?", "How do I create an account?"),
-    ("How tall is Mount Everest?", "How old is Mount Everest?"),
+    ("How tall is Mount Everest?", "Where is Mount Everest?"),
 ]
 
 # What the encoder alone does not keep apart: of these only exact reuse is sure.

@@ -117,26 +117,24 @@ def test_other_pages_of_the_apis(shared, key):
 def test_errors_are_the_clients_own(shared, key):
     gateway, stub = shared
     surfaces = Surfaces(gateway, key)
-    stub.mode = "429"
-    try:
-        with pytest.raises(openai.RateLimitError):
-            surfaces.chat(QUESTION)
-        with pytest.raises(openai.RateLimitError):
-            surfaces.responses_stream(QUESTION)
-        with pytest.raises(anthropic.RateLimitError):
-            surfaces.messages(QUESTION)
-        stub.mode = "drop"
-        for way in WAYS:
-            with pytest.raises((openai.APIStatusError, anthropic.APIStatusError)) as failed:
+    for way in WAYS:
+        theirs = anthropic if way.startswith("messages") else openai
+        stub.modes = ["429"]
+        with pytest.raises(theirs.RateLimitError, match="slow down"):
+            getattr(surfaces, way)(QUESTION)
+        stub.modes = ["drop"]
+        with pytest.raises(theirs.InternalServerError, match="upstream"):
+            getattr(surfaces, way)(QUESTION)
+        stub.modes = ["error_event"]
+        if way.endswith("_stream"):
+            with pytest.raises(theirs.APIError):
                 getattr(surfaces, way)(QUESTION)
-            assert failed.value.status_code == 502 and "upstream" in str(failed.value)
-        stub.mode = "error_event"
-        for way in WAYS:
-            if way.endswith("_stream"):
-                with pytest.raises((openai.APIError, anthropic.APIError, AssertionError)):
-                    getattr(surfaces, way)(QUESTION)
-    finally:
-        stub.mode = "ok"
+        stub.modes = []
+    with pytest.raises(openai.BadRequestError) as refused:
+        surfaces.openai.chat.completions.create(model="m", messages=[])
+    assert refused.value.param == "messages"
+    with pytest.raises(anthropic.BadRequestError):
+        surfaces.anthropic.messages.create(model="m", max_tokens=5, messages=[])
     assert all(getattr(surfaces, way)(QUESTION) for way in WAYS)
 
 

@@ -1,0 +1,451 @@
+"""Everything that can go wrong with an upstream, a caller or the store, for every API: a clear answer to who asked, nothing kept that is
+not whole, and nobody else harmed."""
+
+import contextlib
+import json
+import socket
+import sqlite3
+import threading
+import time
+
+import pytest
+from apis import ALL, CHAT, COMPLETIONS, CONVERSATIONS, EMBEDDINGS, MESSAGES, RESPONSES, STREAMING, events_of
+
+QUESTION = "How do I reset my password?"
+
+# How the upstream misbehaves, and what the caller gets.
+PLAIN = {
+    "drop": 502,
+    "garbage": 502,
+    "half": 502,
+    "half_chunk": 502,
+    "half_json": 200,
+    "short_length": 200,
+    "error_in_200": 200,
+    "encoded": 200,
+    "gzip": 200,
+    "500": 500,
+    "503": 503,
+    "529": 529,
+    "401": 401,
+    "429": 429,
+    "length": 200,
+    "content_filter": 200,
+}
+FILTERED = {"length", "content_filter"}
+
+
+def ask(shared, api, key, **fields):
+    """(status, headers, body, upstream calls it took)"""
+    gateway, stub = shared
+    before = stub.count()
+    return *gateway.call(api, QUESTION, key, **fields), stub.count() - before
+
+
+def nothing_was_kept(shared, api, key, stream=False):
+    fields = {"stream": True} if stream else {}
+    status, headers, body, calls = ask(shared, api, key, **fields)
+    assert (status, headers["x-sosie-cache"], calls) == (200, "miss", 1)
+    assert api is EMBEDDINGS or api.text(body, stream).startswith(f"answer to {QUESTION} for {key} #")
+    assert ask(shared, api, key, **fields)[3] == 0  # And then it is.
+
+
+@pytest.mark.parametrize("mode", PLAIN)
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_plain_answers(shared, key, api, mode):
+    if api is EMBEDDINGS and mode in FILTERED:
+        pytest.skip("embeddings have no such thing")
+    stub = shared[1]
+    stub.modes = [mode]
+    status, headers, body, calls = ask(shared, api, key)
+    assert (status, calls) == (PLAIN[mode], 1)
+    if status >= 400:
+        assert api.is_error(body)
+        assert headers.get("x-should-retry") == ("false" if status == 502 else None)
+    if mode == "429":
+        assert headers["retry-after"] == "7" and b"slow down" in body
+    assert "stored" not in headers["cache-status"]
+    nothing_was_kept(shared, api, key)
+
+
+STREAMS = {"drop": 502, "garbage": 502, "500": 500, "429": 429, "error_in_200": 200, "bad_sse": 200, "no_done": 200, "length": 200, "content_filter": 200}
+
+
+@pytest.mark.parametrize("mode", STREAMS)
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_streams_that_are_not_kept(shared, key, api, mode):
+    stub = shared[1]
+    stub.modes = [mode]
+    status, headers, body, calls = ask(shared, api, key, stream=True)
+    assert (status, calls) == (STREAMS[mode], 1)
+    if status >= 400:
+        assert api.is_error(body)
+    if mode == "no_done":  # For chat all is said; elsewhere the end says something itself.
+        assert (b"error" in body) == (api is RESPONSES) and not api.has_end(events_of(body))
+    nothing_was_kept(shared, api, key, stream=True)
+
+
+@pytest.mark.parametrize("mode", ["cut", "cut_clean"])
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_a_stream_that_breaks_off_ends_in_an_error_event(shared, key, api, mode):
+    shared[1].modes = [mode]
+    status, _, body, _ = ask(shared, api, key, stream=True)
+    events = events_of(body)
+    assert status == 200 and len(events) > 2 and api.is_error_event(events[-1]) and not api.has_end(events)
+    nothing_was_kept(shared, api, key, stream=True)
+    assert ask(shared, api, key)[3] == 0
+
+
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_an_error_of_the_upstreams_in_its_stream_is_passed_on(shared, key, api):
+    shared[1].modes = ["error_event"]
+    status, _, body, _ = ask(shared, api, key, stream=True)
+    events = events_of(body)
+    assert status == 200 and any(api.is_error_event(event) and "stub overloaded" in json.dumps(event) for event in events) and not api.has_end(events)
+    nothing_was_kept(shared, api, key, stream=True)
+
+
+@pytest.mark.parametrize("mode", ["trailers", "slow_bytes", "until_close"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_odd_but_whole(shared, key, api, stream, mode):
+    shared[1].modes = [mode]
+    status, _, body, _ = ask(shared, api, key, stream=stream)
+    assert status == 200 and (said := api.text(body, stream)).startswith("answer to")
+    status, headers, body, calls = ask(shared, api, key)
+    assert (status, headers["x-sosie-cache"], calls) == (200, "hit", 0) and api.said(body) == said
+
+
+def test_bytes_behind_an_answer_are_nobodys(gateway, upstream):
+    """The rest of an answer longer than it said must not become the next one's."""
+    upstream.text = None
+    for number in range(20):
+        upstream.modes = ["short_length"]
+        gateway.call(CHAT, f"What is {number}?", "ann")
+        status, _, body = gateway.call(CHAT, f"Who is {number}?", "bob")
+        assert status == 200 and CHAT.said(body).startswith(f"answer to Who is {number}? for bob")
+
+
+# Silence.
+
+
+@pytest.fixture
+def impatient(start_gateway, upstream, tmp_path):
+    config = tmp_path / "sosie.toml"
+    config.write_text('[gateway]\nfollow_timeout = "700ms"\n')
+    upstream.text = None
+    return start_gateway(upstream.url, "--upstream-timeout", "1s", env={"SOSIE_CONFIG": str(config)})
+
+
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_an_upstream_that_says_nothing(impatient, upstream, api):
+    for mode in ("hang", "hang_body"):
+        upstream.modes = [mode]
+        begin = time.monotonic()
+        status, headers, body = impatient.call(api, QUESTION, "ann")
+        assert status == 504 and api.is_error(body) and headers["x-should-retry"] == "false" and time.monotonic() - begin < 4
+    nothing_was_kept((impatient, upstream), api, "ann")
+
+
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_a_stream_that_stalls(impatient, upstream, api):
+    upstream.modes = ["stall"]
+    begin = time.monotonic()
+    status, _, body = impatient.call(api, QUESTION, "ann", stream=True)
+    events = events_of(body)
+    assert status == 200 and api.is_error_event(events[-1]) and not api.has_end(events) and time.monotonic() - begin < 4
+    nothing_was_kept((impatient, upstream), api, "ann", stream=True)
+
+
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_an_upstream_that_refuses(start_gateway, api):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    gateway = start_gateway(f"http://127.0.0.1:{port}/v1")
+    for stream in (False, True)[: 1 if api is EMBEDDINGS else 2]:
+        fields = {} if api is EMBEDDINGS else {"stream": stream}
+        status, headers, body = gateway.call(api, QUESTION, "ann", **fields)
+        assert status == 502 and api.is_error(body) and headers["x-sosie-cache"] == "miss" and "x-should-retry" not in headers
+    for _ in range(4):
+        status, headers, body = gateway.call(api, QUESTION, "ann")
+    assert status == 503 and api.is_error(body) and int(headers["retry-after"]) >= 1  # Left alone for a moment.
+
+
+def at_once(asks):
+    """What each of the functions returned."""
+    results = [None] * len(asks)
+
+    def run(i):
+        results[i] = asks[i]()
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(asks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return results
+
+
+@pytest.mark.parametrize("mode", ["drop", "half", "500", "429", "hang", "hang_body", "half_json"])
+@pytest.mark.parametrize("api", CONVERSATIONS, ids=repr)
+def test_the_first_ones_failure_is_not_the_others(impatient, upstream, api, mode):
+    upstream.modes = [mode]
+    upstream.delay = 0.15
+    answers = at_once([lambda: impatient.call(api, QUESTION, "ann") for _ in range(6)])
+    upstream.delay = 0
+    said = [api.said(body) for status, _, body in answers if status == 200 and body.endswith(b"}")]
+    whole = [text for text in said if text.startswith("answer to")]
+    assert len(whole) >= 5 and len(set(whole)) <= 2, [answer[0] for answer in answers]
+    assert len(upstream.calls) <= 3
+    status, headers, body = impatient.call(api, QUESTION, "ann")
+    assert headers["x-sosie-cache"] == "hit" and api.said(body) in whole
+
+
+@pytest.mark.parametrize("mode", ["drop", "500", "hang"])
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_the_first_ones_failed_stream_is_not_the_others(impatient, upstream, api, mode):
+    upstream.modes = [mode]
+    upstream.delay = 0.15
+    answers = at_once([lambda: impatient.call(api, QUESTION, "ann", stream=True) for _ in range(6)])
+    upstream.delay = 0
+    whole = [api.streamed(body) for status, _, body in answers if status == 200]
+    assert len(whole) >= 5 and all(text.startswith("answer to") for text in whole) and len(upstream.calls) <= 3
+
+
+@contextlib.contextmanager
+def asking(gateway, api, key="ann", text=QUESTION, size=None, **fields):
+    """A caller whose socket is ours."""
+    body = json.dumps(api.ask(text, **fields)).encode()
+    head = [f"POST {api.path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", "Content-Type: application/json"]
+    head += [f"{name}: {value}" for name, value in api.headers(key).items()]
+    with socket.socket() as caller:
+        if size:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+        caller.settimeout(30)
+        caller.connect(("127.0.0.1", gateway.port))
+        caller.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+        yield caller
+
+
+def wait_for(condition, seconds=5):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "did not come"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_who_hangs_up_costs_the_others_nothing(shared, key, api, stream):
+    gateway, stub = shared
+    stub.modes, stub.pace = ["paced"] if stream else ["slow"], 0.05
+    before, fields = stub.count(), {"stream": True} if stream else {}
+    with asking(gateway, api, key, **fields) as leaving:
+        wait_for(lambda: stub.count() > before)
+        if stream:
+            leaving.recv(100)
+        others = []
+        follower = threading.Thread(target=lambda: others.append(gateway.call(api, QUESTION, key, **fields)))
+        follower.start()
+        time.sleep(0.1)
+    follower.join(20)
+    status, headers, body = others[0]
+    assert status == 200 and headers["x-sosie-cache"] == "coalesced" and api.text(body, stream).startswith("answer to")
+    assert ask(shared, api, key)[3] == 0 and stub.count() == before + 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_an_answer_is_kept_also_when_nobody_is_left(shared, key, api, stream):
+    gateway, stub = shared
+    stub.modes, stub.pace = ["paced"] if stream else ["slow"], 0.05
+    before = stub.count()
+    with asking(gateway, api, key, **({"stream": True} if stream else {})) as leaving:
+        wait_for(lambda: stub.count() > before)
+        if stream:
+            leaving.recv(100)
+    status, headers, body, calls = ask(shared, api, key)
+    assert (status, calls) == (200, 0) and api.said(body).startswith("answer to") and stub.count() == before + 1
+
+
+def test_a_call_that_nobody_wants_ends_with_its_last_reader(shared, key):
+    gateway, stub = shared
+    stub.modes, stub.text = ["paced"], " ".join(["word"] * 200)
+    try:
+        with asking(gateway, CHAT, key, stream=True, temperature=2) as leaving:  # Never kept.
+            assert leaving.recv(100)
+        wait_for(lambda: gateway.metric("sosie_in_flight") == 1)
+        taken = len(stub.calls[-1]["answer"])
+        time.sleep(1)
+        assert len(stub.calls[-1]["answer"]) <= taken + 2_000
+    finally:
+        stub.text = None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_caller_that_reads_a_byte_now_and_then_keeps_nobody_waiting(gateway, upstream, stream):
+    upstream.text = " ".join(["word"] * 60_000)
+    with asking(gateway, CHAT, size=2_048, stream=stream) as slow:
+        assert slow.recv(1) == b"H"
+        begin = time.monotonic()
+        status, _, body = gateway.call(CHAT, QUESTION, "ann", stream=stream)
+        assert status == 200 and CHAT.text(body, stream) == upstream.text
+        for number in range(10):
+            assert gateway.call(CHAT, f"What is {number}?", "bob")[0] == 200
+        assert time.monotonic() - begin < 10
+        for byte in b"TTP/1.1 200":
+            assert slow.recv(1) == bytes([byte])
+            time.sleep(0.05)
+    assert len([call for call in upstream.calls if QUESTION.encode() in call["body"]]) == 1
+
+
+# A gigabyte.
+
+
+def resident(gateway):
+    with open(f"/proc/{gateway.process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+
+@pytest.mark.parametrize("mode", ["huge", "huge_chunked", "huge_stream"])
+def test_a_gigabyte_is_passed_on_and_held_by_nobody(gateway, upstream, mode):
+    upstream.huge = 1 << 30
+    before = resident(gateway)
+    upstream.modes = [mode]
+    got, most = 0, 0
+    with asking(gateway, CHAT, stream=mode == "huge_stream") as caller:
+        caller.settimeout(60)
+        buffer = bytearray(1 << 20)
+        tail = b""
+        while True:
+            size = caller.recv_into(buffer)
+            if not size:
+                break
+            tail = (tail + bytes(buffer[max(0, size - 100) : size]))[-100:]
+            got += size
+            if got % (64 << 20) < size:
+                most = max(most, resident(gateway))
+            if got > (1 << 30) and (tail.endswith(b"0\r\n\r\n") or (mode == "huge" and tail.endswith(b'"total_tokens": 5}}'))):
+                break
+    assert got > 1 << 30 and most - before < 64, (got, before, most)
+    upstream.keep_answers = True
+    status, headers, _ = gateway.call(CHAT, QUESTION, "ann")
+    assert (status, headers["x-sosie-cache"]) == (200, "miss")
+
+
+def test_a_gigabyte_that_nobody_reads(gateway, upstream):
+    """The slowest reader sets the pace, and who has left sets none."""
+    before = resident(gateway)
+    upstream.modes = ["huge_chunked"]
+    with asking(gateway, CHAT) as caller:
+        caller.recv(100)
+        time.sleep(1)
+        assert upstream.sent < 64 << 20 and resident(gateway) - before < 64
+    taken = upstream.sent
+    time.sleep(0.5)
+    assert upstream.sent < taken + (64 << 20) and gateway.request("GET", "/healthz")[0] == 200
+
+
+# What callers get wrong.
+
+WRONG = {
+    CHAT: {
+        "stream a word": b'{"model":"m","stream":"yes","messages":[{"role":"user","content":"x"}]}',
+        "a key twice": b'{"model":"m","model":"n","messages":[{"role":"user","content":"x"}]}',
+        "a key twice in a part": b'{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x","text":"y"}]}]}',
+        "a key twice, one escaped": b'{"model":"m","\\u006dodel":"n","messages":[{"role":"user","content":"x"}]}',
+        "cache a word": b'{"model":"m","cache":"yes","messages":[{"role":"user","content":"x"}]}',
+        "cache twice": b'{"model":"m","cache":{},"cache":{"no-store":true},"messages":[{"role":"user","content":"x"}]}',
+        "cache.ttl a word": b'{"model":"m","cache":{"ttl":"long"},"messages":[{"role":"user","content":"x"}]}',
+        "cache.no-cache a number": b'{"model":"m","cache":{"no-cache":1},"messages":[{"role":"user","content":"x"}]}',
+        "messages missing": b'{"model":"m"}',
+    },
+    COMPLETIONS: {
+        "prompt missing": b'{"model":"m"}',
+        "prompt an object": b'{"model":"m","prompt":{}}',
+        "stream a word": b'{"model":"m","prompt":"x","stream":"yes"}',
+        "a key twice": b'{"model":"m","prompt":"x","prompt":"y"}',
+        "cache a list": b'{"model":"m","prompt":"x","cache":[]}',
+    },
+    RESPONSES: {
+        "input a number": b'{"model":"m","input":5}',
+        "stream a word": b'{"model":"m","input":"x","stream":"yes"}',
+        "a key twice": b'{"model":"m","input":"x","input":"y"}',
+        "cache a number": b'{"model":"m","input":"x","cache":1}',
+        "cut": b'{"model":"m","input":"x"',
+    },
+    MESSAGES: {
+        "messages missing": b'{"model":"m","max_tokens":5}',
+        "messages a string": b'{"model":"m","max_tokens":5,"messages":"x"}',
+        "stream a word": b'{"model":"m","max_tokens":5,"stream":"yes","messages":[{"role":"user","content":"x"}]}',
+        "a key twice": b'{"model":"m","max_tokens":5,"system":"a","system":"b","messages":[{"role":"user","content":"x"}]}',
+        "a key twice in a turn": b'{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"x","role":"assistant"}]}',
+        "cache a word": b'{"model":"m","max_tokens":5,"cache":"yes","messages":[{"role":"user","content":"x"}]}',
+        "no JSON": b"hello",
+        "a list": b"[]",
+        "lone surrogate": b'{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"\\ud800"}]}',
+    },
+    EMBEDDINGS: {
+        "input missing": b'{"model":"text-embedding-9"}',
+        "a key twice": b'{"model":"text-embedding-9","input":"x","input":"y"}',
+        "cache a word": b'{"model":"text-embedding-9","input":"x","cache":"yes"}',
+        "no JSON": b"{",
+    },
+}
+
+
+@pytest.mark.parametrize("api,name", [(api, name) for api in ALL for name in WRONG[api]], ids=lambda each: repr(each) if each in ALL else each)
+def test_mistakes_are_named_and_go_no_further(shared, api, name):
+    gateway, stub = shared
+    before = stub.count()
+    status, _, body = gateway.request("POST", api.path, WRONG[api][name], api.headers("ann"))
+    assert status == 400 and api.is_error(body) and stub.count() == before, body
+    assert ("anthropic" in str(json.loads(body)) or json.loads(body)["error"]["type"] == "invalid_request_error")
+
+
+@pytest.mark.parametrize("headers", [{"x-sosie-threshold": "much"}, {"x-sosie-threshold": "1.5"}, {"x-sosie-cache-control": "max-age=x"}, {"x-sosie-cache-control": "nonsense"}, {"x-sosie-namespace": "x" * 257}])
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_wishes_that_cannot_be_read_are_named(shared, api, headers):
+    gateway, stub = shared
+    before = stub.count()
+    status, _, body = gateway.call(api, QUESTION, "ann", headers=headers)
+    assert status == 400 and api.is_error(body) and next(iter(headers)) in body.decode() and stub.count() == before
+
+
+# The store.
+
+
+@pytest.mark.parametrize("fault", ["hangs", "is down"])
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_requests_go_on_while_the_store(start_gateway, upstream, redis_server, tmp_path, api, fault):
+    redis = redis_server()
+    config = tmp_path / "sosie.toml"
+    config.write_text('[store]\ncommand_timeout = "200ms"\nconnect_timeout = "200ms"\n')
+    gateway = start_gateway(upstream.url, "--store", redis.url, env={"SOSIE_CONFIG": str(config)})
+    assert [gateway.call(api, QUESTION, "ann")[1]["x-sosie-cache"] for _ in range(2)] == ["miss", "hit"]
+    redis.stop_answering() if fault == "hangs" else redis.kill()
+    words, begin = [], time.monotonic()
+    for number in range(8):
+        for stream in (False, True)[: 1 if api is EMBEDDINGS else 2]:
+            fields = {} if api is EMBEDDINGS else {"stream": stream}
+            asked = time.monotonic()
+            status, headers, body = gateway.call(api, f"What is written in line {number}?", "ann", **fields)
+            assert status == 200 and time.monotonic() - asked < 3 and (api is EMBEDDINGS or api.text(body, stream) == upstream.text)
+            words.append(headers["x-sosie-cache"])
+    assert set(words) <= {"error", "hit", "miss"} and "error" in words, words
+    assert time.monotonic() - begin < 10
+    redis.answer_again() if fault == "hangs" else redis.start()
+    wait_for(lambda: gateway.call(api, QUESTION, "ann")[1]["x-sosie-cache"] == "hit", 30)
+
+
+def test_an_answer_that_the_store_does_not_take_is_given_all_the_same(start_gateway, upstream, tmp_path):
+    gateway = start_gateway(upstream.url, data=tmp_path)
+    assert gateway.ask("First")[0] == 200
+    blocker = sqlite3.connect(tmp_path / "sosie.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(5):
+            begin = time.monotonic()
+            assert gateway.ask(f"What is written in line {number}?")[0] == 200 and time.monotonic() - begin < 1
+    finally:
+        blocker.close()

@@ -1,0 +1,241 @@
+"""Byte for byte: what the upstream gets is what the caller sent, what the caller gets is what the upstream said."""
+
+import gzip
+import json
+import socket
+
+import pytest
+from apis import ALL, CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, STREAMING
+from stub_upstream.server import APIS
+from stub_upstream.said import Said
+
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "trailer", "te", "upgrade", "proxy-connection", "content-length"}
+OURS = ("x-sosie-", "cache-status", "age", "x-litellm-")
+
+ODD_BODIES = {
+    CHAT: b'{ "messages" : [\t{"content":"h\\u00e4 \xc3\xa4 \\/ \\ud83d\\ude00", "role":"user"} ],\r\n "model":"m", "seed": 1.0,"x":1e2, "temperature":0.10 ,"y":{"b":1,"a":[ ]} }\n',
+    COMPLETIONS: b'\n{"prompt":"Once \\u0075pon a time,  ",  "model":"m","max_tokens":1E1}',
+    RESPONSES: b'{"input":[{"content":[{"text":"h\\u00e4","type":"input_text"}],"role":"user"}] , "model":"m", "metadata":{"z":"1","a":"2"}}   ',
+    MESSAGES: b'{"max_tokens":\n10.0,"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"h\\u00e4\\n"}]}]}',
+    EMBEDDINGS: b'{"input":[ "h\\u00e4" , "b" ],"model":"text-embedding-9","dimensions":256}',
+}
+
+
+def raw(gateway, data):
+    """(head lines, body) of what comes back until the connection closes."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as connection:
+        connection.sendall(data)
+        said = b""
+        while piece := connection.recv(1 << 16):
+            said += piece
+    head, body = said.split(b"\r\n\r\n", 1)
+    return head.decode("latin-1").split("\r\n"), body
+
+
+def unchunked(body):
+    whole = b""
+    while body:
+        size, body = body.split(b"\r\n", 1)
+        count = int(size.split(b";")[0], 16)
+        if count == 0:
+            return whole
+        whole, body = whole + body[:count], body[count + 2 :]
+    raise AssertionError("no last chunk")
+
+
+def content(head, body):
+    return unchunked(body) if any(line.lower() == "transfer-encoding: chunked" for line in head) else body
+
+
+def asked(method, path, body=b"", *lines):
+    head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", *lines]
+    if body or method in ("POST", "PUT", "PATCH"):
+        head.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def named(lines):
+    """(name in lower case, value) of header lines, in their order."""
+    return [(line.split(":", 1)[0].lower(), line.split(":", 1)[1].strip()) for line in lines]
+
+
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_a_body_reaches_the_upstream_as_it_was_sent(gateway, upstream, api):
+    assert gateway.request("POST", api.path, ODD_BODIES[api])[0] == 200
+    assert upstream.calls[0]["body"] == ODD_BODIES[api] and upstream.calls[0]["line"] == f"POST {api.path} HTTP/1.1"
+
+
+@pytest.mark.parametrize("member", [b'"cache":{}', b'"cache" : {"no-store": true, "namespace":"a}"} ', b'"\\u0063ache":{"ttl":5}', b'"cache":null'])
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_only_the_cache_member_is_taken_out(gateway, upstream, member, place):
+    rest = [b' "messages" : [ {"role":"user","content":"h\\u00e4, \\"cache\\":{}"} ]', b'"model":"m"', b'\n"user" :"cache"']
+    rest.insert({"first": 0, "middle": 1, "last": 3}[place], member)
+    body = b"{" + b",".join(rest) + b"}"
+    assert gateway.request("POST", CHAT.path, body)[0] == 200
+    got = upstream.calls[0]["body"]
+    rest.remove(member)
+    assert got == b"{" + b",".join(rest) + b"}" or b"".join(got.split()) == b"".join((b"{" + b",".join(rest) + b"}").split())
+    for part in rest:
+        assert part.strip() in got  # White space within is the caller's.
+
+
+def test_headers_reach_the_upstream_in_their_order(gateway, upstream):
+    sent = [
+        "x-one: a", "X-Two: b c", "x-one:  d ", "Authorization: Bearer s", "OpenAI-Beta: x=y", "User-Agent: me/1", "X-ONE: e",
+        "Content-Type: application/json; charset=utf-8", "Idempotency-Key: k",
+    ]  # fmt: skip
+    ours = [
+        "x-sosie-threshold: 0.9", "x-sosie-anything: x", "Cache-Control: max-age=5", "Cookie: c=1", "Accept-Encoding: gzip, br",
+        "X-Hop: 1", "Keep-Alive: timeout=5", "TE: trailers",
+    ]  # fmt: skip
+    data = asked("POST", CHAT.path, ODD_BODIES[CHAT], *sent, *ours).replace(b"Connection: close", b"Connection: close, x-hop")
+    head, _ = raw(gateway, data)
+    assert head[0] == "HTTP/1.1 200 OK"
+    added = {"host", "content-length", "accept-encoding", "connection"}
+    got = named(upstream.calls[0]["head"].decode("latin-1").split("\r\n")[1:])
+    assert [line for line in got if line[0] not in added] == named(sent)
+    assert dict(got)["host"] == f"127.0.0.1:{upstream.port}" and "gzip" not in dict(got).get("accept-encoding", "")
+
+
+def answer(status, body, *lines):
+    return "\r\n".join([f"HTTP/1.1 {status}", *lines, f"Content-Length: {len(body)}"]).encode("latin-1") + b"\r\n\r\n" + body
+
+
+ANSWER_LINES = [
+    "Content-Type: application/json; charset=UTF-8", "openai-processing-ms: 12", "X-RateLimit-Remaining: 5", "Set-Cookie: a=1; Path=/",
+    "Set-Cookie: b=2", "x-request-id: up-1", "Keep-Alive: timeout=5", "Server: theirs", "Vary: Origin",
+]  # fmt: skip
+
+
+def less_ours(head):
+    return [line for line in named(head[1:]) if line[0] not in HOP_BY_HOP and not line[0].startswith(OURS)]
+
+
+def theirs(lines):
+    return [line for line in named(lines) if line[0] not in HOP_BY_HOP]
+
+
+def odd_json(api):
+    whole = APIS[api.path][0](Said("An answer."), {"input": "x", "model": "m"})
+    return json.dumps({**whole, "zz": {"b": 1.50, "a": "\u00e4/"}}, indent="\t").replace("/", "\\/").encode() + b"\n"
+
+
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_a_miss_is_answered_as_the_upstream_did(gateway, upstream, api):
+    body = odd_json(api)
+    upstream.raw[api.path] = answer("200 Fine", body, *ANSWER_LINES)
+    head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api]))
+    assert content(head, got) == body and head[0].startswith("HTTP/1.1 200")
+    lines = [line for line in less_ours(head) if line[0] != "date"]
+    assert sorted(lines) == sorted(theirs(ANSWER_LINES))
+    assert [value for name, value in lines if name == "set-cookie"] == ["a=1; Path=/", "b=2"]
+    assert ("x-sosie-cache", "miss") in named(head[1:])
+    head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api]))
+    assert ("x-sosie-cache", "hit") in named(head[1:]) and not any(name in ("set-cookie", "x-request-id", "openai-processing-ms") for name, _ in named(head[1:]))
+
+
+def odd_stream(api):
+    """The events of a stream with everything that the format allows."""
+    datas = [data for _, data in APIS[api.path][1](Said("one two three"), {"model": "m", "input": "x"})]
+    datas[0] = b": a comment\n\n" + datas[0]
+    datas[1] = datas[1].replace(b"\n", b"\r\n")
+    datas[2] = b"id: 7\nretry: 100\n" + datas[2]
+    return datas
+
+
+@pytest.mark.parametrize("chunks", ["events", "bytes", "one"])
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_a_stream_is_passed_on_byte_for_byte(gateway, upstream, api, chunks):
+    whole = b"".join(odd_stream(api))
+    pieces = {"events": odd_stream(api), "bytes": [whole[i : i + 3] for i in range(0, len(whole), 3)], "one": [whole]}[chunks]
+    head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\nx-request-id: up-1\r\n\r\n"
+    upstream.raw[api.path] = head.encode() + b"".join(b"%x;ext=1\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    body = json.dumps(json.loads(ODD_BODIES[api]) | {"stream": True}).encode()
+    lines, got = raw(gateway, asked("POST", api.path, body))
+    assert content(lines, got) == whole
+    assert ("content-type", "text/event-stream; charset=utf-8") in named(lines[1:]) and ("x-request-id", "up-1") in named(lines[1:])
+    assert dict(named(raw(gateway, asked("POST", api.path, body))[0][1:]))["x-sosie-cache"] == "hit"
+
+
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_what_is_encoded_stays_so(gateway, upstream, api):
+    body = gzip.compress(odd_json(api))
+    upstream.raw[api.path] = answer("200 OK", body, "Content-Type: application/json", "Content-Encoding: gzip")
+    for _ in range(2):
+        head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api]))
+        assert content(head, got) == body and ("content-encoding", "gzip") in named(head[1:])
+        assert ("x-sosie-cache", "miss") in named(head[1:])
+
+
+@pytest.mark.parametrize("status", ["400 Bad", "401 Who", "404 Gone", "409 No", "422 No", "429 Slow", "500 Broken", "503 Busy"])
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_errors_are_the_upstreams_own(shared, key, api, status):
+    gateway, stub = shared
+    body = b'{ "error": {"message":"so\\u0021", "odd" : true} }\n'
+    stub.raw[api.path] = answer(status, body, "Content-Type: application/json", "Retry-After: 7", "x-should-retry: true")
+    try:
+        for stream in ("false", "true")[: 1 if api is EMBEDDINGS else 2]:
+            sent = json.dumps(json.loads(ODD_BODIES[api]) | ({} if api is EMBEDDINGS else {"stream": stream == "true"})).encode()
+            head, got = raw(gateway, asked("POST", api.path, sent, f"Authorization: Bearer {key}"))
+            assert head[0].split(" ")[1] == status.split(" ")[0] and content(head, got) == body
+            assert ("retry-after", "7") in named(head[1:]) and ("x-should-retry", "true") in named(head[1:])
+    finally:
+        del stub.raw[api.path]
+
+
+EVERY_BYTE = bytes(range(256)) * 5_000
+
+PASSED = {
+    "a download": ("GET", "/v1/files/f/content", answer("200 OK", EVERY_BYTE, "Content-Type: application/octet-stream", 'ETag: "1"', "Date: Mon, 01 Jan 2024 00:00:00 GMT"), EVERY_BYTE),
+    "a compressed one": ("GET", "/v1/files/g/content", answer("200 OK", gzip.compress(b"x" * 9_999), "Content-Type: text/plain", "Content-Encoding: gzip"), gzip.compress(b"x" * 9_999)),
+    "a part": ("GET", "/v1/files/h/content", answer("206 Partial", b"abc", "Content-Range: bytes 0-2/9"), b"abc"),
+    "chunks": ("GET", "/v1/audio/x", b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n\x00\r\n\r\n1\r\n\xff\r\n0\r\n\r\n", b"\x00\r\n\xff"),
+    "nothing": ("DELETE", "/v1/files/i", b"HTTP/1.1 204 No Content\r\nx-request-id: up-1\r\n\r\n", b""),
+    "not modified": ("GET", "/v1/files/j", b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n', b""),
+    "a head": ("HEAD", "/v1/files/k", b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1234\r\n\r\n", b""),
+    "a put": ("PUT", "/v1/threads/t?a=%2F&b=%20", answer("201 Made", b"{}", "Content-Type: application/json", "Location: /v1/threads/t"), b"{}"),
+    "a patch": ("PATCH", "/v1/threads/u", answer("200 OK", b"[1]", "Content-Type: application/json"), b"[1]"),
+    "a list of responses' items": ("GET", "/v1/responses/resp_1/input_items", answer("200 OK", b'{"a" : 1}', "Content-Type: application/json"), b'{"a" : 1}'),
+    "an error": ("POST", "/v1/images/generations", answer("418 Teapot", b"I am", "Content-Type: text/plain"), b"I am"),
+    "a redirect": ("GET", "/v1/files/l", answer("302 Found", b"", "Location: https://elsewhere.example/x"), b""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_everything_else_is_passed_through(shared, name):
+    gateway, stub = shared
+    method, path, said, body = PASSED[name]
+    stub.raw[path.split("?")[0]] = said
+    sent = b"\x00\x01\r\n\r\n{\xff" * 1_000 if method in ("PUT", "PATCH", "POST") else b""
+    head, got = raw(gateway, asked(method, path, sent, "Content-Type: application/x-odd", "x-a: 1", "X-A: 2", "Authorization: Bearer k", "Range: bytes=0-2", "Accept-Encoding: gzip"))
+    assert stub.calls[-1]["line"] == f"{method} {path} HTTP/1.1" and stub.calls[-1]["body"] == sent
+    got_lines = named(stub.calls[-1]["head"].decode("latin-1").split("\r\n")[1:])
+    assert [line for line in got_lines if line[0] in ("x-a", "range", "content-type")] == [("content-type", "application/x-odd"), ("x-a", "1"), ("x-a", "2"), ("range", "bytes=0-2")]
+    lines = said.split(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert head[0].split(" ")[1] == lines[0].split(" ")[1] and content(head, got) == body
+    mine = {"date"} if not any(line.startswith("Date") for line in lines) else set()
+    if not body and method != "HEAD":
+        mine.add("content-type")
+    assert [line for line in less_ours(head) if line[0] not in mine] == theirs(lines[1:])
+    if method == "HEAD":
+        assert ("content-length", "1234") in named(head[1:])
+
+
+def test_an_upload_of_any_size_goes_through(shared):
+    gateway, stub = shared
+    stub.raw["/v1/files"] = answer("200 OK", b"{}", "Content-Type: application/json")
+    big = EVERY_BYTE * 10  # 12.8 MB, more than a question may have.
+    head, _ = raw(gateway, asked("POST", "/v1/files", big, "Content-Type: multipart/form-data; boundary=x"))
+    assert head[0].startswith("HTTP/1.1 200") and stub.calls[-1]["body"] == big
+    chunked = b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunked += b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (big[:10], big[10:70_000], big[70_000:])) + b"0\r\n\r\n"
+    head, _ = raw(gateway, chunked)
+    assert head[0].startswith("HTTP/1.1 200") and stub.calls[-1]["body"] == big
+
+
+@pytest.mark.parametrize("path", ["/v1/../admin", "/v1/%2e%2e/admin", "/v1/files/..%2f..%2fadmin", "/v1/a\\..\\b"])
+def test_no_path_leads_out_of_the_api(shared, path):
+    gateway, stub = shared
+    before = stub.count()
+    head, _ = raw(gateway, asked("GET", path))
+    assert head[0].split(" ")[1] in ("400", "404") and stub.count() == before
