@@ -124,6 +124,8 @@ class Conversation {
     write_part("history", 0, asked, asked);
     write_part("last_turn", asked, turns_.size(), asked);
     question_.traits.open_turn = asked + 1 != turns_.size();
+    // Only here does the answer go on in the middle of what is begun.
+    if (turns_.back().role == Role::assistant) scope_.add("messages.answer_begun", std::string_view("true"));
     question_.traits.no_text = text::is_blank(question_.prompt);
   }
 
@@ -229,8 +231,8 @@ class Conversation {
     out.tool_call(id, name, arguments);
     for (const auto& [key, value] : *block.members) {
       dom::object caller;
-      const bool is_direct =
-          key == "caller" && value.get_object().get(caller) == simdjson::SUCCESS && text_in(caller, "type") == "direct";
+      const bool is_direct = key == "caller" && value.get_object().get(caller) == simdjson::SUCCESS &&
+                             caller.size() == 1 && text_in(caller, "type") == "direct";
       const bool is_known = key == "type" || key == "id" || key == "name" || key == "input" || key == "cache_control";
       if (!is_known && !is_direct && !says_nothing(value)) out.other(key, value);
     }
@@ -262,7 +264,7 @@ class Conversation {
     dom::object members;
     const bool is_block = value.get_object().get(members) == simdjson::SUCCESS;
     const std::string_view type = is_block ? text_in(members, "type") : std::string_view();
-    if (type == "text" && members["text"].is_string()) {
+    if (type == "text" && members["text"].is_string() && !has_duplicate_keys(members)) {
       write_block(out, {type, text_in(members, "text"), value, members});
     } else {
       out.other(type, uncached_(value));
