@@ -15,7 +15,9 @@ constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 /// Keeps the strictest rule; of two as strict the first.
 void tighten(Verdict& verdict, bool holds, Reuse reuse, std::string_view reason) noexcept {
-  if (holds && reuse > verdict.reuse) verdict = {reuse, reason};
+  if (!holds || reuse <= verdict.reuse) return;
+  verdict.reuse = reuse;
+  verdict.reason = reason;
 }
 
 bool lists(const std::vector<std::string>& patterns, std::string_view name) noexcept {
@@ -103,8 +105,10 @@ Verdict judge_request(const ReusePolicy& policy, const Traits& traits, std::stri
   tighten(verdict, traits.choices > 1, policy.several_choices, "several_choices");
   tighten(verdict, traits.completion, policy.completions, "completions");
   // A vector does not depend on the time; and the words are read last, only where they can still matter.
-  if (policy.time_bound > verdict.reuse && !traits.embeddings)
-    tighten(verdict, is_time_bound(prompt), policy.time_bound, "time_bound");
+  if (policy.time_bound > verdict.reuse && !traits.embeddings && is_time_bound(prompt)) {
+    verdict.tool_calls_only = policy.time_bound == Reuse::never && !traits.functions.empty();
+    tighten(verdict, true, verdict.tool_calls_only ? Reuse::exact : policy.time_bound, "time_bound");
+  }
   return verdict;
 }
 
@@ -118,6 +122,11 @@ Verdict judge_answer(const ReusePolicy& policy, const std::vector<std::string>& 
     }
   }
   return verdict;
+}
+
+Reuse judge(const ReusePolicy& policy, const Verdict& request, const std::vector<std::string>& called_tools) {
+  if (request.tool_calls_only && called_tools.empty()) return Reuse::never;
+  return std::max(request.reuse, judge_answer(policy, called_tools).reuse);
 }
 
 ToolClass class_of(const ToolPolicy& policy, std::string_view tool) {

@@ -58,14 +58,21 @@ struct ReusePolicy {
 struct Verdict {
   Reuse reuse = Reuse::by_meaning;
   std::string_view reason;  ///< Of the strictest rule that held, a literal: "seed", "time_bound", …; empty: none did.
+
+  /// Only an answer that calls tools may be used again: the question depends on the time, but the tool is what looks.
+  bool tool_calls_only = false;
 };
 
-/// Of a request, before its answer is known. Also "time_bound", where the prompt is (time_bound.h). `hidden_state` is
+/// Of a request, before its answer is known. Also "time_bound", where the prompt is (time_bound.h); with functions on offer it is then
+/// exact at least, and `tool_calls_only` where the policy says never. `hidden_state` is
 /// never; `no_text` and `embeddings` are exact at most.
 Verdict judge_request(const ReusePolicy& policy, const Traits& traits, std::string_view prompt);
 
 /// Of an answer that calls these tools (none: by meaning).
 Verdict judge_answer(const ReusePolicy& policy, const std::vector<std::string>& called_tools);
+
+/// Of an answer to a request: the stricter of both.
+Reuse judge(const ReusePolicy& policy, const Verdict& request, const std::vector<std::string>& called_tools);
 
 /// The class of a tool: as listed (write before read before pure), else write where the words of its name say that it
 /// changes something ("send_mail", "deleteUser"; not "get_order", which looks at one), else read.

@@ -141,4 +141,27 @@ TEST(Reuse, IsWrittenAsInTheConfiguration) {
 }
 
 }  // namespace
+TEST(Judge, AQuestionOfTheTimeIsLeftToTheToolThatLooks) {
+  const ReusePolicy policy;
+  Traits traits;
+  EXPECT_EQ(judge_request(policy, traits, "What is the weather in Oslo today?").reuse, Reuse::never);
+  traits.functions = {"get_weather"};
+  const Verdict verdict = judge_request(policy, traits, "What is the weather in Oslo today?");
+  EXPECT_EQ(verdict.reuse, Reuse::exact);
+  EXPECT_EQ(verdict.reason, "time_bound");
+  EXPECT_EQ(judge(policy, verdict, {"get_weather"}), Reuse::exact);
+  EXPECT_EQ(judge(policy, verdict, {"set_alarm"}), Reuse::never);
+  EXPECT_EQ(judge(policy, verdict, {}), Reuse::never);  // A text says what was true then.
+  traits.seed = true;
+  EXPECT_EQ(judge(policy, judge_request(policy, traits, "What is the weather in Oslo today?"), {}), Reuse::never);
+}
+
+TEST(Judge, AnAnswerIsAsStrictAsTheStricterOfRequestAndAnswer) {
+  const ReusePolicy policy;
+  EXPECT_EQ(judge(policy, {}, {}), Reuse::by_meaning);
+  EXPECT_EQ(judge(policy, {}, {"get_order"}), Reuse::exact);
+  EXPECT_EQ(judge(policy, {Reuse::exact, "seed"}, {}), Reuse::exact);
+  EXPECT_EQ(judge(policy, {Reuse::never, "hosted_tools"}, {}), Reuse::never);
+}
+
 }  // namespace sosie::decide

@@ -182,8 +182,7 @@ Task<void> AnswerRoute::land(AskingPtr asking, std::shared_ptr<Flight> flight, s
                              std::variant<protocol::Kept, protocol::NotKept> kept) {
   std::optional<Flight::Answered> answered;
   if (auto* whole = std::get_if<protocol::Kept>(&kept)) {
-    const decide::Verdict verdict = decide::judge_answer(shared_.options.reuse, whole->tools);
-    const decide::Reuse reuse = std::max(asking->verdict.reuse, verdict.reuse);
+    const decide::Reuse reuse = decide::judge(shared_.options.reuse, asking->verdict, whole->tools);
     if (reuse != decide::Reuse::never)
       answered = Flight::Answered{std::make_shared<const std::string>(std::move(whole->answer)), reuse,
                                   std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now())};
