@@ -75,6 +75,11 @@ Task<std::optional<Hit>> AnswerRoute::find(AskingPtr asking) {
     keep_parts();
     co_return std::nullopt;
   }
+  // What has just landed is newer than what the store has.
+  if (shared_.flights.has_landed(asking->scope, asking->question.prompt)) {
+    keep_parts();
+    co_return std::nullopt;
+  }
   const bool local = shared_.cache->is_local();
   if (!local) keep_parts();  // What follows waits.
   auto looked = co_await look_up_exactly(asking);
@@ -100,6 +105,8 @@ Task<std::optional<Hit>> AnswerRoute::find(AskingPtr asking) {
   }
   if (near->hit()) co_return std::move(near->hits.front());
   outcome.reason = to_reason(near->reason);
+  // The first answers are on their way into the store; whether one of those is near enough is seen where they fly.
+  if (near->reason == MissReason::empty_scope && shared_.flights.any(asking->scope)) outcome.reason = "below_threshold";
   outcome.similarity = near->nearest;
   asking->embedding = std::move(near->embedding);
   co_return std::nullopt;
@@ -286,6 +293,7 @@ Task<int> AnswerRoute::serve_uncached(net::Exchange& exchange, AskingPtr asking)
   asked.reuse = asking->verdict.reuse;
   const decide::Verdict if_all_are_called = decide::judge_answer(shared_.options.reuse, asking->question.traits.functions);
   asked.while_open = std::max(asked.reuse, if_all_are_called.reuse);
+  if (asking->verdict.tool_calls_only) asked.while_open = decide::Reuse::never;  // It may become a text.
   const auto mine = std::make_shared<Flight>(std::move(asked));
   mine->set_embedding(asking->embedding);
 

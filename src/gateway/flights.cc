@@ -31,21 +31,30 @@ std::optional<Flights::Match> Flights::find_or_add(const std::shared_ptr<Flight>
                                                    const std::vector<std::shared_ptr<Flight>>& tried) {
   const std::lock_guard lock(mutex_);
   auto match = find_locked(mine->asked().scope, mine->asked().prompt, near, tried);
-  if (!match) by_scope_[mine->asked().scope].push_back(mine);
-  return match;
+  if (match) return match;
+  by_scope_[mine->asked().scope].push_back(mine);
+  ++count_;
+  return std::nullopt;
 }
 
 void Flights::add(const std::shared_ptr<Flight>& flight) {
   const std::lock_guard lock(mutex_);
   by_scope_[flight->asked().scope].push_back(flight);
+  ++count_;
 }
 
 void Flights::remove(const std::shared_ptr<Flight>& flight) {
   const std::lock_guard lock(mutex_);
   const auto found = by_scope_.find(flight->asked().scope);
   if (found == by_scope_.end()) return;
-  std::erase(found->second, flight);
+  count_ -= std::erase(found->second, flight);
   if (found->second.empty()) by_scope_.erase(found);
+}
+
+bool Flights::has_landed(std::string_view scope, std::string_view prompt) const {
+  if (count_.load(std::memory_order_relaxed) == 0) return false;
+  const auto match = find(scope, prompt, {}, {});
+  return match && match->flight->answered();
 }
 
 bool Flights::any(std::string_view scope) const {

@@ -1,6 +1,7 @@
 // flights.h: the flights that others may join: of a scope, by the same text or by meaning.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,9 @@ class Flights {
   /// Does nothing where it is not there.
   void remove(const std::shared_ptr<Flight>& flight);
 
+  /// Whether there is one with the same text that is complete and may answer. Cheap where nothing flies.
+  bool has_landed(std::string_view scope, std::string_view prompt) const;
+
   /// Whether there is a flight in the scope.
   bool any(std::string_view scope) const;
 
@@ -50,6 +54,7 @@ class Flights {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
   };
+  std::atomic<std::size_t> count_{0};
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::vector<std::shared_ptr<Flight>>, Hash, std::equal_to<>> by_scope_;
 };

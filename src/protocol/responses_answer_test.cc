@@ -328,7 +328,7 @@ TEST(ResponsesConversion, MakesAWholeResponseThatRepeatsTheRequest) {
   const auto again = responses_protocol().to_answer(reader, *kept);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->text, answer.text);
-  EXPECT_EQ(again->reasoning, answer.reasoning);
+  EXPECT_EQ(again->reasoning, "");  // A made-up item would come back in the next request.
   EXPECT_EQ(again->tool_calls.at(0).arguments, answer.tool_calls[0].arguments);
   EXPECT_EQ(again->usage->cached_input_tokens, 4);
   EXPECT_NE(again->id, answer.id);
@@ -356,7 +356,7 @@ TEST(ResponsesConversion, GoesToChatAndBackAgain) {
   ASSERT_TRUE(last);
   EXPECT_EQ(last->text, first->text);
   EXPECT_EQ(last->model, first->model);
-  EXPECT_EQ(last->reasoning, first->reasoning);
+  EXPECT_EQ(last->reasoning, "");
   ASSERT_EQ(last->tool_calls.size(), 1u);
   EXPECT_EQ(last->tool_calls[0].id, first->tool_calls[0].id);
   EXPECT_EQ(last->tool_calls[0].arguments, first->tool_calls[0].arguments);

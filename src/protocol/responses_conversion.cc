@@ -148,16 +148,7 @@ void append_output(std::string& out, const Answer& answer) {
   const auto next = [&out] {
     if (out.back() != '[') out.push_back(',');
   };
-  if (!answer.reasoning.empty()) {
-    Members item(out);
-    item.text("id", new_id("rs_")).text("type", "reasoning");
-    std::string& summary = item.name("summary");
-    summary.push_back('[');
-    {
-      Members(summary).text("type", "summary_text").text("text", answer.reasoning);
-    }
-    summary.push_back(']');
-  }
+  // No reasoning item: its made-up id would come back in the client's next request, and the upstream does not know it.
   if (!answer.text.empty() || !answer.refusal.empty()) {
     next();
     append_message(out, answer);
