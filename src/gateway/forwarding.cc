@@ -83,12 +83,6 @@ std::string upstream_header_lines(const net::HeaderList& headers, const Upstream
   return lines;
 }
 
-std::string upstream_header_lines(const net::HeaderList& headers, std::string_view api_key) {
-  UpstreamOptions upstream;
-  upstream.api_key = api_key;
-  return upstream_header_lines(headers, upstream, Compat());
-}
-
 std::string client_header_lines(const net::HeaderList& headers) { return answer_lines(headers, false); }
 
 std::string untouched_header_lines(const net::HeaderList& headers) { return answer_lines(headers, true); }
@@ -117,11 +111,6 @@ net::Reply upstream_failure_reply(const net::ClientError& failure) {
 FailureWords failure_words(const net::ClientError& failure) {
   const Words words = words_of(failure.kind);
   return {words.status, words.message, words.code, header_lines_of(failure)};
-}
-
-std::string upstream_failure_event(const net::ClientError& failure) {
-  const Words words = words_of(failure.kind);
-  return openai_error_event(words.status, words.message, words.code);
 }
 
 }  // namespace sosie::gateway

@@ -18,7 +18,6 @@ enum class ReadBy { cache, caller };
 /// are passed on. Cookies never are: a browser sends this host's, whoever set them.
 std::string upstream_header_lines(const net::HeaderList& headers, const UpstreamOptions& upstream, const Compat& compat,
                                   ReadBy reader = ReadBy::cache);
-std::string upstream_header_lines(const net::HeaderList& headers, std::string_view api_key);
 
 /// Header lines for the client: the upstream's, less what belongs to its connection, and Content-Type and Date.
 std::string client_header_lines(const net::HeaderList& headers);
@@ -33,7 +32,6 @@ std::string_view upstream_target(std::string_view target);
 /// 502, 503 or 504, as OpenAI's clients read it. Names no address and no key. Once the upstream has the call, with
 /// "x-should-retry: false"; where it was not asked since it fails, with Retry-After.
 net::Reply upstream_failure_reply(const net::ClientError& failure);
-std::string upstream_failure_event(const net::ClientError& failure);
 
 /// A failure of the upstream in words, for whichever API it is said in.
 struct FailureWords {

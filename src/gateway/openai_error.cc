@@ -37,8 +37,4 @@ net::Reply openai_error(int status, std::string_view message, std::string_view p
   return reply;
 }
 
-std::string openai_error_event(int status, std::string_view message, std::string_view code) {
-  return "data: " + error_object(status, message, {}, code) + "\n\n";
-}
-
 }  // namespace sosie::gateway
