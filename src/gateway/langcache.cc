@@ -13,6 +13,7 @@ constexpr std::size_t kMaxAttributeName = 32;
 constexpr std::size_t kMaxAttributeValue = 500;
 constexpr std::int64_t kMaxTtlMillis = 31'556'952'000;
 constexpr std::int64_t kMaxResults = 100;
+constexpr std::size_t kMaxContext = 100;
 
 /// Characters of valid UTF-8.
 std::size_t count_characters(std::string_view text) {
@@ -158,6 +159,33 @@ void read_max_results(Body& body, SearchRequest& request) {
   }
 }
 
+void read_context(Body& body, SearchRequest& request, std::size_t max_prompt) {
+  const auto value = body.find("context");
+  if (!value) return;
+  dom::array questions;
+  if (value->get_array().get(questions) != simdjson::SUCCESS) {
+    body.fault("context", "type", "must be an array of strings");
+    return;
+  }
+  std::size_t count = 0;
+  for (const dom::element each : questions) {
+    std::string_view text;
+    if (each.get_string().get(text) != simdjson::SUCCESS) {
+      body.fault("context", "type", "must be an array of strings");
+      return;
+    }
+    if (text.empty() || count_characters(text) > max_prompt) {
+      body.fault("context", "length", "its strings must have 1 to " + std::to_string(max_prompt) + " characters");
+      return;
+    }
+    if (++count > kMaxContext) {
+      body.fault("context", "maxItems", "must have at most " + std::to_string(kMaxContext) + " strings");
+      return;
+    }
+  }
+  request.has_context = count > 0;
+}
+
 bool is_new_python_client(std::string_view user_agent) {
   constexpr std::string_view kName = "speakeasy-sdk/python ";
   if (!user_agent.starts_with(kName)) return false;
@@ -204,9 +232,8 @@ void append_double(std::string& out, double number) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-}  // namespace
-
-std::variant<SearchRequest, Faults> read_search(JsonReader& reader, const std::string& text, std::size_t max_prompt) {
+std::variant<SearchRequest, Faults> read_any_search(JsonReader& reader, const std::string& text, std::size_t max_prompt,
+                                                    bool in_conversation) {
   Body body(reader, text);
   if (!body.readable()) return std::move(body.faults);
   SearchRequest request;
@@ -215,8 +242,20 @@ std::variant<SearchRequest, Faults> read_search(JsonReader& reader, const std::s
   read_threshold(body, request);
   read_strategies(body, request);
   read_max_results(body, request);
+  if (in_conversation) read_context(body, request, max_prompt);
   if (!body.faults.empty()) return std::move(body.faults);
   return request;
+}
+
+}  // namespace
+
+std::variant<SearchRequest, Faults> read_search(JsonReader& reader, const std::string& text, std::size_t max_prompt) {
+  return read_any_search(reader, text, max_prompt, false);
+}
+
+std::variant<SearchRequest, Faults> read_conversation_search(JsonReader& reader, const std::string& text,
+                                                             std::size_t max_prompt) {
+  return read_any_search(reader, text, max_prompt, true);
 }
 
 std::variant<SetRequest, Faults> read_set(JsonReader& reader, const std::string& text, std::size_t max_prompt) {

@@ -24,6 +24,7 @@ struct SearchRequest {
   std::optional<Similarity> threshold;  ///< As a cosine.
   std::vector<Strategy> strategies;     ///< In order of priority, none twice, at least one.
   std::size_t max_results = 1;
+  bool has_context = false;  ///< Earlier questions came with it.
 };
 
 struct SetRequest {
@@ -40,6 +41,9 @@ using Faults = std::vector<FieldFault>;
 
 /// `body` as `JsonReader::read` wants it. `max_prompt`: characters.
 std::variant<SearchRequest, Faults> read_search(JsonReader& reader, const std::string& body, std::size_t max_prompt);
+/// As `read_search`, of a question in a conversation: with its `context`, the earlier ones.
+std::variant<SearchRequest, Faults> read_conversation_search(JsonReader& reader, const std::string& body,
+                                                             std::size_t max_prompt);
 std::variant<SetRequest, Faults> read_set(JsonReader& reader, const std::string& body, std::size_t max_prompt);
 /// DELETE /entries: at least one attribute.
 std::variant<Attributes, Faults> read_delete(JsonReader& reader, const std::string& body);

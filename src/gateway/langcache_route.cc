@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/digest.h"
+#include "decide/self_contained.h"
 
 namespace sosie::gateway {
 namespace {
@@ -22,10 +23,10 @@ std::string_view user_agent(const net::Exchange& exchange) {
   return exchange.request().headers.find("user-agent").value_or("");
 }
 
-/// All strategies in their order, until enough is found; counted. Runs on a worker.
+/// All strategies in their order, until enough is found; counted: the value of "data". Runs on a worker.
 Result<std::string> search_all(const SemanticCache& cache, Metrics& metrics, const SearchRequest& request,
                                const std::string& scope) {
-  std::string json = R"({"data":[)";
+  std::string json = "[";
   std::vector<EntryId> seen;
   for (const Strategy strategy : request.strategies) {
     LookupOptions options;
@@ -45,7 +46,7 @@ Result<std::string> search_all(const SemanticCache& cache, Metrics& metrics, con
     if (seen.size() == request.max_results) break;
   }
   if (seen.empty()) metrics.langcache_miss();
-  return json.append("]}");
+  return json.append("]");
 }
 
 }  // namespace
@@ -70,7 +71,11 @@ Task<int> LangCacheRoute::handle(net::Exchange& exchange) {
                            action.find('/', kEntries.size()) == std::string::npos;
 
   if (method == "POST" && action == "/entries/search") {
-    const int status = co_await search(exchange, std::move(scope));
+    const int status = co_await search(exchange, std::move(scope), false);
+    co_return status;
+  }
+  if (method == "POST" && action == "/conversations/search") {
+    const int status = co_await search(exchange, std::move(scope), true);
     co_return status;
   }
   if (method == "POST" && action == "/entries") {
@@ -92,8 +97,11 @@ Task<int> LangCacheRoute::handle(net::Exchange& exchange) {
   }
   std::string_view allowed;
   if (action == "/entries") allowed = "Allow: POST, DELETE\r\n";
-  if (action == "/entries/search" || action == "/flush") allowed = "Allow: POST\r\n";
-  else if (names_entry) allowed = "Allow: DELETE\r\n";
+  if (action == "/entries/search" || action == "/conversations/search" || action == "/flush") {
+    allowed = "Allow: POST\r\n";
+  } else if (names_entry) {
+    allowed = "Allow: DELETE\r\n";
+  }
   if (allowed.empty()) {
     const int status = co_await refuse(exchange, LangCacheError::not_found, "there is no such path", {});
     co_return status;
@@ -106,14 +114,31 @@ Task<int> LangCacheRoute::handle(net::Exchange& exchange) {
   co_return status;
 }
 
-Task<int> LangCacheRoute::search(net::Exchange& exchange, std::string scope) {
-  auto read = read_search(reader_, exchange.request().body, shared_.options.langcache_max_prompt);
+// Nobody here rewrites a question by those before it. One that stands by itself needs none of them; what is found for any
+// other would answer another question.
+Task<int> LangCacheRoute::search(net::Exchange& exchange, std::string scope, bool in_conversation) {
+  const auto read_body = in_conversation ? read_conversation_search : read_search;
+  auto read = read_body(reader_, exchange.request().body, shared_.options.langcache_max_prompt);
   if (auto* faults = std::get_if<Faults>(&read)) {
     const int status = co_await refuse(exchange, LangCacheError::invalid_data, "the request is not valid",
                                        std::move(*faults));
     co_return status;
   }
   const auto request = std::make_shared<const SearchRequest>(std::get<SearchRequest>(std::move(read)));
+  net::Reply reply;
+  reply.body = "{";
+  if (in_conversation) {
+    reply.body.append(R"("actualPrompt":)");
+    append_json_string(reply.body, request->prompt);
+    reply.body.push_back(',');
+  }
+  reply.body.append(R"("data":)");
+  if (request->has_context && decide::leans_on_context(request->prompt)) {
+    shared_.metrics.langcache_miss();
+    reply.body.append("[]}");
+    co_await exchange.respond(std::move(reply));
+    co_return 200;
+  }
   std::function<Result<std::string>()> job = [&shared = shared_, request, scope = std::move(scope)] {
     return search_all(*shared.cache, shared.metrics, *request, scope);
   };
@@ -123,8 +148,7 @@ Task<int> LangCacheRoute::search(net::Exchange& exchange, std::string scope) {
     const int status = co_await fail(exchange, std::move(error), !ran);
     co_return status;
   }
-  net::Reply reply;
-  reply.body = std::move(**ran);
+  reply.body.append(**ran).push_back('}');
   co_await exchange.respond(std::move(reply));
   co_return 200;
 }

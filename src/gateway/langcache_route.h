@@ -23,7 +23,7 @@ class LangCacheRoute {
   net::Task<int> handle(net::Exchange& exchange);
 
  private:
-  net::Task<int> search(net::Exchange& exchange, std::string scope);
+  net::Task<int> search(net::Exchange& exchange, std::string scope, bool in_conversation);
   net::Task<int> set(net::Exchange& exchange, std::string scope);
   net::Task<int> erase_matching(net::Exchange& exchange, std::string scope);
   net::Task<int> erase_one(net::Exchange& exchange, std::string scope, std::string id);

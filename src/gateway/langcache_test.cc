@@ -57,6 +57,34 @@ TEST(LangCacheSearch, NamesEveryFault) {
   EXPECT_EQ(search_faults(R"({"prompt":"x","searchStrategies":["exact","Semantic"]})"), "searchStrategies:enum ");
 }
 
+TEST(LangCacheConversation, HasAContextToBeChecked) {
+  const auto faults = [](const std::string& context) {
+    const auto read = read_conversation_search(reader, padded(R"({"prompt":"x","context":)" + context + "}"), 10);
+    return std::holds_alternative<Faults>(read) ? fields(std::get<Faults>(read)) : "";
+  };
+  const auto array_of = [](int count) {
+    std::string array = "[";
+    for (int i = 0; i < count; ++i) array += i == 0 ? "\"q\"" : ",\"q\"";
+    return array + "]";
+  };
+  for (const std::string& good : {std::string("null"), std::string("[]"), std::string(R"(["0123456789"])"), array_of(100)}) {
+    EXPECT_EQ(faults(good), "") << good;
+  }
+  EXPECT_EQ(faults("\"q\""), "context:type ");
+  EXPECT_EQ(faults("[1]"), "context:type ");
+  EXPECT_EQ(faults(R"([""])"), "context:length ");
+  EXPECT_EQ(faults(R"(["0123456789a"])"), "context:length ");
+  EXPECT_EQ(faults(array_of(101)), "context:maxItems ");
+  const auto has_context = [](const std::string& body) {
+    return std::get<SearchRequest>(read_conversation_search(reader, padded(body), 10)).has_context;
+  };
+  EXPECT_TRUE(has_context(R"({"prompt":"x","context":["q"]})"));
+  EXPECT_FALSE(has_context(R"({"prompt":"x","context":[]})"));
+  EXPECT_FALSE(has_context(R"({"prompt":"x"})"));
+  // Of an ordinary search it is an unknown member.
+  EXPECT_TRUE(std::holds_alternative<SearchRequest>(read_search(reader, padded(R"({"prompt":"x","context":1})"), 10)));
+}
+
 TEST(LangCacheSet, NamesEveryFault) {
   EXPECT_EQ(set_faults(R"({"prompt":"x","response":"y","ttlMillis":1,"attributes":{"a-_9":"v"}})"), "");
   EXPECT_EQ(set_faults(R"({"prompt":"x","response":"y","ttlMillis":31556952000})"), "");
