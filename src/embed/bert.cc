@@ -104,6 +104,8 @@ Result<std::unique_ptr<const Bert>> Bert::load(const Options& options, Safetenso
     if (load.error()) return *load.error();
     bert->layers_.push_back({std::move(*attention), std::move(*attention_out), std::move(*up), std::move(*down), std::move(attention_norm), std::move(norm)});
   }
+  // Everything has been read once, for its digest and into other forms; of the file itself only the rows of words in use are needed.
+  bert->weights_.forget();
   return std::unique_ptr<const Bert>(std::move(bert));
 }
 

@@ -54,6 +54,8 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(data_, size_);
 }
 
+void MappedFile::forget() const noexcept { ::madvise(data_, size_, MADV_DONTNEED); }
+
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
   auto file = MappedFile::open(path);
   if (!file) return file.error();

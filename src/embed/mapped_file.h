@@ -21,6 +21,9 @@ class MappedFile {
 
   std::string_view bytes() const noexcept { return {static_cast<const char*>(data_), size_}; }
 
+  /// Gives the memory of what was read back to the system; what is read again comes from the file again.
+  void forget() const noexcept;
+
  private:
   MappedFile(void* data, std::size_t size) noexcept : data_(data), size_(size) {}
   void* data_;

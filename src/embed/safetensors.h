@@ -30,6 +30,9 @@ class Safetensors {
   /// The tensor where it lies, or null where it is not of aligned F32. REQUIRES: `floats` would succeed.
   const float* in_place(std::string_view name) const;
 
+  /// See `MappedFile::forget`.
+  void forget() const noexcept { file_.forget(); }
+
   /// The whole file.
   std::string_view bytes() const noexcept { return file_.bytes(); }
 
