@@ -15,7 +15,8 @@ class ChatProtocol final : public Protocol {
  public:
   Surface surface() const noexcept override { return Surface::chat; }
 
-  std::optional<BadRequest> read(dom::object body, std::string_view without, Question& question, Scope& scope) const override {
+  std::optional<BadRequest> read(dom::object body, std::string_view without, Question& question,
+                                 Scope& scope) const override {
     return read_chat_request(body, without, question, scope);
   }
 
@@ -31,7 +32,8 @@ class ChatProtocol final : public Protocol {
     return replay_completion(kChatForm, kept, options.created);
   }
 
-  std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept, const ReplayOptions& options) const override {
+  std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept,
+                                           const ReplayOptions& options) const override {
     return replay_completion_stream(kChatForm, reader, kept, options);
   }
 
@@ -47,7 +49,8 @@ class ChatProtocol final : public Protocol {
     return chat_of_answer(answer);
   }
 
-  std::string error_body(int status, std::string_view message, std::string_view param, std::string_view code) const override {
+  std::string error_body(int status, std::string_view message, std::string_view param,
+                         std::string_view code) const override {
     return openai_error_body(status, message, param, code);
   }
 

@@ -38,9 +38,10 @@ bool take_call(dom::element value, Answer& answer) {
   ToolCall& taken = answer.tool_calls.emplace_back();
   return value.get_object().get(call) == simdjson::SUCCESS && says_only(call, {"id", "type", "function", "index"}) &&
          call["type"].get(type) == simdjson::SUCCESS && is_text(type, "function") &&
-         call["function"].get_object().get(function) == simdjson::SUCCESS && says_only(function, {"name", "arguments"}) &&
-         take_text(call, "id", taken.id) && take_text(function, "name", taken.name) &&
-         take_text(function, "arguments", taken.arguments) && !taken.name.empty();
+         call["function"].get_object().get(function) == simdjson::SUCCESS &&
+         says_only(function, {"name", "arguments"}) && take_text(call, "id", taken.id) &&
+         take_text(function, "name", taken.name) && take_text(function, "arguments", taken.arguments) &&
+         !taken.name.empty();
 }
 
 bool take_message(const dom::object& message, Answer& answer) {
@@ -111,12 +112,15 @@ std::optional<Answer> answer_of_chat(dom::object completion) {
   dom::element finish;
   if (completion["choices"].get_array().get(choices) != simdjson::SUCCESS || choices.size() != 1 ||
       choices.at(0).get(first) != simdjson::SUCCESS || first.get_object().get(choice) != simdjson::SUCCESS ||
-      !says_only(choice, {"index", "message", "finish_reason", "content_filter_results", "stop_reason", "matched_stop"}) ||
-      choice["message"].get_object().get(message) != simdjson::SUCCESS || choice["finish_reason"].get(finish) != simdjson::SUCCESS ||
-      is_text(finish, "function_call") || says_more(completion))
+      !says_only(choice,
+                 {"index", "message", "finish_reason", "content_filter_results", "stop_reason", "matched_stop"}) ||
+      choice["message"].get_object().get(message) != simdjson::SUCCESS ||
+      choice["finish_reason"].get(finish) != simdjson::SUCCESS || is_text(finish, "function_call") ||
+      says_more(completion))
     return std::nullopt;
   Answer answer;
-  if (!take_text(completion, "id", answer.id) || !take_text(completion, "model", answer.model) || !take_message(message, answer))
+  if (!take_text(completion, "id", answer.id) || !take_text(completion, "model", answer.model) ||
+      !take_message(message, answer))
     return std::nullopt;
   answer.usage = usage_of(completion);
   return answer;
@@ -130,7 +134,8 @@ std::optional<std::string> chat_of_answer(const Answer& answer) {
   append_text_or_null(out.append(R"(,"refusal":)"), answer.refusal);
   if (!answer.reasoning.empty()) append_json_string(out.append(R"(,"reasoning_content":)"), answer.reasoning);
   if (answer.called_tools()) append_calls(out.append(R"(,"tool_calls":)"), answer);
-  out.append(R"(},"logprobs":null,"finish_reason":)").append(answer.called_tools() ? R"("tool_calls"}])" : R"("stop"}])");
+  out.append(R"(},"logprobs":null,"finish_reason":)")
+      .append(answer.called_tools() ? R"("tool_calls"}])" : R"("stop"}])");
   if (answer.usage) append_usage(out.append(R"(,"usage":)"), *answer.usage);
   return out.append("}");
 }

@@ -29,7 +29,8 @@ std::optional<Role> role_of(std::string_view name) {
   return std::nullopt;
 }
 
-/// Whatever else a text part says (annotations, say) is no part of the text; but how to keep it is no part of the question.
+/// Whatever else a text part says (annotations, say) is no part of the text; but how to keep it is no part of the
+/// question.
 void write_further_members(const dom::object& part, Turns& turns) {
   std::vector<std::pair<std::string_view, dom::element>> others;
   for (const auto& [key, value] : part) {
@@ -47,7 +48,8 @@ std::optional<BadRequest> write_parts(const dom::array& parts, bool strict, Turn
     dom::element type;
     std::string_view kind, text;
     const bool is_object = each.get_object().get(part) == simdjson::SUCCESS;
-    const bool has_kind = is_object && part["type"].get(type) == simdjson::SUCCESS && type.get_string().get(kind) == simdjson::SUCCESS;
+    const bool has_kind =
+        is_object && part["type"].get(type) == simdjson::SUCCESS && type.get_string().get(kind) == simdjson::SUCCESS;
     if (strict && !has_kind) return BadRequest{"each content part must be an object with a string 'type'", "messages"};
     if (is_object && has_duplicate_keys(part)) return BadRequest{"a content part repeats a key", "messages"};
     const bool has_text = kind == "text" && part["text"].get_string().get(text) == simdjson::SUCCESS;
@@ -121,7 +123,8 @@ std::optional<BadRequest> write_message(const dom::object& message, std::string*
   if (auto bad = write_content(message, prompt != nullptr, turns)) return bad;
   write_tool_calls(message, turns);
   for (const auto& [key, value] : message) {
-    const bool written = key == "content" || key == "tool_calls" || (key == "role" && role) || (key == "name" && value.is_string()) ||
+    const bool written = key == "content" || key == "tool_calls" || (key == "role" && role) ||
+                         (key == "name" && value.is_string()) ||
                          (key == "tool_call_id" && role == Role::tool && value.is_string());
     if (!written && !value.is_null() && !is_empty(value)) turns.field(key, value);
   }
@@ -135,13 +138,15 @@ void close_or_drop(Scope& scope, bool empty) { empty ? scope.drop() : scope.clos
 
 std::optional<BadRequest> read_chat_messages(dom::element value, Question& question, Scope& scope) {
   dom::array messages;
-  if (value.get_array().get(messages) != simdjson::SUCCESS) return BadRequest{"'messages' must be an array", "messages"};
+  if (value.get_array().get(messages) != simdjson::SUCCESS)
+    return BadRequest{"'messages' must be an array", "messages"};
   // The array's own size has a ceiling, and its elements cannot be found by number: counted once, then read once.
   std::size_t count = 0, asked = 0;  // 0: nobody asked; else the place of the last turn of the user's, from 1.
   for (const dom::element each : messages) {
     dom::object message;
     std::string_view role;
-    if (each.get_object().get(message) != simdjson::SUCCESS || message["role"].get_string().get(role) != simdjson::SUCCESS)
+    if (each.get_object().get(message) != simdjson::SUCCESS ||
+        message["role"].get_string().get(role) != simdjson::SUCCESS)
       return BadRequest{"each message must be an object with a string 'role'", "messages"};
     if (has_duplicate_keys(message)) return BadRequest{"a message repeats a key", "messages"};
     ++count;
@@ -162,7 +167,8 @@ std::optional<BadRequest> read_chat_messages(dom::element value, Question& quest
       begin = out->size();
       turns.emplace(*out);
     }
-    if (auto bad = write_message(each.get_object().value_unsafe(), is_asked ? &question.prompt : nullptr, *turns)) return bad;
+    if (auto bad = write_message(each.get_object().value_unsafe(), is_asked ? &question.prompt : nullptr, *turns))
+      return bad;
   }
   close_or_drop(scope, out->size() == begin);
   question.traits.open_turn = asked != count;

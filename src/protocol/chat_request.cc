@@ -27,8 +27,9 @@ bool add_choice(dom::element value, bool has_tools, Scope& scope) {
     return true;
   }
   dom::element type;
-  if (value.get_object().get(choice) != simdjson::SUCCESS || choice.size() != 2 || choice["type"].get(type) != simdjson::SUCCESS ||
-      !is_text(type, "function") || choice["function"].get_object().get(function) != simdjson::SUCCESS || function.size() != 1 ||
+  if (value.get_object().get(choice) != simdjson::SUCCESS || choice.size() != 2 ||
+      choice["type"].get(type) != simdjson::SUCCESS || !is_text(type, "function") ||
+      choice["function"].get_object().get(function) != simdjson::SUCCESS || function.size() != 1 ||
       function["name"].get_string().get(name) != simdjson::SUCCESS)
     return false;
   add_tool_choice(scope, ToolChoice::function, name);
@@ -39,16 +40,16 @@ bool add_choice(dom::element value, bool has_tools, Scope& scope) {
 bool add_format(dom::element value, Scope& scope) {
   dom::object format, inside;
   std::string_view type, name, description;
-  if (value.get_object().get(format) != simdjson::SUCCESS || format["type"].get_string().get(type) != simdjson::SUCCESS ||
-      has_duplicate_keys(format))
+  if (value.get_object().get(format) != simdjson::SUCCESS ||
+      format["type"].get_string().get(type) != simdjson::SUCCESS || has_duplicate_keys(format))
     return false;
   if (format.size() == 1 && type == "text") return true;
   if (format.size() == 1 && type == "json_object") {
     add_json_object_format(scope);
     return true;
   }
-  if (format.size() != 2 || type != "json_schema" || format["json_schema"].get_object().get(inside) != simdjson::SUCCESS ||
-      has_duplicate_keys(inside))
+  if (format.size() != 2 || type != "json_schema" ||
+      format["json_schema"].get_object().get(inside) != simdjson::SUCCESS || has_duplicate_keys(inside))
     return false;
   std::optional<dom::element> schema;
   bool strict = false;
@@ -102,7 +103,8 @@ std::optional<BadRequest> read_field(std::string_view key, dom::element value, Q
     add_own_field(scope, kApi, key, value);
   } else {
     // Sound and sources have no place in other APIs' answers, nor has the older kind of calls.
-    if (key == "audio" || key == "web_search_options" || key == "functions" || key == "function_call") question.needs_own_api = true;
+    if (key == "audio" || key == "web_search_options" || key == "functions" || key == "function_call")
+      question.needs_own_api = true;
     if (key == "web_search_options") question.traits.hosted_tools = true;
     add_own_field(scope, kApi, key, value);  // A field that nobody has heard of yet separates, too.
   }
@@ -121,12 +123,14 @@ void note_older_functions(dom::element value, Question& question) {
 
 }  // namespace
 
-std::optional<BadRequest> read_chat_request(dom::object body, std::string_view without, Question& question, Scope& scope) {
+std::optional<BadRequest> read_chat_request(dom::object body, std::string_view without, Question& question,
+                                            Scope& scope) {
   if (has_duplicate_keys(body)) return BadRequest{"the request body repeats a key", ""};
   std::optional<dom::element> messages, tools, tool_choice, max_tokens;
   bool has_model = false, has_newer_limit = false;
   for (const auto& [key, value] : body) {
-    if (value.is_null() || (!without.empty() && key == without)) continue;  // null asks for the default, as absence does.
+    if (value.is_null() || (!without.empty() && key == without))
+      continue;  // null asks for the default, as absence does.
     if (key == "messages") {
       messages = value;
     } else if (key == "model") {
@@ -149,11 +153,13 @@ std::optional<BadRequest> read_chat_request(dom::object body, std::string_view w
   if (!has_model) return BadRequest{"'model' must be a string", "model"};
   if (!messages) return BadRequest{"'messages' is missing", "messages"};
   // The older name of the limit; beside the newer one nobody knows which holds.
-  if (max_tokens) has_newer_limit ? add_own_field(scope, kApi, "max_tokens", *max_tokens) : add_max_tokens(scope, *max_tokens);
+  if (max_tokens)
+    has_newer_limit ? add_own_field(scope, kApi, "max_tokens", *max_tokens) : add_max_tokens(scope, *max_tokens);
   const bool has_tools = tools && !is_empty(*tools);
   if (has_tools)
     if (auto bad = read_chat_tools(*tools, question, scope)) return bad;
-  if (tool_choice && !add_choice(*tool_choice, has_tools, scope)) add_own_field(scope, kApi, "tool_choice", *tool_choice);
+  if (tool_choice && !add_choice(*tool_choice, has_tools, scope))
+    add_own_field(scope, kApi, "tool_choice", *tool_choice);
   return read_chat_messages(*messages, question, scope);
 }
 

@@ -12,7 +12,8 @@
 namespace sosie::protocol {
 
 /// As `Protocol::read`.
-std::optional<BadRequest> read_chat_request(simdjson::dom::object body, std::string_view without, Question& question, Scope& scope);
+std::optional<BadRequest> read_chat_request(simdjson::dom::object body, std::string_view without, Question& question,
+                                            Scope& scope);
 
 /// Its `messages`: the last text of the user's into the prompt, all around it into "history" and "last_turn".
 std::optional<BadRequest> read_chat_messages(simdjson::dom::element messages, Question& question, Scope& scope);

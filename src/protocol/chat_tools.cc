@@ -13,7 +13,8 @@ namespace dom = simdjson::dom;
 /// False: it says something that other APIs have no word for.
 bool read_function(const dom::object& tool, FunctionTool& function) {
   dom::object inside;
-  if (tool.size() != 2 || tool["function"].get_object().get(inside) != simdjson::SUCCESS || has_duplicate_keys(inside)) return false;
+  if (tool.size() != 2 || tool["function"].get_object().get(inside) != simdjson::SUCCESS || has_duplicate_keys(inside))
+    return false;
   for (const auto& [key, value] : inside) {
     bool strict = false;
     if (value.is_null()) continue;

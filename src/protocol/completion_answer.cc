@@ -115,7 +115,8 @@ std::variant<Kept, NotKept> keep_completion(const CompletionForm& form, JsonRead
   std::string_view kind, id;
   dom::array choices;
   dom::element error;
-  if (object["object"].get_string().get(kind) != simdjson::SUCCESS || kind != form.object) return NotKept("not_a_completion");
+  if (object["object"].get_string().get(kind) != simdjson::SUCCESS || kind != form.object)
+    return NotKept("not_a_completion");
   if (object["choices"].get_array().get(choices) != simdjson::SUCCESS) return NotKept("no_choices");
   if (object["error"].get(error) == simdjson::SUCCESS && !error.is_null()) return NotKept("error_inside");
   if (const NotKept fault = fault_of_choices(form, choices, choice_count); !fault.empty()) return fault;
@@ -126,7 +127,11 @@ std::variant<Kept, NotKept> keep_completion(const CompletionForm& form, JsonRead
   Kept kept;
   std::string& answer = kept.answer;
   answer.reserve(completion.size());
-  answer.append(kIdMember).append(is_plain(id) ? id : "").append(kObjectMember).append(form.object).append(kCreatedMember);
+  answer.append(kIdMember)
+      .append(is_plain(id) ? id : "")
+      .append(kObjectMember)
+      .append(form.object)
+      .append(kCreatedMember);
   append_json_number(answer, created);
   for (const auto& [key, value] : object) {
     if (key == "id" || key == "object" || key == "created") continue;
@@ -151,7 +156,11 @@ std::optional<PlainReplay> replay_completion(const CompletionForm& form, std::st
   if (comma == std::string_view::npos) return std::nullopt;
   PlainReplay replay;
   replay.head.reserve(128);
-  replay.head.append(kIdMember).append(new_id(form.id_prefix)).append(kObjectMember).append(form.object).append(kCreatedMember);
+  replay.head.append(kIdMember)
+      .append(new_id(form.id_prefix))
+      .append(kObjectMember)
+      .append(form.object)
+      .append(kCreatedMember);
   append_json_number(replay.head, created);
   replay.tail = kept.substr(comma);
   return replay;

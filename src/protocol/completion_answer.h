@@ -18,8 +18,8 @@ namespace sosie::protocol {
 std::variant<Kept, NotKept> keep_completion(const CompletionForm& form, JsonReader& reader, std::string_view completion,
                                             std::int64_t choice_count);
 
-/// What is wrong with the choices; empty: nothing. `count`: how many there must be, numbered from 0, in any order; without
-/// numbers they count in theirs.
+/// What is wrong with the choices; empty: nothing. `count`: how many there must be, numbered from 0, in any order;
+/// without numbers they count in theirs.
 NotKept fault_of_choices(const CompletionForm& form, const simdjson::dom::array& choices, std::int64_t count);
 
 /// Whether a stream brings the message's text of that name in pieces.
@@ -31,7 +31,7 @@ bool owns_completion(const CompletionForm& form, std::string_view kept) noexcept
 std::optional<PlainReplay> replay_completion(const CompletionForm& form, std::string_view kept, std::int64_t created);
 
 /// A stream, event by event, "data: [DONE]" last. Unset: `kept` is not in the kept form.
-std::optional<std::string> replay_completion_stream(const CompletionForm& form, JsonReader& reader, std::string_view kept,
-                                                    const ReplayOptions& options);
+std::optional<std::string> replay_completion_stream(const CompletionForm& form, JsonReader& reader,
+                                                    std::string_view kept, const ReplayOptions& options);
 
 }  // namespace sosie::protocol

@@ -1,5 +1,5 @@
-// completion_form.h: what chat completions and the older completions have in common: answers of several choices, each with its
-// text and the reason why it ended.
+// completion_form.h: what chat completions and the older completions have in common: answers of several choices, each
+// with its text and the reason why it ended.
 #pragma once
 
 #include <string_view>

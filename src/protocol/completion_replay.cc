@@ -35,8 +35,8 @@ class ChunkWriter {
   }
 
   /// Of the older form.
-  void text_chunk(std::int64_t index, std::string_view text, std::string_view finish = {}, std::string_view logprobs = {},
-                  std::string_view others = {}) {
+  void text_chunk(std::int64_t index, std::string_view text, std::string_view finish = {},
+                  std::string_view logprobs = {}, std::string_view others = {}) {
     begin_choice(index);
     append_json_string(out.append(R"(,"text":)"), text);
     end_choice(finish, logprobs, others);
@@ -177,8 +177,8 @@ void write_text_choice(ChunkWriter& writer, const dom::element& choice, std::int
 
 }  // namespace
 
-std::optional<std::string> replay_completion_stream(const CompletionForm& form, JsonReader& reader, std::string_view kept,
-                                                    const ReplayOptions& options) {
+std::optional<std::string> replay_completion_stream(const CompletionForm& form, JsonReader& reader,
+                                                    std::string_view kept, const ReplayOptions& options) {
   if (!owns_completion(form, kept)) return std::nullopt;
   const auto root = reader.read_copy(kept);
   dom::object object;
@@ -196,7 +196,8 @@ std::optional<std::string> replay_completion_stream(const CompletionForm& form, 
                       : write_text_choice(writer, choice, index);
   }
   dom::element usage;
-  if (options.include_usage && object["usage"].get(usage) == simdjson::SUCCESS && usage.is_object()) writer.usage(usage);
+  if (options.include_usage && object["usage"].get(usage) == simdjson::SUCCESS && usage.is_object())
+    writer.usage(usage);
   writer.out.append("data: [DONE]\n\n");
   return std::move(writer.out);
 }

@@ -16,15 +16,17 @@ namespace dom = simdjson::dom;
 
 constexpr std::string_view kApi = "completions";
 
-/// One text is the prompt; anything else (several texts, token numbers, none) its canonical JSON. Gives how many prompts
-/// there are.
+/// One text is the prompt; anything else (several texts, token numbers, none) its canonical JSON. Gives how many
+/// prompts there are.
 std::size_t read_prompt(dom::element value, Question& question) {
   std::string_view text;
   dom::array items;
   dom::element first;
-  const bool is_array = value.get_array().get(items) == simdjson::SUCCESS && items.at(0).get(first) == simdjson::SUCCESS;
+  const bool is_array =
+      value.get_array().get(items) == simdjson::SUCCESS && items.at(0).get(first) == simdjson::SUCCESS;
   const bool is_lone = is_array && items.size() == 1;
-  if (value.get_string().get(text) == simdjson::SUCCESS || (is_lone && first.get_string().get(text) == simdjson::SUCCESS)) {
+  if (value.get_string().get(text) == simdjson::SUCCESS ||
+      (is_lone && first.get_string().get(text) == simdjson::SUCCESS)) {
     question.prompt = text;
     question.traits.no_text = text::is_blank(text);
     return 1;
@@ -60,7 +62,8 @@ std::optional<BadRequest> read_request(dom::object body, std::string_view withou
   bool has_model = false;
   std::optional<dom::element> prompt;
   for (const auto& [key, value] : body) {
-    if (value.is_null() || (!without.empty() && key == without)) continue;  // null asks for the default, as absence does.
+    if (value.is_null() || (!without.empty() && key == without))
+      continue;  // null asks for the default, as absence does.
     if (key == "model") {
       std::string_view model;
       has_model = value.get_string().get(model) == simdjson::SUCCESS;
@@ -88,7 +91,8 @@ class CompletionsProtocol final : public Protocol {
  public:
   Surface surface() const noexcept override { return Surface::completions; }
 
-  std::optional<BadRequest> read(dom::object body, std::string_view without, Question& question, Scope& scope) const override {
+  std::optional<BadRequest> read(dom::object body, std::string_view without, Question& question,
+                                 Scope& scope) const override {
     return read_request(body, without, question, scope);
   }
 
@@ -104,15 +108,19 @@ class CompletionsProtocol final : public Protocol {
     return replay_completion(kTextForm, kept, options.created);
   }
 
-  std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept, const ReplayOptions& options) const override {
+  std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept,
+                                           const ReplayOptions& options) const override {
     return replay_completion_stream(kTextForm, reader, kept, options);
   }
 
   // A text gone on with is no answer to a question, nor the other way round.
   std::optional<Answer> to_answer(JsonReader&, std::string_view) const override { return std::nullopt; }
-  std::optional<std::string> from_answer(JsonReader&, const Answer&, std::string_view) const override { return std::nullopt; }
+  std::optional<std::string> from_answer(JsonReader&, const Answer&, std::string_view) const override {
+    return std::nullopt;
+  }
 
-  std::string error_body(int status, std::string_view message, std::string_view param, std::string_view code) const override {
+  std::string error_body(int status, std::string_view message, std::string_view param,
+                         std::string_view code) const override {
     return openai_error_body(status, message, param, code);
   }
 

@@ -1,4 +1,5 @@
-// completions.h: OpenAI's older completions, POST /v1/completions. Kept is a text_completion object, as chat.h keeps its own.
+// completions.h: OpenAI's older completions, POST /v1/completions. Kept is a text_completion object, as chat.h keeps
+// its own.
 #pragma once
 
 #include "protocol/protocol.h"

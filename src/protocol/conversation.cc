@@ -200,7 +200,8 @@ void add_tool_choice(Scope& scope, ToolChoice choice, std::string_view function)
 
 void add_json_object_format(Scope& scope) { scope.add("response_format", "json_object"); }
 
-void add_json_schema_format(Scope& scope, std::string_view name, dom::element schema, bool strict, std::string_view description) {
+void add_json_schema_format(Scope& scope, std::string_view name, dom::element schema, bool strict,
+                            std::string_view description) {
   std::string& part = scope.open("response_format");
   append_json_string(part.append("json_schema "), name);
   append_canonical_json(part, schema);

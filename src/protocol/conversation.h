@@ -1,6 +1,7 @@
 // conversation.h: what every chat API says in its own words, in one form: so that one stored answer serves them all.
 //
-// All functions write into parts of a `Scope`. Two requests of two APIs that mean the same add the same parts with the same bytes.
+// All functions write into parts of a `Scope`. Two requests of two APIs that mean the same add the same parts with the
+// same bytes.
 #pragma once
 
 #include <simdjson.h>
@@ -19,22 +20,24 @@ namespace sosie::protocol {
 
 enum class Role { system, user, assistant, tool };  ///< A developer's message is the system's.
 
-/// Writes the turns of a conversation into an open part of a scope. Neighbouring texts of one turn join with a line break, as
-/// one string does; the places of joins between texts that break lines themselves are written, too. An empty text is none.
+/// Writes the turns of a conversation into an open part of a scope. Neighbouring texts of one turn join with a line
+/// break, as one string does; the places of joins between texts that break lines themselves are written, too. An empty
+/// text is none.
 ///
-/// "history" holds the turns before the last one of the user's. "last_turn" holds what surrounds the text of that one (see
-/// `begin_asked`) and every turn behind it. Both are absent where they are empty: `Scope::drop` them then.
+/// "history" holds the turns before the last one of the user's. "last_turn" holds what surrounds the text of that one
+/// (see `begin_asked`) and every turn behind it. Both are absent where they are empty: `Scope::drop` them then.
 class Turns {
  public:
   explicit Turns(std::string& out) : out_(out) {}
 
   void begin(Role role, std::string_view name = {});
-  /// Begins the last turn of the user's: its texts are appended to `prompt` and only their places written. A turn of nothing
-  /// but text writes nothing at all.
+  /// Begins the last turn of the user's: its texts are appended to `prompt` and only their places written. A turn of
+  /// nothing but text writes nothing at all.
   void begin_asked(std::string& prompt, std::string_view name = {});
 
   void text(std::string_view text);
-  /// `arguments`: JSON text or not; written canonically where it is JSON. Calls are numbered: their ids are made up anew each time.
+  /// `arguments`: JSON text or not; written canonically where it is JSON. Calls are numbered: their ids are made up
+  /// anew each time.
   void tool_call(std::string_view id, std::string_view name, std::string_view arguments);
   void tool_result(std::string_view id);  ///< Its content follows as texts and others.
   /// Images, audio, files, thinking, anything else: its kind and its canonical JSON.
@@ -54,7 +57,7 @@ class Turns {
   std::string joined_;            // Texts not written yet.
   std::size_t texts_ = 0;         // How many they are; of an asked turn all of the turn's.
   bool open_text_ = false;
-  bool broken_ = false;           // One of them breaks a line.
+  bool broken_ = false;  // One of them breaks a line.
   std::vector<std::size_t> joins_;
   std::vector<std::pair<std::string_view, simdjson::dom::element>> fields_;
   std::unordered_map<std::string_view, std::size_t> calls_;
@@ -72,7 +75,7 @@ void add_reasoning_effort(Scope& scope, simdjson::dom::element value);
 struct FunctionTool {
   std::string_view name, description;
   std::optional<simdjson::dom::element> parameters;  ///< JSON schema.
-  std::optional<bool> strict;                        ///< As the API takes it, its default filled in. False where it has no such thing.
+  std::optional<bool> strict;  ///< As the API takes it, its default filled in. False where it has no such thing.
 };
 void append_function_tool(std::string& tools, const FunctionTool& tool);
 
@@ -82,6 +85,7 @@ void add_tool_choice(Scope& scope, ToolChoice choice, std::string_view function 
 
 /// `json_object`, or `json_schema` with its members; plain text is the default and adds nothing.
 void add_json_object_format(Scope& scope);
-void add_json_schema_format(Scope& scope, std::string_view name, simdjson::dom::element schema, bool strict, std::string_view description);
+void add_json_schema_format(Scope& scope, std::string_view name, simdjson::dom::element schema, bool strict,
+                            std::string_view description);
 
 }  // namespace sosie::protocol

@@ -13,13 +13,17 @@ namespace dom = simdjson::dom;
 constexpr std::string_view kApi = "embeddings";
 constexpr std::string_view kHead = R"({"object":"list")";
 
-std::size_t count_of(const dom::array& items) { return static_cast<std::size_t>(std::distance(items.begin(), items.end())); }
+std::size_t count_of(const dom::array& items) {
+  return static_cast<std::size_t>(std::distance(items.begin(), items.end()));
+}
 
 /// How many vectors are wanted.
 std::size_t inputs_of(dom::element input) {
   dom::array items;
   dom::element first;
-  if (input.get_array().get(items) != simdjson::SUCCESS || items.at(0).get(first) != simdjson::SUCCESS || first.is_number()) return 1;
+  if (input.get_array().get(items) != simdjson::SUCCESS || items.at(0).get(first) != simdjson::SUCCESS ||
+      first.is_number())
+    return 1;
   return count_of(items);
 }
 
@@ -31,7 +35,8 @@ std::optional<BadRequest> read_request(dom::object body, std::string_view withou
   bool has_model = false;
   std::optional<dom::element> input;
   for (const auto& [key, value] : body) {
-    if (value.is_null() || (!without.empty() && key == without)) continue;  // null asks for the default, as absence does.
+    if (value.is_null() || (!without.empty() && key == without))
+      continue;  // null asks for the default, as absence does.
     if (key == "model") {
       std::string_view model;
       has_model = value.get_string().get(model) == simdjson::SUCCESS;
@@ -49,8 +54,8 @@ std::optional<BadRequest> read_request(dom::object body, std::string_view withou
   if (!input) return BadRequest{"'input' is missing", "input"};
   dom::array items;
   dom::element only;
-  if (input->get_array().get(items) == simdjson::SUCCESS && items.at(0).get(only) == simdjson::SUCCESS && only.is_string() &&
-      items.size() == 1)
+  if (input->get_array().get(items) == simdjson::SUCCESS && items.at(0).get(only) == simdjson::SUCCESS &&
+      only.is_string() && items.size() == 1)
     input = only;
   question.prompt.clear();
   append_canonical_json(question.prompt, *input);
@@ -71,7 +76,8 @@ class EmbeddingsProtocol final : public Protocol {
  public:
   Surface surface() const noexcept override { return Surface::embeddings; }
 
-  std::optional<BadRequest> read(dom::object body, std::string_view without, Question& question, Scope& scope) const override {
+  std::optional<BadRequest> read(dom::object body, std::string_view without, Question& question,
+                                 Scope& scope) const override {
     return read_request(body, without, question, scope);
   }
 
@@ -83,7 +89,8 @@ class EmbeddingsProtocol final : public Protocol {
     dom::object object;
     dom::array data;
     dom::element error;
-    if (!root || root->get_object().get(object) != simdjson::SUCCESS || has_duplicate_keys(object)) return NotKept("not_json");
+    if (!root || root->get_object().get(object) != simdjson::SUCCESS || has_duplicate_keys(object))
+      return NotKept("not_json");
     if (object["error"].get(error) == simdjson::SUCCESS && !error.is_null()) return NotKept("error_inside");
     if (object["data"].get_array().get(data) != simdjson::SUCCESS) return NotKept("no_data");
     for (const dom::element each : data) {
@@ -112,9 +119,12 @@ class EmbeddingsProtocol final : public Protocol {
     return std::nullopt;
   }
   std::optional<Answer> to_answer(JsonReader&, std::string_view) const override { return std::nullopt; }
-  std::optional<std::string> from_answer(JsonReader&, const Answer&, std::string_view) const override { return std::nullopt; }
+  std::optional<std::string> from_answer(JsonReader&, const Answer&, std::string_view) const override {
+    return std::nullopt;
+  }
 
-  std::string error_body(int status, std::string_view message, std::string_view param, std::string_view code) const override {
+  std::string error_body(int status, std::string_view message, std::string_view param,
+                         std::string_view code) const override {
     return openai_error_body(status, message, param, code);
   }
 

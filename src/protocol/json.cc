@@ -76,7 +76,8 @@ void append_member(std::string& out, const Member& member, bool canonical) {
 }
 
 void append_sorted(std::string& out, std::span<Member> members) {
-  // Members of one name keep their order, which is part of what they mean: the parser lays keys out one behind the other.
+  // Members of one name keep their order, which is part of what they mean: the parser lays keys out one behind the
+  // other.
   std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
     return a.first != b.first ? a.first < b.first : std::less<>()(a.first.data(), b.first.data());
   });
@@ -105,7 +106,9 @@ void append_members(std::string& out, const dom::object& object, bool canonical)
 
 std::optional<dom::element> JsonReader::read(const std::string& text) { return parse(text.data(), text.size(), true); }
 
-std::optional<dom::element> JsonReader::read_copy(std::string_view text) { return parse(text.data(), text.size(), false); }
+std::optional<dom::element> JsonReader::read_copy(std::string_view text) {
+  return parse(text.data(), text.size(), false);
+}
 
 std::optional<dom::element> JsonReader::parse(const char* text, std::size_t size, bool padded) {
   const bool swollen = parser_.capacity() > kKeptCapacity && size < kKeptCapacity;
@@ -116,7 +119,7 @@ std::optional<dom::element> JsonReader::parse(const char* text, std::size_t size
   dom::element root;
   const auto failure = parser_.parse(text, size, !padded).get(root);
   if (failure == simdjson::SUCCESS) return root;
-  why_ = failure == simdjson::DEPTH_ERROR ? "is nested too deeply"
+  why_ = failure == simdjson::DEPTH_ERROR  ? "is nested too deeply"
          : failure == simdjson::UTF8_ERROR ? "is not valid UTF-8"
          : failure == simdjson::EMPTY      ? "is empty"
                                            : "is not valid JSON";

@@ -14,7 +14,8 @@ namespace dom = simdjson::dom;
 std::int64_t count_of(dom::element value) {
   constexpr double kMost = 1e6;
   double number = 0;
-  if (value.get_double().get(number) != simdjson::SUCCESS || number != std::floor(number) || std::abs(number) > kMost) return 0;
+  if (value.get_double().get(number) != simdjson::SUCCESS || number != std::floor(number) || std::abs(number) > kMost)
+    return 0;
   return static_cast<std::int64_t>(number);
 }
 
@@ -44,7 +45,8 @@ bool is_empty(dom::element value) {
 
 std::optional<BadRequest> read_stream_field(std::string_view key, dom::element value, Question& question) {
   if (key == "stream") {
-    if (value.get_bool().get(question.stream) != simdjson::SUCCESS) return BadRequest{"'stream' must be true or false", "stream"};
+    if (value.get_bool().get(question.stream) != simdjson::SUCCESS)
+      return BadRequest{"'stream' must be true or false", "stream"};
     return std::nullopt;
   }
   dom::object options;

@@ -27,7 +27,8 @@ const Protocol* owner_of(std::string_view kept) noexcept {
   return nullptr;
 }
 
-std::optional<std::string> kept_for(const Protocol& wanted, JsonReader& reader, std::string_view kept, std::string_view request) {
+std::optional<std::string> kept_for(const Protocol& wanted, JsonReader& reader, std::string_view kept,
+                                    std::string_view request) {
   if (wanted.owns(kept)) return std::string(kept);
   const Protocol* owner = owner_of(kept);
   if (owner == nullptr) return std::nullopt;

@@ -59,7 +59,8 @@ inline void feed(Assembler& assembler, std::string_view stream) {
   }
 }
 
-inline std::variant<Kept, NotKept> assemble(const Protocol& protocol, std::string_view stream, std::int64_t choices = 1) {
+inline std::variant<Kept, NotKept> assemble(const Protocol& protocol, std::string_view stream,
+                                            std::int64_t choices = 1) {
   JsonReader reader;
   Question question;
   question.traits.choices = choices;

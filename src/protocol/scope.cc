@@ -9,8 +9,8 @@
 namespace sosie::protocol {
 namespace {
 
-constexpr std::size_t kMostShown = 40;           // bytes
-constexpr std::size_t kKeptCapacity = 1 << 20;   // A larger request's memory is given back.
+constexpr std::size_t kMostShown = 40;          // bytes
+constexpr std::size_t kKeptCapacity = 1 << 20;  // A larger request's memory is given back.
 
 void append_counted(std::string& out, std::string_view bytes) {
   const std::uint64_t size = bytes.size();
@@ -76,7 +76,8 @@ void Scope::drop() {
 void Scope::remove(std::string_view name) {
   std::erase_if(spans_, [&](const Span& span) {
     const std::string_view whole = name_of(span);
-    const bool own = whole.size() > name.size() && whole.ends_with(name) && whole[whole.size() - name.size() - 1] == '.';
+    const bool own =
+        whole.size() > name.size() && whole.ends_with(name) && whole[whole.size() - name.size() - 1] == '.';
     return whole == name || (own && !whole.starts_with("header."));
   });
 }
@@ -110,7 +111,8 @@ std::vector<ScopePart> Scope::parts() const {
     const base::Digest digest = base::sha256(bytes);
     std::memcpy(&part.hash, digest.data(), sizeof part.hash);
     if (span.form == Form::json && is_shown(bytes)) part.shown = bytes;
-    if (span.form == Form::text && bytes.size() <= kMostShown && text::validate_utf8(bytes)) append_json_string(part.shown, bytes);
+    if (span.form == Form::text && bytes.size() <= kMostShown && text::validate_utf8(bytes))
+      append_json_string(part.shown, bytes);
   }
   return parts;
 }
