@@ -128,9 +128,12 @@ std::string verdict_sentence(const Outcome& outcome, const std::optional<Decisio
     case Fate::error: return "the cache failed: " + in_words(outcome.reason);
     case Fate::miss: break;
   }
-  if (outcome.reason == "below_threshold" && outcome.similarity)
-    return "the nearest entry in this scope has similarity " +
-           fraction_text(shown_similarity(*outcome.similarity, Layer::semantic)) + ", below the threshold " + threshold;
+  if (outcome.reason == "below_threshold") {
+    std::string text = "the nearest entry in this scope ";
+    if (outcome.similarity)
+      text.append("has similarity ").append(fraction_text(shown_similarity(*outcome.similarity, Layer::semantic))).append(", ");
+    return text.append(outcome.similarity ? "below the threshold " : "is below the threshold ").append(threshold);
+  }
   if (outcome.reason == "filtered") return "an entry was near enough, but older than the request allows";
   if (outcome.reason == "not_exact") {
     std::string text = "no entry in this scope has this very text, and others were not considered";

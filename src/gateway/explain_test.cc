@@ -123,7 +123,7 @@ TEST_F(ExplainTest, SaysAHit) {
 TEST_F(ExplainTest, OfAForgottenPromptHasNoCandidates) {
   const auto json = read(miss("ask:mine", "", "below_threshold"));
   EXPECT_NE(json["candidates"].error(), simdjson::SUCCESS);
-  EXPECT_EQ(text(json, "explanation"), "below_threshold");
+  EXPECT_EQ(text(json, "explanation"), "the nearest entry in this scope is below the threshold 0.85");
 }
 
 }  // namespace
