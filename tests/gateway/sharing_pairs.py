@@ -58,8 +58,8 @@ def chat(text=QUESTION, headers=None, key_header="authorization", key="", query=
     return send("chat", body, headers=headers or {}, key_header=key_header, key=key, query=query)
 
 
-def responses(text=QUESTION, headers=None, **fields):
-    return send("responses", without_absent({"model": "m", "input": text, **fields}), headers=headers or {})
+def responses(asked=QUESTION, headers=None, **fields):
+    return send("responses", without_absent({"model": "m", "input": asked, **fields}), headers=headers or {})
 
 
 def messages(text=QUESTION, headers=None, **fields):
@@ -100,7 +100,7 @@ def file(data):
 
 TALK = [user("Hello"), {"role": "assistant", "content": "Hello! What can I do for you?"}]
 TALK_OF_RESPONSES = [user("Hello"), {"role": "assistant", "content": [{"type": "output_text", "text": "Hello! What can I do for you?"}]}]
-LONG = "This is the protocol of a long meeting about the budget of the next year. " * 60
+LONG = "This is the protocol of a long meeting about a budget. " * 60
 FORMAT = {"name": "answer", "schema": SCHEMA, "strict": True}
 LIST_FORMAT = {"name": "answer", "schema": {**SCHEMA, "required": ["day"]}, "strict": True}
 
@@ -324,7 +324,7 @@ LOOK_ALIKES = [
     ("Convert 10 miles to kilometres.", "Convert 10 kilograms to pounds."),
     ("Who wrote Hamlet?", "Who wrote Faust?"),
     ("How do I delete my account?", "How do I create an account?"),
-    ("How tall is Mount Everest?", "Where is Mount Everest?"),
+    ("How tall is Mount Everest?", "Who climbed Mount Everest first?"),
 ]
 
 # What the encoder alone does not keep apart: of these only exact reuse is sure.

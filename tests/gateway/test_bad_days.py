@@ -121,9 +121,9 @@ def test_bytes_behind_an_answer_are_nobodys(gateway, upstream):
     upstream.text = None
     for number in range(20):
         upstream.modes = ["short_length"]
-        gateway.call(CHAT, f"What is {number}?", "ann")
-        status, _, body = gateway.call(CHAT, f"Who is {number}?", "bob")
-        assert status == 200 and CHAT.said(body).startswith(f"answer to Who is {number}? for bob")
+        gateway.call(CHAT, QUESTION, f"ann-{number}")
+        status, _, body = gateway.call(CHAT, QUESTION, f"bob-{number}")
+        assert status == 200 and CHAT.said(body).startswith(f"answer to {QUESTION} for bob-{number} ")
 
 
 # Silence.
@@ -166,7 +166,7 @@ def test_an_upstream_that_refuses(start_gateway, api):
         fields = {} if api is EMBEDDINGS else {"stream": stream}
         status, headers, body = gateway.call(api, QUESTION, "ann", **fields)
         assert status == 502 and api.is_error(body) and headers["x-sosie-cache"] == "miss" and "x-should-retry" not in headers
-    for _ in range(4):
+    for _ in range(5):
         status, headers, body = gateway.call(api, QUESTION, "ann")
     assert status == 503 and api.is_error(body) and int(headers["retry-after"]) >= 1  # Left alone for a moment.
 
@@ -284,7 +284,7 @@ def test_a_call_that_nobody_wants_ends_with_its_last_reader(shared, key):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_caller_that_reads_a_byte_now_and_then_keeps_nobody_waiting(gateway, upstream, stream):
-    upstream.text = " ".join(["word"] * 60_000)
+    upstream.text = " ".join(["word"] * 15_000)  # Less than is kept, far more than sockets hold.
     with asking(gateway, CHAT, size=2_048, stream=stream) as slow:
         assert slow.recv(1) == b"H"
         begin = time.monotonic()
@@ -361,7 +361,6 @@ WRONG = {
         "messages missing": b'{"model":"m"}',
     },
     COMPLETIONS: {
-        "prompt missing": b'{"model":"m"}',
         "prompt an object": b'{"model":"m","prompt":{}}',
         "stream a word": b'{"model":"m","prompt":"x","stream":"yes"}',
         "a key twice": b'{"model":"m","prompt":"x","prompt":"y"}',

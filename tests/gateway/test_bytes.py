@@ -116,7 +116,7 @@ def theirs(lines):
 
 
 def odd_json(api):
-    whole = APIS[api.path][0](Said("An answer."), {"input": "x", "model": "m"})
+    whole = APIS[api.path][0](Said("An answer."), json.loads(ODD_BODIES[api]))
     return json.dumps({**whole, "zz": {"b": 1.50, "a": "\u00e4/"}}, indent="\t").replace("/", "\\/").encode() + b"\n"
 
 

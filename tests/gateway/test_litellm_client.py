@@ -52,9 +52,9 @@ def test_chat_and_messages_from_one_entry(ask, key, first):
 @pytest.mark.parametrize("first", WAYS)
 def test_tool_calls_from_one_entry(ask, shared, first):
     shared[1].mode = "tools"
-    fresh, calls = ask(first[0], "Weather in Oslo?", first[1], tools=TOOLS)
+    fresh, calls = ask(first[0], "Is it far to Oslo?", first[1], tools=TOOLS)
     assert calls == 1 and fresh[:3] == (None, [("call_1", "weather", {"city": "Oslo"})], "tool_calls")
-    again, calls = ask(first[0], "Weather in Oslo?", not first[1], tools=TOOLS)
+    again, calls = ask(first[0], "Is it far to Oslo?", not first[1], tools=TOOLS)
     assert (again, calls) == (fresh, 0)
 
 

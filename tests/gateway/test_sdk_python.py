@@ -15,7 +15,7 @@ def ask_everywhere(surfaces):
     tools = ["weather"]
     yield surfaces.openai.chat.completions.create(**surfaces._chat(QUESTION, tools), user="a chat's own")
     yield surfaces.openai.responses.create(**surfaces._responses(QUESTION, tools), metadata={"own": "yes"})
-    yield surfaces.anthropic.messages.create(**surfaces._messages(QUESTION, tools), top_k=3)
+    yield surfaces.anthropic.messages.create(**surfaces._messages(QUESTION, tools), extra_body={"top_k": 3})
 
 
 @pytest.mark.parametrize("mode,kept", [("ok", 3), ("tools", 3), ("two_tools", 3), ("reasoning", 3), ("refusal", 2)])
@@ -126,8 +126,8 @@ def test_errors_are_the_clients_own(shared, key):
         with pytest.raises(theirs.InternalServerError, match="upstream"):
             getattr(surfaces, way)(QUESTION)
         stub.modes = ["error_event"]
-        if way.endswith("_stream"):
-            with pytest.raises(theirs.APIError):
+        if way.endswith("_stream"):  # openai hands an error of the Responses API out as one more event.
+            with pytest.raises(AssertionError if way == "responses_stream" else theirs.APIError):
                 getattr(surfaces, way)(QUESTION)
         stub.modes = []
     with pytest.raises(openai.BadRequestError) as refused:

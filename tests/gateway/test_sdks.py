@@ -91,13 +91,13 @@ def test_one_answer_for_every_way_to_ask(ask, key, first):
 @pytest.mark.parametrize("first", WAYS)
 def test_tool_calls_for_every_way_to_ask(ask, shared, first, mode):
     shared[1].mode = mode
-    tools, question = ["weather", "add"], "Weather in Oslo, and the sum?"
+    tools, question = ["weather", "total"], "Look up Oslo, and add the numbers."
     fresh, calls = ask(first, question, tools)
     assert calls == 1 and fresh.finish == "tool_calls" and fresh.calls[0] == ("call_1", "weather", {"city": "Oslo"})
     assert (fresh.text is None) == (mode == "tools") and len(fresh.calls) == (1 if mode == "tools" else 2)
     for second in WAYS:
         assert (second, *ask(second, question, tools)) == (second, fresh, 0)
-    assert ask(first, "What's the weather in Oslo, and the sum?", tools)[1] == 1  # Tools that read: for the very same text only.
+    assert ask(first, "Look up Oslo, and then add the numbers.", tools)[1] == 1  # Tools that read: for the very same text only.
     assert ask(first, question, ["weather"])[1] == 1  # Other tools, another question.
 
 

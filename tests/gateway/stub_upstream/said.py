@@ -66,7 +66,7 @@ def to_say(mode, text, asked, key=""):
     if mode == "tools":
         return Said(None, [("call_1", "weather", OSLO)], finish="tool_calls", model=model)
     if mode == "two_tools":
-        return Said(text, [("call_1", "weather", OSLO), ("call_2", "add", '{"a":1,"b":2.0}')], finish="tool_calls", model=model)
+        return Said(text, [("call_1", "weather", OSLO), ("call_2", "total", '{"a":1,"b":2.0}')], finish="tool_calls", model=model)
     if mode == "write_tool":
         return Said(None, [("call_1", "send_mail", '{"to": "ann"}')], finish="tool_calls", model=model)
     if mode == "reasoning":

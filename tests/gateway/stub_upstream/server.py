@@ -61,7 +61,7 @@ class Reader:
                 pass
         else:
             body = self.exactly(int(headers.get("content-length", 0)))
-        return {"line": lines[0], "path": lines[0].split(" ")[1].split("?")[0], "headers": headers, "head": head, "body": body, "answer": b""}
+        return {"line": lines[0], "path": lines[0].split(" ")[1].split("?")[0], "headers": headers, "head": head, "body": body, "answer": bytearray()}
 
 
 class StubUpstream:
@@ -95,6 +95,7 @@ class StubUpstream:
 
     def close(self):
         self.release.set()
+        self.listener.shutdown(socket.SHUT_RDWR)  # Else `accept` goes on listening.
         self.listener.close()
 
     def _accept(self):
