@@ -7,12 +7,16 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 import pytest
 from stub_upstream import StubUpstream
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Gateway:
@@ -125,15 +129,55 @@ def key():
     return f"key-{next(_keys)}"
 
 
-@pytest.fixture(scope="session")
-def old_langcache_python():
-    """An interpreter with the last langcache client of the old error URIs."""
-    import sys
+def install_folder():
+    """The folder for what tests install."""
+    return pathlib.Path(os.environ.get("SOSIE_TEST_CACHE", ROOT / "build"))
 
-    folder = pathlib.Path(os.environ.get("SOSIE_TEST_CACHE", pathlib.Path(__file__).resolve().parents[2] / "build")) / "venv-langcache-0.11"
-    python = folder / "bin/python"
-    if not (folder / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "langcache==0.11.1"], check=True)
-        (folder / "complete").touch()
-    return python
+
+@pytest.fixture(scope="module")
+def langcache_servers(sosie_bin, tmp_path_factory):
+    """The URLs of a gateway that takes bodies of 64 KiB, and of one whose store is out of reach."""
+    gateways = [
+        Gateway(sosie_bin, tmp_path_factory.mktemp("langcache"), None, {}, ("--max-body-bytes", "64kB")),
+        Gateway(sosie_bin, None, None, {}, ("--store", "redis://127.0.0.1:1")),
+    ]
+    yield [gateway.url for gateway in gateways]
+    for gateway in gateways:
+        assert gateway.stop() == 0, gateway.errors()
+
+
+@pytest.fixture(scope="session")
+def langcache_python():
+    """langcache_python("0.12.0") -> an interpreter with that version of the client, installed once."""
+
+    def install(version):
+        folder = install_folder() / f"venv-langcache-{version}"
+        python = folder / "bin/python"
+        if not (folder / "complete").exists():
+            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+            subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "install", "-q", f"langcache=={version}"], check=True)
+            (folder / "complete").touch()
+        return python
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def node_folder():
+    """The folder of tests/node with the clients for Node, installed once for each lock file."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("no node and npm: run script/bootstrap --with-tests")
+    folder = install_folder() / "node-sdks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, wanted = folder / "package-lock.json", ROOT / "tests/node/package-lock.json"
+    if not lock.exists() or lock.read_bytes() != wanted.read_bytes() or not (folder / "node_modules").exists():
+        shutil.copy(ROOT / "tests/node/package.json", folder)
+        shutil.copy(wanted, folder)
+        try:
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
+        except subprocess.CalledProcessError:
+            lock.unlink()
+            raise
+    for script in (ROOT / "tests/node").glob("*.mjs"):
+        shutil.copy(script, folder)
+    return folder

@@ -1,4 +1,4 @@
-"""The LangCache routes, driven by two generations of the real client and by hand."""
+"""The LangCache routes, driven by the real clients and by hand."""
 
 import json
 import pathlib
@@ -7,20 +7,29 @@ import sys
 
 import pytest
 
-SESSION = pathlib.Path(__file__).with_name("langcache_session.py")
+HERE = pathlib.Path(__file__).parent
 
 
-def run_session(python, gateway):
-    done = subprocess.run([python, SESSION, gateway.url], capture_output=True, text=True, timeout=120)
+def run_session(command, folder=HERE):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder)
     assert done.returncode == 0 and "all is well" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_client_of_today(start_gateway):
-    run_session(sys.executable, start_gateway())
+@pytest.mark.parametrize("version", ["0.11.1", "0.12.0", "0.13.0"])
+def test_the_clients_of_before(langcache_servers, langcache_python, version):
+    run_session([langcache_python(version), "langcache_session.py", *langcache_servers])
 
 
-def test_the_client_of_old(start_gateway, old_langcache_python):
-    run_session(old_langcache_python, start_gateway())
+def test_the_client_of_today(langcache_servers):
+    run_session([sys.executable, "langcache_session.py", *langcache_servers])
+
+
+def test_the_client_for_node(langcache_servers, node_folder):
+    run_session(["node", "langcache.mjs", *langcache_servers], node_folder)
+
+
+def test_redisvl(langcache_servers):
+    run_session([sys.executable, "redisvl_session.py", langcache_servers[0]])
 
 
 def test_statuses_and_errors_by_hand(start_gateway):
@@ -87,5 +96,5 @@ def test_searches_are_counted_and_readiness_is_none(start_gateway):
     embedded = gateway.metric("sosie_cache_embeddings_total")
     assert gateway.request("GET", "/readyz")[0] == 200
     assert [gateway.metric(name) for name in lookups] == [1, 1]
-    assert gateway.metric("sosie_chat_uncached_total{reason=\"empty_scope\"}") == 0
+    assert gateway.metric('sosie_uncached_total{api="chat",reason="empty_scope"}') == 0
     assert gateway.metric("sosie_cache_embeddings_total") == embedded

@@ -2,36 +2,16 @@
 
 import dataclasses
 import json
-import os
-import pathlib
-import shutil
 import subprocess
 
 import pytest
 from sdk_surfaces import PARAPHRASE, QUESTION, WAYS, Heard, Surfaces
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="session")
-def node():
+def node(node_folder):
     """A process that asks with the clients for Node: see tests/node/asks.mjs."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("no node and npm: run script/bootstrap --with-tests")
-    folder = pathlib.Path(os.environ.get("SOSIE_TEST_CACHE", ROOT / "build")) / "node-sdks"
-    folder.mkdir(parents=True, exist_ok=True)
-    sources = ROOT / "tests/node"
-    lock = folder / "package-lock.json"
-    if not lock.exists() or lock.read_bytes() != (sources / "package-lock.json").read_bytes() or not (folder / "node_modules").exists():
-        shutil.copy(sources / "package.json", folder)
-        shutil.copy(sources / "package-lock.json", folder)
-        try:
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
-        except subprocess.CalledProcessError:
-            lock.unlink()
-            raise
-    shutil.copy(sources / "asks.mjs", folder)
-    process = subprocess.Popen(["node", "asks.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    process = subprocess.Popen(["node", "asks.mjs"], cwd=node_folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     yield process
     process.stdin.close()
     assert process.wait(10) == 0
