@@ -1,91 +1,91 @@
 #!/usr/bin/env python3
-"""An exact repeat through `sosie serve` against an empty Beast handler: requests/s of both, and the ratio.
+"""An exact repeat through `sosie serve` against an empty Beast handler: requests/s of both, their ratio, p50 and p99.
 
-wrk needs a core of its own and may be what limits both; the CPU time a request costs each server is printed beside.
+    bench/http_exact_hit.py [--build build/release] [--rounds 5] [--seconds 2] [--connections 16] [--beside OTHER_SOSIE]
 
-    bench/http_exact_hit.py [--build build/release] [--rounds 5] [--seconds 3] [--connections 16]
-
-Both read the same body and answer about 600 bytes; wrk drives them in turns, so that the machine's moods hit both.
+For each API, plain and as a stream. Both read the same body and answer as many bytes; the load generator drives them in turns, so that the
+machine's moods hit both. It needs a core of its own and may be what limits both; the CPU time that a request costs each server is printed beside.
+`--beside`: another binary of sosie takes turns, too, with what it can answer.
 """
 
 import argparse
+import contextlib
 import json
-import os
 import pathlib
-import re
 import statistics
-import subprocess
-import sys
 import tempfile
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/gateway"))
-from stub_upstream import StubUpstream  # noqa: E402
+from servers import KEY, Server, add_options, binary, chat, load, median, serve
 
-
-def start(*command):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
-    process = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
-    return process, re.search(r"http://\S+", process.stdout.readline())[0]
-
-
-def cpu_seconds(process):
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].split(" ")
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+SYSTEM, QUESTION = "You are a helpful assistant of a shop. Answer briefly.", "How do I reset my password?"
+CHAT = chat(QUESTION, temperature=0)
+CHAT["messages"].insert(0, {"role": "system", "content": SYSTEM})
+KINDS = {
+    "chat": ("/v1/chat/completions", CHAT),
+    "responses": ("/v1/responses", {"model": "stub-model", "temperature": 0, "store": False, "instructions": SYSTEM, "input": QUESTION}),
+    "messages": (
+        "/v1/messages",
+        {"model": "stub-model", "temperature": 0, "max_tokens": 1000, "system": SYSTEM, "messages": [{"role": "user", "content": QUESTION}]},
+    ),
+}
 
 
-def wrk(process, url, script, arguments):
-    before = cpu_seconds(process)
-    done = subprocess.run(
-        ["wrk", "-t1", f"-c{arguments.connections}", f"-d{arguments.seconds}s", "--latency", "-s", script, url + "/v1/chat/completions"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert "Non-2xx" not in done, done
-    requests = int(re.search(r"(\d+) requests in", done)[1])
-    cpu = (cpu_seconds(process) - before) / requests * 1e6
-    rate, p50 = re.search(r"Requests/sec:\s+([\d.]+)", done)[1], re.search(r"50%\s+(\S+)", done)[1]
-    return float(rate), f"{float(rate):9,.0f}/s  p50 {p50:>8}  {cpu:5.1f} us CPU"
+def hit_length(server, path, body, streamed):
+    """Asks plainly until it is stored, then once more as it will be asked; None: this binary does not answer it from the cache."""
+    for _ in range(20):
+        if server.ask(path, body, KEY)[1]["x-sosie-cache"] == "hit":
+            break
+    _, headers, text = server.ask(path, {**body, "stream": True} if streamed else body, KEY)
+    return len(text.encode()) if headers["x-sosie-cache"] == "hit" else None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    add_options(parser)
+    parser.add_argument("--beside", type=pathlib.Path)
+    parser.add_argument("--only", help="chat, responses or messages")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--connections", type=int, default=16)
     arguments = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+        stub = running.enter_context(Server(binary(arguments, "stub_upstream")))
+        sosies = {"sosie": running.enter_context(serve(arguments, stub, folder + "/a"))}
+        if arguments.beside:
+            sosies["beside"] = running.enter_context(serve(arguments, stub, folder + "/b", program=arguments.beside))
+        print(f"{arguments.connections} connections, one I/O thread each, medians of {arguments.rounds} rounds of {arguments.seconds} s")
+        for name, (path, body) in KINDS.items():
+            for streamed in (False, True):
+                if arguments.only in (None, name):
+                    rows.append(measure(arguments, sosies, name, path, body, streamed))
+    print(json.dumps({"bench": "http_exact_hit", "rows": rows, "median_ratio": rows[0]["ratio"]}))
 
-    stub = StubUpstream()
-    stub.text = "An answer of a usual length. " * 8
-    body = json.dumps({"model": "stub-model", "temperature": 0, "messages": [
-        {"role": "system", "content": "You are a helpful assistant of a shop. Answer briefly."},
-        {"role": "user", "content": "How do I reset my password?"}]})  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        script = pathlib.Path(folder) / "post.lua"
-        headers = 'wrk.headers["Content-Type"]="application/json" wrk.headers["Authorization"]="Bearer key"'
-        script.write_text(f"wrk.method='POST' wrk.body=[==[{body}]==] {headers}\n")
-        floor, floor_url = start(arguments.build / "bin/http_floor")
-        sosie, sosie_url = start(arguments.build / "bin/sosie", "serve", "--listen", "127.0.0.1:0", "--data", folder + "/data", "--upstream", stub.url)
-        try:
-            request = urllib.request.Request(sosie_url + "/v1/chat/completions", body.encode(), {"Authorization": "Bearer key"})
-            for expected in ("miss", "hit"):
-                with urllib.request.urlopen(request) as answer:
-                    assert answer.headers["x-sosie-cache"] == expected
-                    length = len(answer.read())
-            print(f"body {len(body)} bytes, answer {length} bytes, {arguments.connections} connections, one I/O thread each")
-            ratios = []
-            for round_number in range(arguments.rounds):
-                floor_rate, floor_text = wrk(floor, floor_url, script, arguments)
-                sosie_rate, sosie_text = wrk(sosie, sosie_url, script, arguments)
-                ratios.append(sosie_rate / floor_rate)
-                print(f"round {round_number + 1}: floor {floor_text}   sosie {sosie_text}   ratio {ratios[-1]:.2f}", flush=True)
-            print(json.dumps({"bench": "http_exact_hit", "median_ratio": round(statistics.median(ratios), 3)}))
-        finally:
-            for process in (floor, sosie):
-                process.terminate()
-                process.wait(30)
-            stub.close()
+
+def measure(arguments, sosies, name, path, body, streamed):
+    lengths = {which: hit_length(server, path, body, streamed) for which, server in sosies.items()}
+    assert lengths["sosie"], f"{name} does not hit"
+    options = ["--seconds", arguments.seconds, "--connections", arguments.connections]
+    asked = {**body, "stream": True} if streamed else body
+    rounds = {}
+    with Server(binary(arguments, "http_floor"), lengths["sosie"]) as floor:
+        for _ in range(arguments.rounds):
+            for which, server in {"floor": floor, **sosies}.items():
+                if which == "floor" or lengths[which]:
+                    rounds.setdefault(which, []).append(load(arguments, server, *options, path=path, body=asked))
+    row = {"what": name + (", stream" if streamed else ""), "answer_bytes": lengths["sosie"]}
+    row["body_bytes"] = len(json.dumps(asked))
+    print(f"{row['what']}: body {row['body_bytes']} bytes, answer {row['answer_bytes']}")
+    for which, seen in rounds.items():
+        row[which] = {key: round(median(seen, key), 1) for key in ("rate", "p50_us", "p99_us", "cpu_us")}
+        print("  {:7} {rate:9,.0f}/s   p50 {p50_us:5.0f} us   p99 {p99_us:6.0f} us   {cpu_us:5.1f} us CPU".format(which, **row[which]), end="")
+        if which == "floor":
+            print()
+            continue
+        ratios = [mine["rate"] / empty["rate"] for mine, empty in zip(seen, rounds["floor"])]
+        row["ratio" if which == "sosie" else which + "_ratio"] = round(statistics.median(ratios), 3)
+        print(f"   of the empty handler {statistics.median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})", flush=True)
+    return row
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// http_floor: what HTTP itself costs: an empty coroutine handler on Beast that reads a body and answers 600 bytes.
+// http_floor [BYTES]: what HTTP itself costs: an empty coroutine handler on Beast that reads a body and answers so many bytes, 600 at first.
 // Prints "listening on http://127.0.0.1:PORT" and serves until it is killed.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -22,7 +22,7 @@ using asio::use_awaitable;
 
 namespace {
 
-const std::string kAnswer(600, 'x');
+std::string answer(600, 'x');
 
 asio::awaitable<void> serve(tcp::socket socket) {
   socket.set_option(tcp::no_delay(true));
@@ -36,7 +36,7 @@ asio::awaitable<void> serve(tcp::socket socket) {
       http::response<http::string_body> response(http::status::ok, request.version());
       response.set(http::field::content_type, "application/json");
       response.keep_alive(request.keep_alive());
-      response.body() = kAnswer;
+      response.body() = answer;
       response.prepare_payload();
       co_await http::async_write(stream, response, use_awaitable);
     }
@@ -54,7 +54,8 @@ asio::awaitable<void> listen(tcp::acceptor& acceptor) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc > 1) answer.assign(std::strtoull(argv[1], nullptr, 10), 'x');
   asio::io_context context(1);
   tcp::acceptor acceptor(context, {asio::ip::make_address("127.0.0.1"), 0});
   asio::co_spawn(context, listen(acceptor), asio::detached);
