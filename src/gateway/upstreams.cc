@@ -68,7 +68,8 @@ void Breaker::failed(Time now) {
   if (failures < kOpensAfter) return;
   backoff_.failed(now);
   if (failures == kOpensAfter)
-    base::log_warning("upstream " + name_ + " failed " + std::to_string(failures) + " times in a row: it is left alone for a moment, then tried now and then");
+    base::log_warning("upstream " + name_ + " failed " + std::to_string(failures) +
+                      " times in a row: it is left alone for a moment, then tried now and then");
 }
 
 void Breaker::succeeded() {
