@@ -109,9 +109,9 @@ void add_serve(CLI::App& app, const Settings& settings, Run& run) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->add_option("--io-threads", arguments.server.io_threads, "Threads that run the sockets")->check(CLI::Range(1, 256))->capture_default_str();
-  command->add_option("--max-body-bytes", arguments.server.max_body_bytes, "Larger requests get 413, e.g. 8MB")
+  command->add_option("--max-body-bytes", arguments.server.max_body_bytes, "Larger requests get 413, e.g. 64MB")
       ->transform(CLI::AsSizeValue(false))
-      ->default_str("8MB");
+      ->default_str("32MB");
   command
       ->add_option_function<std::string>(
           "--expiry",

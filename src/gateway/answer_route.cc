@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "cache/keys.h"
+#include "gateway/cache_debug.h"
 #include "gateway/forwarding.h"
 
 namespace sosie::gateway {
@@ -180,6 +181,7 @@ std::string AnswerRoute::conclude(const Asking& asking) {
 std::optional<net::Reply> AnswerRoute::say(const Asking& asking, std::string_view kept) {
   const protocol::Protocol& api = *asking.api;
   const protocol::ReplayOptions how{unix_seconds(), asking.question.include_usage};
+  const bool debug = shared_.options.compat.bifrost && api.surface() != protocol::Surface::messages;
   net::Reply reply;
   std::optional<std::string> moved;
   if (!api.owns(kept)) {
@@ -193,13 +195,15 @@ std::optional<net::Reply> AnswerRoute::say(const Asking& asking, std::string_vie
     if (!events) return std::nullopt;
     reply.content_type = "text/event-stream; charset=utf-8";
     reply.body = std::move(*events);
+    if (debug) add_cache_debug(reply.body, true, asking.outcome);
     return reply;
   }
   auto plain = api.replay(kept, how);
   if (!plain) return std::nullopt;
   reply.body = std::move(plain->head);
-  if (moved) {
+  if (moved || debug) {
     reply.body.append(plain->tail);
+    if (debug) add_cache_debug(reply.body, false, asking.outcome);
   } else {
     reply.tail = plain->tail;
   }

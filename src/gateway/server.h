@@ -57,7 +57,7 @@ struct ServerOptions {
   std::chrono::milliseconds lookup_timeout{2'000};  ///< A lookup or store that takes longer is left behind.
 
   std::size_t max_header_bytes = 16 << 10;
-  std::uint64_t max_body_bytes = std::uint64_t{8} << 20;  ///< Larger bodies get 413 and are not read.
+  std::uint64_t max_body_bytes = std::uint64_t{32} << 20;  ///< Larger bodies get 413 and are not read.
   std::size_t max_connections = 4'096;
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds body_timeout{30'000};

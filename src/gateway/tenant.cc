@@ -67,8 +67,11 @@ std::vector<std::string_view> values_of(const net::HeaderList& headers, std::str
   return values;
 }
 
+/// Anthropic's clients each send the version that they were made for; since this one the answers have had one form.
 bool is_default(std::string_view name, std::string_view value) noexcept {
-  return value == "2023-06-01" && net::same_name(name, "anthropic-version");
+  constexpr std::string_view kFirst = "2023-06-01";
+  return value.size() == kFirst.size() && value >= kFirst && value[4] == '-' && value[7] == '-' &&
+         net::same_name(name, "anthropic-version");
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ Tenant tenant_of(const net::HeaderList& headers, const TenantOptions& options);
 
 /// Adds the tenant, and every other header that reaches the upstream and may change an answer (request_headers.h), to a
 /// scope: the parts "tenant" and "header.<name in lower case>", never shown. A header that says the API's default
-/// ("anthropic-version: 2023-06-01") adds nothing.
+/// ("anthropic-version: 2023-06-01", or a later date) adds nothing.
 void add_caller(const net::HeaderList& headers, const Tenant& tenant, const TenantOptions& options,
                 const Compat& compat, protocol::Scope& scope);
 

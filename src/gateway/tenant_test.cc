@@ -111,7 +111,10 @@ TEST(Caller, TakesEveryLineOfAHeader) {
 TEST(Caller, SaysNothingByWhatTheApiTakesForGranted) {
   const auto plain = scope({{"x-api-key", "a"}});
   EXPECT_EQ(scope({{"x-api-key", "a"}, {"anthropic-version", "2023-06-01"}}), plain);
+  EXPECT_EQ(scope({{"x-api-key", "a"}, {"anthropic-version", "2026-10-21"}}), plain);
   EXPECT_NE(scope({{"x-api-key", "a"}, {"anthropic-version", "2023-01-01"}}), plain);
+  EXPECT_NE(scope({{"x-api-key", "a"}, {"anthropic-version", "bedrock-2023-05-31"}}), plain);
+  EXPECT_NE(scope({{"x-api-key", "a"}, {"anthropic-version", "experiment"}}), plain);
   EXPECT_NE(scope({{"x-api-key", "a"}, {"anthropic-beta", "2023-06-01"}}), plain);
 }
 
