@@ -66,9 +66,10 @@ class Clients:
         self.seed, self.fates, self.mistakes = seed, collections.Counter(), []
 
     def question(self):
-        """Mostly one of a few that everybody asks, sometimes a new one."""
-        if self.random.random() < 0.05:
-            return f"What does code {self.seed}-{self.left} of the {self.random.choice(SUBJECTS)} mean?"
+        """Mostly one of a few that everybody asks, sometimes one that comes up just now."""
+        if self.random.random() < 0.2:
+            news = random.Random(self.left // 40)  # Of both processes.
+            return f"Why did the {' '.join(news.sample(SUBJECTS + VERBS, 4))} {self.left // 40}?"
         return HOT[min(int(self.random.expovariate(1 / 40)), len(HOT) - 1)]
 
     async def run_one(self):

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from apis import MESSAGES
 
 QUESTION = "How do I reset my password?"
 
@@ -15,13 +16,16 @@ def test_health_and_metrics(gateway):
     gateway.ask(QUESTION)
     gateway.ask(QUESTION)
     gateway.ask("How can I reset my password?")
-    assert gateway.metric('sosie_chat_hits_total{layer="exact"}') == 1
-    assert gateway.metric('sosie_chat_hits_total{layer="semantic"}') == 1
-    assert gateway.metric('sosie_chat_uncached_total{reason="empty_scope"}') == 1
-    assert gateway.metric("sosie_upstream_calls_total") == 1 and gateway.metric("sosie_chat_stored_total") == 1
+    gateway.call(MESSAGES, QUESTION)
+    assert gateway.metric('sosie_hits_total{api="chat",layer="exact"}') == 1
+    assert gateway.metric('sosie_hits_total{api="chat",layer="semantic"}') == 1
+    assert gateway.metric('sosie_uncached_total{api="chat",reason="empty_scope"}') == 1
+    assert gateway.metric('sosie_uncached_total{api="messages",reason="empty_scope"}') == 1
+    assert gateway.metric("sosie_upstream_calls_total") == 2 and gateway.metric("sosie_stored_total") == 2
     assert gateway.metric('sosie_requests_total{route="chat",status="200"}') == 3
     assert gateway.metric('sosie_request_duration_seconds_count{route="chat"}') == 3
-    assert gateway.metric("sosie_cache_entries") == 1
+    assert gateway.metric('sosie_requests_total{route="messages",status="200"}') == 1
+    assert gateway.metric("sosie_cache_entries") == 2
 
 
 def test_metrics_are_well_formed(gateway):
