@@ -51,6 +51,19 @@ def target(request, tmp_path):
     return flags
 
 
+def test_what_only_the_same_text_finds_stays_so(sosie, target):
+    first, second = target("first"), target("second")
+    assert sosie("import", "-", *first, stdin=jsonl({"prompt": QUESTION, "response": "exactly", "exact_only": True})).stdout == b"1 stored\n"
+    exported = sosie("export", *first).stdout
+    assert json.loads(exported)["exact_only"] is True
+    sosie("import", "-", *second, stdin=exported)
+    for store in (first, second):
+        assert b"exactly" in sosie("get", QUESTION, *store).stdout
+        sosie("get", PARAPHRASE, *store, code=1)
+    wrong = sosie("import", "-", *first, stdin=jsonl({"prompt": "p", "response": "r", "exact_only": 1}), code=2)
+    assert b"exact_only that is neither true nor false" in wrong.stderr
+
+
 def test_an_import_of_an_export_is_the_same(sosie, target, tmp_path):
     first, second = target("first"), target("second")
     assert sosie("import", "-", *first, stdin=jsonl(*ENTRIES)).stdout == b"4 stored\n"
