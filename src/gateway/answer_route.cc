@@ -332,13 +332,14 @@ Task<std::optional<int>> AnswerRoute::follow(net::Exchange& exchange, AskingPtr 
   const Flight::Asked& theirs = flight->asked();
   const bool same_shape = theirs.stream && asking->question.stream && theirs.surface == asking->api->surface() &&
                           theirs.include_usage == asking->question.include_usage;
-  if (same_shape && theirs.while_open <= (match.same_text ? decide::Reuse::exact : decide::Reuse::by_meaning)) {
+  const bool may_read_along = theirs.while_open <= (match.same_text ? decide::Reuse::exact : decide::Reuse::by_meaning);
+  Flight::Reader reader(flight, executor_);
+  if (same_shape && may_read_along && reader.from_the_start()) {
     asking->outcome.similarity = match.similarity;
     asking->outcome.layer = match.same_text ? Layer::exact : Layer::semantic;
-    auto served = co_await follow_stream(exchange, asking, flight);
+    auto served = co_await follow_stream(exchange, asking, reader);
     co_return served;
   }
-  Flight::Reader reader(flight, executor_);
   const auto seen = co_await reader.end(shared_.options.follow_timeout);
   if (seen != Flight::Reader::Seen::end) co_return std::nullopt;
   auto answered = flight->answered();
@@ -347,8 +348,7 @@ Task<std::optional<int>> AnswerRoute::follow(net::Exchange& exchange, AskingPtr 
   co_return served;
 }
 
-Task<std::optional<int>> AnswerRoute::follow_stream(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight) {
-  Flight::Reader reader(flight, executor_);
+Task<std::optional<int>> AnswerRoute::follow_stream(net::Exchange& exchange, AskingPtr asking, Flight::Reader& reader) {
   const auto head = co_await reader.head(net::after(shared_.options.follow_timeout));
   if (!head || !head->events) co_return std::nullopt;
   // Until the first piece is there nothing is lost by calling again.

@@ -45,7 +45,7 @@ class AnswerRoute {
   net::Task<int> serve_paced(net::Exchange& exchange, net::Reply reply);
   net::Task<int> serve_uncached(net::Exchange& exchange, AskingPtr asking);
   net::Task<std::optional<int>> follow(net::Exchange& exchange, AskingPtr asking, Flights::Match match);
-  net::Task<std::optional<int>> follow_stream(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight);
+  net::Task<std::optional<int>> follow_stream(net::Exchange& exchange, AskingPtr asking, Flight::Reader& reader);
   net::Task<int> lead(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight);
   net::Task<int> deliver(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight);
   net::Task<bool> relay(net::Exchange& exchange, AskingPtr asking, Flight::Reader& reader);

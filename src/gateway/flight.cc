@@ -9,6 +9,15 @@ constexpr std::size_t kRoom = 256 << 10;  // bytes that an endless flight may be
 
 }  // namespace
 
+Flight::~Flight() { all_held_bytes_ -= held_bytes_; }
+
+void Flight::push(std::string bytes) {
+  held_bytes_ += bytes.size();
+  all_held_bytes_ += bytes.size();
+  pieces_.push_back(std::make_shared<const std::string>(std::move(bytes)));
+  if (all_held_bytes_.load(std::memory_order_relaxed) > kMostHeld && !readers_.empty()) drop_read();
+}
+
 void Flight::set_embedding(std::shared_ptr<const Embedding> embedding) {
   const std::lock_guard lock(mutex_);
   embedding_ = std::move(embedding);
@@ -35,8 +44,7 @@ void Flight::start(Head head) {
 void Flight::add(std::string bytes) {
   if (bytes.empty()) return;
   std::unique_lock lock(mutex_);
-  waiting_bytes_ += bytes.size();
-  pieces_.push_back(std::make_shared<const std::string>(std::move(bytes)));
+  push(std::move(bytes));
   auto waiters = take_waiters();
   lock.unlock();
   wake(std::move(waiters));
@@ -58,7 +66,8 @@ std::size_t Flight::slowest() const {
 
 void Flight::drop_read() {
   for (const std::size_t least = slowest(); first_piece_ < least; ++first_piece_) {
-    waiting_bytes_ -= pieces_.front()->size();
+    held_bytes_ -= pieces_.front()->size();
+    all_held_bytes_ -= pieces_.front()->size();
     pieces_.pop_front();
   }
 }
@@ -67,7 +76,7 @@ net::Task<bool> Flight::make_room(boost::asio::any_io_executor executor) {
   const auto has_room = [this] {
     if (readers_.empty()) return true;
     drop_read();
-    return waiting_bytes_ < kRoom;
+    return held_bytes_ < kRoom;
   };
   co_await until(std::move(executor), net::SteadyTime::max(), has_room);
   const std::lock_guard lock(mutex_);
@@ -76,7 +85,7 @@ net::Task<bool> Flight::make_room(boost::asio::any_io_executor executor) {
 
 void Flight::complete(std::string last, std::optional<Answered> answered) {
   std::unique_lock lock(mutex_);
-  if (!last.empty()) pieces_.push_back(std::make_shared<const std::string>(std::move(last)));
+  if (!last.empty()) push(std::move(last));
   answered_ = std::move(answered);
   ended_ = true;
   auto waiters = take_waiters();
@@ -107,6 +116,7 @@ Flight::Reader::Reader(std::shared_ptr<Flight> flight, boost::asio::any_io_execu
     : flight_(std::move(flight)), executor_(std::move(executor)) {
   const std::lock_guard lock(flight_->mutex_);
   position_ = flight_->first_piece_;
+  from_the_start_ = position_ == 0;
   flight_->readers_.push_back(this);
 }
 

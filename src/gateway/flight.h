@@ -3,9 +3,11 @@
 // The call runs in a coroutine of its own, the pilot, so that nobody's leaving ends it. Readers see its head, then its pieces in their
 // order, then its end; each at its own pace, on its own thread. Pieces are kept until the end, so that whoever comes late sees
 // them all, until there are more bytes than are worth keeping: from then on the flight is `endless`: nobody may join any more, what all
-// have read is dropped, and the slowest reader sets the pace.
+// have read is dropped, and the slowest reader sets the pace. Where all flights together hold more than kMostHeld bytes, what their readers
+// have read is dropped earlier: who comes late then has to wait for the whole answer.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <chrono>
@@ -49,7 +51,12 @@ class Flight {
     TimePoint created{};
   };
 
+  static constexpr std::size_t kMostHeld = 64 << 20;
+
   explicit Flight(Asked asked) : asked_(std::move(asked)) {}
+  ~Flight();
+  Flight(const Flight&) = delete;
+  Flight& operator=(const Flight&) = delete;
   const Asked& asked() const noexcept { return asked_; }
 
   // For whoever compares questions.
@@ -94,11 +101,14 @@ class Flight {
 
     std::optional<net::ClientError> failure() const;
     bool endless() const;
+    /// Whether it sees the first piece.
+    bool from_the_start() const noexcept { return from_the_start_; }
 
    private:
     friend class Flight;
     const std::shared_ptr<Flight> flight_;
     const boost::asio::any_io_executor executor_;
+    bool from_the_start_ = true;
     std::size_t position_ = 0;  // guarded by the flight's mutex
   };
 
@@ -108,6 +118,7 @@ class Flight {
     std::shared_ptr<net::Event> event;
   };
 
+  void push(std::string bytes);
   void wake(std::vector<Waiter> waiters);
   std::vector<Waiter> take_waiters() { return std::exchange(waiters_, {}); }  // under the mutex
   void drop_read();
@@ -139,8 +150,9 @@ class Flight {
   std::shared_ptr<const Embedding> embedding_;
   std::optional<Head> head_;
   std::deque<std::shared_ptr<const std::string>> pieces_;
-  std::size_t first_piece_ = 0;    // the number of pieces_.front()
-  std::size_t waiting_bytes_ = 0;  // in pieces_
+  std::size_t first_piece_ = 0;  // the number of pieces_.front()
+  std::size_t held_bytes_ = 0;   // in pieces_
+  static inline std::atomic<std::size_t> all_held_bytes_{0};
   bool endless_ = false, ended_ = false;
   std::optional<net::ClientError> failure_;
   std::optional<Answered> answered_;

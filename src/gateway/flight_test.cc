@@ -155,6 +155,32 @@ TEST_F(FlightTest, ThePilotOfAnEndlessFlightLearnsThatNobodyIsLeft) {
   EXPECT_EQ(read, false);
 }
 
+TEST_F(FlightTest, WhatIsReadIsDroppedWhereAllFlightsTogetherHoldTooMuch) {
+  auto flight = make_flight(), another = make_flight();
+  Log log;
+  flight->start({200, "", "", true});
+  spawn(flight, log);
+  flight->add("first");
+  context.poll();
+  EXPECT_TRUE(Flight::Reader(flight, context.get_executor()).from_the_start());
+  another->add(std::string(Flight::kMostHeld, 'x'));
+  flight->add("second");
+  EXPECT_FALSE(Flight::Reader(flight, context.get_executor()).from_the_start());
+  flight->complete("", std::nullopt);
+  context.restart();
+  context.run();
+  EXPECT_THAT(log.pieces, ElementsAre("first", "second"));
+  another.reset();  // What it held counts no more.
+  auto third = make_flight();
+  Log whole;
+  spawn(third, whole);
+  third->add("a");
+  context.restart();
+  context.poll();
+  third->add("b");
+  EXPECT_TRUE(Flight::Reader(third, context.get_executor()).from_the_start());
+}
+
 TEST_F(FlightTest, ReadersOfOtherThreadsSeeTheSame) {
   auto flight = make_flight();
   constexpr int kReaders = 4, kPieces = 2'000;

@@ -51,6 +51,7 @@ class Connection::Alarm {
 asio::ssl::context Connection::make_tls_context() {
   asio::ssl::context context(asio::ssl::context::tls_client);
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  SSL_CTX_set_mode(context.native_handle(), SSL_MODE_RELEASE_BUFFERS);  // 34 KB less for each stream that waits
   error_code ignored;  // Without a store every handshake fails, and says so.
   context.set_default_verify_paths(ignored);
   context.set_verify_mode(asio::ssl::verify_peer, ignored);
