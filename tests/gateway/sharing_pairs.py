@@ -263,7 +263,7 @@ OTHERS = [
     Pair("the upstream's search", False, responses(tools=[{"type": "web_search"}]), responses(tools=[{"type": "web_search"}]), repeats=False),
     Pair("chat with the upstream's search", False, chat(web_search_options={}), chat(web_search_options={}), repeats=False),
     Pair("messages with the upstream's search", False, messages(tools=[{"type": "web_search_20250305", "name": "web_search"}]), messages(tools=[{"type": "web_search_20250305", "name": "web_search"}]), repeats=False),
-    Pair("a response before", False, responses(previous_response_id="resp_1"), responses(previous_response_id="resp_1"), repeats=False),
+    Pair("a response before", False, responses(previous_response_id="resp_1"), responses(previous_response_id="resp_2")),
     Pair("a conversation of the upstream's", False, responses(conversation="conv_1"), responses(conversation="conv_1"), repeats=False),
     Pair("a prompt of the upstream's", False, responses(prompt={"id": "pmpt_1"}), responses(prompt={"id": "pmpt_1"}), repeats=False),
     Pair("no-cache", False, chat(), chat(headers={"Cache-Control": "no-cache"})),
@@ -281,7 +281,7 @@ OTHERS = [
     Pair("a header that nobody knows", False, chat(headers={"x-tenant-id": "a"}), chat(headers={"x-tenant-id": "b"})),
     Pair("a header's lines", False, chat(headers={"x-tenant-id": "a"}), chat(headers={"x-tenant-id": "a, a"})),
     Pair("anthropic-beta", False, messages(), messages(headers={"anthropic-beta": "context-1m-2025-08-07"})),
-    Pair("another version of Anthropic's API", False, messages(), messages(headers={"anthropic-version": "2030-01-01"})),
+    Pair("another version of Anthropic's API", False, messages(), messages(headers={"anthropic-version": "2023-01-01"})),
     Pair("the query", False, chat(query="?api-version=1"), chat(query="?api-version=2")),
     # Of the other APIs, and between them.
     Pair("messages: top_k", False, messages(), messages(top_k=5)),
