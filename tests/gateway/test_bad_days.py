@@ -10,6 +10,8 @@ import time
 
 import pytest
 from apis import ALL, CHAT, COMPLETIONS, CONVERSATIONS, EMBEDDINGS, MESSAGES, RESPONSES, STREAMING, events_of
+from conftest import Gateway
+from stub_upstream import StubUpstream
 
 QUESTION = "How do I reset my password?"
 
@@ -129,32 +131,48 @@ def test_bytes_behind_an_answer_are_nobodys(gateway, upstream):
 # Silence.
 
 
+@pytest.fixture(scope="module")
+def impatient_pair(sosie_bin, tmp_path_factory):
+    """(gateway, stub), as `shared`; the gateway waits for nothing longer than a second."""
+    folder = tmp_path_factory.mktemp("impatient")
+    (folder / "sosie.toml").write_text('[gateway]\nfollow_timeout = "700ms"\n')
+    stub = StubUpstream()
+    stub.text = None
+    started = Gateway(sosie_bin, folder, stub.url, {"SOSIE_CONFIG": str(folder / "sosie.toml")}, ("--upstream-timeout", "1s"))
+    yield started, stub
+    code, errors = started.stop(), started.errors()
+    stub.close()
+    assert code == 0, errors
+
+
 @pytest.fixture
-def impatient(start_gateway, upstream, tmp_path):
-    config = tmp_path / "sosie.toml"
-    config.write_text('[gateway]\nfollow_timeout = "700ms"\n')
-    upstream.text = None
-    return start_gateway(upstream.url, "--upstream-timeout", "1s", env={"SOSIE_CONFIG": str(config)})
+def impatient(impatient_pair, key):
+    """`impatient_pair`, whose upstream is not left alone because of what went wrong before."""
+    assert impatient_pair[0].call(CHAT, "Are you there?", key)[0] == 200
+    yield impatient_pair
+    impatient_pair[1].delay = 0.0
 
 
 @pytest.mark.parametrize("api", ALL, ids=repr)
-def test_an_upstream_that_says_nothing(impatient, upstream, api):
+def test_an_upstream_that_says_nothing(impatient, key, api):
+    gateway, stub = impatient
     for mode in ("hang", "hang_body"):
-        upstream.modes = [mode]
+        stub.modes = [mode]
         begin = time.monotonic()
-        status, headers, body = impatient.call(api, QUESTION, "ann")
+        status, headers, body = gateway.call(api, QUESTION, key)
         assert status == 504 and api.is_error(body) and headers["x-should-retry"] == "false" and time.monotonic() - begin < 4
-    nothing_was_kept((impatient, upstream), api, "ann")
+    nothing_was_kept(impatient, api, key)
 
 
 @pytest.mark.parametrize("api", STREAMING, ids=repr)
-def test_a_stream_that_stalls(impatient, upstream, api):
-    upstream.modes = ["stall"]
+def test_a_stream_that_stalls(impatient, key, api):
+    gateway, stub = impatient
+    stub.modes = ["stall"]
     begin = time.monotonic()
-    status, _, body = impatient.call(api, QUESTION, "ann", stream=True)
+    status, _, body = gateway.call(api, QUESTION, key, stream=True)
     events = events_of(body)
     assert status == 200 and api.is_error_event(events[-1]) and not api.has_end(events) and time.monotonic() - begin < 4
-    nothing_was_kept((impatient, upstream), api, "ann", stream=True)
+    nothing_was_kept(impatient, api, key, stream=True)
 
 
 @pytest.mark.parametrize("api", ALL, ids=repr)
@@ -188,28 +206,26 @@ def at_once(asks):
 
 @pytest.mark.parametrize("mode", ["drop", "half", "500", "429", "hang", "hang_body", "half_json"])
 @pytest.mark.parametrize("api", CONVERSATIONS, ids=repr)
-def test_the_first_ones_failure_is_not_the_others(impatient, upstream, api, mode):
-    upstream.modes = [mode]
-    upstream.delay = 0.15
-    answers = at_once([lambda: impatient.call(api, QUESTION, "ann") for _ in range(6)])
-    upstream.delay = 0
+def test_the_first_ones_failure_is_not_the_others(impatient, key, api, mode):
+    gateway, stub = impatient
+    before, stub.modes, stub.delay = stub.count(), [mode], 0.15
+    answers = at_once([lambda: gateway.call(api, QUESTION, key) for _ in range(6)])
     said = [api.said(body) for status, _, body in answers if status == 200 and body.endswith(b"}")]
     whole = [text for text in said if text.startswith("answer to")]
     assert len(whole) >= 5 and len(set(whole)) <= 2, [answer[0] for answer in answers]
-    assert len(upstream.calls) <= 3
-    status, headers, body = impatient.call(api, QUESTION, "ann")
+    assert stub.count() - before <= 3
+    status, headers, body = gateway.call(api, QUESTION, key)
     assert headers["x-sosie-cache"] == "hit" and api.said(body) in whole
 
 
 @pytest.mark.parametrize("mode", ["drop", "500", "hang"])
 @pytest.mark.parametrize("api", STREAMING, ids=repr)
-def test_the_first_ones_failed_stream_is_not_the_others(impatient, upstream, api, mode):
-    upstream.modes = [mode]
-    upstream.delay = 0.15
-    answers = at_once([lambda: impatient.call(api, QUESTION, "ann", stream=True) for _ in range(6)])
-    upstream.delay = 0
+def test_the_first_ones_failed_stream_is_not_the_others(impatient, key, api, mode):
+    gateway, stub = impatient
+    before, stub.modes, stub.delay = stub.count(), [mode], 0.15
+    answers = at_once([lambda: gateway.call(api, QUESTION, key, stream=True) for _ in range(6)])
     whole = [api.streamed(body) for status, _, body in answers if status == 200]
-    assert len(whole) >= 5 and all(text.startswith("answer to") for text in whole) and len(upstream.calls) <= 3
+    assert len(whole) >= 5 and all(text.startswith("answer to") for text in whole) and stub.count() - before <= 3
 
 
 @contextlib.contextmanager

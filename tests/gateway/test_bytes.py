@@ -47,8 +47,16 @@ def content(head, body):
     return unchunked(body) if any(line.lower() == "transfer-encoding: chunked" for line in head) else body
 
 
-def asked(method, path, body=b"", *lines):
+@pytest.fixture
+def stub(shared):
+    yield shared[1]
+    shared[1].raw.clear()
+
+
+def asked(method, path, body=b"", *lines, key=None):
     head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", *lines]
+    if key:
+        head.append(f"Authorization: Bearer {key}")
     if body or method in ("POST", "PUT", "PATCH"):
         head.append(f"Content-Length: {len(body)}")
     return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
@@ -60,19 +68,19 @@ def named(lines):
 
 
 @pytest.mark.parametrize("api", ALL, ids=repr)
-def test_a_body_reaches_the_upstream_as_it_was_sent(gateway, upstream, api):
-    assert gateway.request("POST", api.path, ODD_BODIES[api])[0] == 200
-    assert upstream.calls[0]["body"] == ODD_BODIES[api] and upstream.calls[0]["line"] == f"POST {api.path} HTTP/1.1"
+def test_a_body_reaches_the_upstream_as_it_was_sent(shared, stub, key, api):
+    assert shared[0].request("POST", api.path, ODD_BODIES[api], api.headers(key))[0] == 200
+    assert stub.calls[-1]["body"] == ODD_BODIES[api] and stub.calls[-1]["line"] == f"POST {api.path} HTTP/1.1"
 
 
 @pytest.mark.parametrize("member", [b'"cache":{}', b'"cache" : {"no-store": true, "namespace":"a}"} ', b'"\\u0063ache":{"ttl":5}', b'"cache":null'])
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
-def test_only_the_cache_member_is_taken_out(gateway, upstream, member, place):
+def test_only_the_cache_member_is_taken_out(shared, stub, key, member, place):
     rest = [b' "messages" : [ {"role":"user","content":"h\\u00e4, \\"cache\\":{}"} ]', b'"model":"m"', b'\n"user" :"cache"']
     rest.insert({"first": 0, "middle": 1, "last": 3}[place], member)
     body = b"{" + b",".join(rest) + b"}"
-    assert gateway.request("POST", CHAT.path, body)[0] == 200
-    got = upstream.calls[0]["body"]
+    assert shared[0].request("POST", CHAT.path, body, CHAT.headers(key))[0] == 200
+    got = stub.calls[-1]["body"]
     rest.remove(member)
     assert got == b"{" + b",".join(rest) + b"}" or b"".join(got.split()) == b"".join((b"{" + b",".join(rest) + b"}").split())
     for part in rest:
@@ -121,16 +129,16 @@ def odd_json(api):
 
 
 @pytest.mark.parametrize("api", ALL, ids=repr)
-def test_a_miss_is_answered_as_the_upstream_did(gateway, upstream, api):
-    body = odd_json(api)
-    upstream.raw[api.path] = answer("200 Fine", body, *ANSWER_LINES)
-    head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api]))
+def test_a_miss_is_answered_as_the_upstream_did(shared, stub, key, api):
+    gateway, body = shared[0], odd_json(api)
+    stub.raw[api.path] = answer("200 Fine", body, *ANSWER_LINES)
+    head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api], key=key))
     assert content(head, got) == body and head[0].startswith("HTTP/1.1 200")
     lines = [line for line in less_ours(head) if line[0] != "date"]
     assert sorted(lines) == sorted(theirs(ANSWER_LINES))
     assert [value for name, value in lines if name == "set-cookie"] == ["a=1; Path=/", "b=2"]
     assert ("x-sosie-cache", "miss") in named(head[1:])
-    head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api]))
+    head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api], key=key))
     assert ("x-sosie-cache", "hit") in named(head[1:]) and not any(name in ("set-cookie", "x-request-id", "openai-processing-ms") for name, _ in named(head[1:]))
 
 
@@ -145,42 +153,41 @@ def odd_stream(api):
 
 @pytest.mark.parametrize("chunks", ["events", "bytes", "one"])
 @pytest.mark.parametrize("api", STREAMING, ids=repr)
-def test_a_stream_is_passed_on_byte_for_byte(gateway, upstream, api, chunks):
+def test_a_stream_is_passed_on_byte_for_byte(shared, stub, key, api, chunks):
+    gateway = shared[0]
     whole = b"".join(odd_stream(api))
     pieces = {"events": odd_stream(api), "bytes": [whole[i : i + 3] for i in range(0, len(whole), 3)], "one": [whole]}[chunks]
     head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\nx-request-id: up-1\r\n\r\n"
-    upstream.raw[api.path] = head.encode() + b"".join(b"%x;ext=1\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    stub.raw[api.path] = head.encode() + b"".join(b"%x;ext=1\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
     body = json.dumps(json.loads(ODD_BODIES[api]) | {"stream": True}).encode()
-    lines, got = raw(gateway, asked("POST", api.path, body))
+    lines, got = raw(gateway, asked("POST", api.path, body, key=key))
     assert content(lines, got) == whole
     assert ("content-type", "text/event-stream; charset=utf-8") in named(lines[1:]) and ("x-request-id", "up-1") in named(lines[1:])
-    assert dict(named(raw(gateway, asked("POST", api.path, body))[0][1:]))["x-sosie-cache"] == "hit"
+    assert dict(named(raw(gateway, asked("POST", api.path, body, key=key))[0][1:]))["x-sosie-cache"] == "hit"
 
 
 @pytest.mark.parametrize("api", ALL, ids=repr)
-def test_what_is_encoded_stays_so(gateway, upstream, api):
-    body = gzip.compress(odd_json(api))
-    upstream.raw[api.path] = answer("200 OK", body, "Content-Type: application/json", "Content-Encoding: gzip")
+def test_what_is_encoded_stays_so(shared, stub, key, api):
+    gateway, body = shared[0], gzip.compress(odd_json(api))
+    stub.raw[api.path] = answer("200 OK", body, "Content-Type: application/json", "Content-Encoding: gzip")
     for _ in range(2):
-        head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api]))
+        head, got = raw(gateway, asked("POST", api.path, ODD_BODIES[api], key=key))
         assert content(head, got) == body and ("content-encoding", "gzip") in named(head[1:])
         assert ("x-sosie-cache", "miss") in named(head[1:])
 
 
 @pytest.mark.parametrize("status", ["400 Bad", "401 Who", "404 Gone", "409 No", "422 No", "429 Slow", "500 Broken", "503 Busy"])
 @pytest.mark.parametrize("api", ALL, ids=repr)
-def test_errors_are_the_upstreams_own(shared, key, api, status):
-    gateway, stub = shared
+def test_errors_are_the_upstreams_own(shared, stub, key, api, status):
     body = b'{ "error": {"message":"so\\u0021", "odd" : true} }\n'
     stub.raw[api.path] = answer(status, body, "Content-Type: application/json", "Retry-After: 7", "x-should-retry: true")
-    try:
-        for stream in ("false", "true")[: 1 if api is EMBEDDINGS else 2]:
-            sent = json.dumps(json.loads(ODD_BODIES[api]) | ({} if api is EMBEDDINGS else {"stream": stream == "true"})).encode()
-            head, got = raw(gateway, asked("POST", api.path, sent, f"Authorization: Bearer {key}"))
-            assert head[0].split(" ")[1] == status.split(" ")[0] and content(head, got) == body
-            assert ("retry-after", "7") in named(head[1:]) and ("x-should-retry", "true") in named(head[1:])
-    finally:
-        del stub.raw[api.path]
+    for fields in ({}, {"stream": True})[: 1 if api is EMBEDDINGS else 2]:
+        sent = json.dumps(json.loads(ODD_BODIES[api]) | fields).encode()
+        head, got = raw(shared[0], asked("POST", api.path, sent, key=key))
+        assert head[0].split(" ")[1] == status.split(" ")[0] and content(head, got) == body
+        assert ("retry-after", "7") in named(head[1:]) and ("x-should-retry", "true") in named(head[1:])
+    del stub.raw[api.path]
+    assert shared[0].call(api, "Once more", key)[0] == 200  # Too many failures in a row, and the upstream is left alone.
 
 
 EVERY_BYTE = bytes(range(256)) * 5_000
@@ -202,8 +209,8 @@ PASSED = {
 
 
 @pytest.mark.parametrize("name", PASSED)
-def test_everything_else_is_passed_through(shared, name):
-    gateway, stub = shared
+def test_everything_else_is_passed_through(shared, stub, name):
+    gateway = shared[0]
     method, path, said, body = PASSED[name]
     stub.raw[path.split("?")[0]] = said
     sent = b"\x00\x01\r\n\r\n{\xff" * 1_000 if method in ("PUT", "PATCH", "POST") else b""
@@ -221,10 +228,10 @@ def test_everything_else_is_passed_through(shared, name):
         assert ("content-length", "1234") in named(head[1:])
 
 
-def test_an_upload_of_any_size_goes_through(shared):
-    gateway, stub = shared
+def test_an_upload_goes_through(shared, stub):
+    gateway = shared[0]
     stub.raw["/v1/files"] = answer("200 OK", b"{}", "Content-Type: application/json")
-    big = EVERY_BYTE * 10  # 12.8 MB, more than a question may have.
+    big = EVERY_BYTE * 10  # 12.8 MB
     head, _ = raw(gateway, asked("POST", "/v1/files", big, "Content-Type: multipart/form-data; boundary=x"))
     assert head[0].startswith("HTTP/1.1 200") and stub.calls[-1]["body"] == big
     chunked = b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
