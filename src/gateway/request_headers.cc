@@ -51,7 +51,11 @@ constexpr auto kKnown = std::to_array<Known>({
     {"dnt", Kind::passes}, {"x-goog-api-client", Kind::passes},
     {"anthropic-dangerous-direct-browser-access", Kind::passes},
     // Of proxies and of tracing: new in every request, or telling where the caller sits.
-    {"x-real-ip", Kind::passes}, {"x-client-ip", Kind::passes}, {"true-client-ip", Kind::passes},
+    {"x-forwarded-for", Kind::passes}, {"x-forwarded-by", Kind::passes}, {"x-forwarded-host", Kind::passes},
+    {"x-forwarded-port", Kind::passes}, {"x-forwarded-proto", Kind::passes}, {"x-forwarded-protocol", Kind::passes},
+    {"x-forwarded-scheme", Kind::passes}, {"x-forwarded-server", Kind::passes}, {"x-forwarded-ssl", Kind::passes},
+    {"x-forwarded-prefix", Kind::passes}, {"x-real-ip", Kind::passes}, {"x-client-ip", Kind::passes},
+    {"true-client-ip", Kind::passes},
     {"cf-connecting-ip", Kind::passes}, {"cf-ray", Kind::passes}, {"cdn-loop", Kind::passes},
     {"x-request-start", Kind::passes}, {"x-request-id", Kind::passes}, {"x-client-request-id", Kind::passes},
     {"request-id", Kind::passes}, {"x-correlation-id", Kind::passes}, {"traceparent", Kind::passes},
@@ -72,11 +76,10 @@ constexpr auto kKnown = std::to_array<Known>({
     {"x-bf-cache-type", Kind::bifrost_wish}, {"x-bf-cache-no-store", Kind::bifrost_wish},
     {"x-bf-vk", Kind::bifrost_wish}, {"x-litellm-trace-id", Kind::litellm_trace},
     {"x-litellm-session-id", Kind::litellm_trace}, {"x-litellm-call-id", Kind::litellm_trace},
-    {"x-litellm-tags", Kind::litellm_trace},
 });
 
-constexpr std::array<std::string_view, 5> kPassPrefixes = {"x-stainless-", "sec-", "x-forwarded-", "x-b3-",
-                                                           "x-datadog-"};
+// Not "x-forwarded-": proxies that log people in say so who they are (X-Forwarded-User, -Email, -Groups).
+constexpr std::array<std::string_view, 4> kPassPrefixes = {"x-stainless-", "sec-", "x-b3-", "x-datadog-"};
 
 // Open addressing by length and three characters, so that a name costs one comparison.
 constexpr std::size_t kSlots = 512;

@@ -11,13 +11,15 @@ constexpr Compat kAll{true, true, true, true, true};
 TEST(RequestHeaders, WhatNobodyKnowsSeparates) {
   for (const char* name :
        {"OpenAI-Organization", "anthropic-version", "anthropic-beta", "x-tenant-id", "Authorization", "X-API-Key", "x",
-        "x-sosi", "x-portkey-config", "x-portkey-metadata", "Helicone-Auth", "helicone-user-id", ""})
+        "x-sosi", "x-portkey-config", "x-portkey-metadata", "Helicone-Auth", "helicone-user-id", "X-Forwarded-User",
+        "x-forwarded-email", "x-forwarded-groups", "x-forwarded-access-token", "x-forwarded-client-cert", "x-forwarded-", "x-litellm-tags", ""})
     EXPECT_EQ(use_of_request_header(name, kAll), HeaderUse::separates) << name;
 }
 
 TEST(RequestHeaders, WhatChangesNoAnswerPasses) {
   for (const char* name :
        {"Accept", "USER-AGENT", "content-type", "traceparent", "X-Stainless-Lang", "Sec-Fetch-Mode", "X-Forwarded-For",
+        "x-forwarded-proto", "x-forwarded-host",
         "b3", "X-B3-TraceId", "x-datadog-parent-id", "x-amzn-trace-id", "Date", "x-request-id"})
     EXPECT_EQ(use_of_request_header(name, kNone), HeaderUse::passes) << name;
 }
