@@ -84,7 +84,7 @@ std::optional<BadRequest> write_content(const dom::object& message, bool strict,
 bool write_function_call(dom::element value, Turns& turns) {
   dom::object call, function;
   std::string_view id, type = "function", name, arguments;
-  if (value.get_object().get(call) != simdjson::SUCCESS) return false;
+  if (value.get_object().get(call) != simdjson::SUCCESS || has_duplicate_keys(call)) return false;
   for (const auto& [key, member] : call) {
     if (key == "index") continue;  // Of a stream's piece, sent back as it came.
     const bool known = key == "id"         ? member.get_string().get(id) == simdjson::SUCCESS

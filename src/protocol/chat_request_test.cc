@@ -117,6 +117,32 @@ TEST(ChatScope, TheBordersOfTextPartsCount) {
   EXPECT_EQ(parts("a", "b").second, parts("long", "words").second);
 }
 
+TEST(ChatScope, ThePlaceOfAPictureAmongTextsCounts) {
+  const auto read = [](std::initializer_list<std::string_view> texts) {
+    std::string content;
+    for (const std::string_view text : texts) {
+      if (!content.empty()) content.push_back(',');
+      content.append(text == "picture" ? R"({"type":"image_url","image_url":{"url":"https://a/b.png"}})"
+                                       : R"({"type":"text","text":")" + std::string(text) + R"("})");
+    }
+    return good(ask("", R"({"role":"user","content":[)" + content + "]}"));
+  };
+  const Reading behind_two = read({"a", "b", "picture", "c"}), behind_one = read({"a", "picture", "b", "c"});
+  EXPECT_EQ(behind_two.question.prompt, behind_one.question.prompt);
+  EXPECT_NE(behind_two.digest(), behind_one.digest());
+  EXPECT_NE(read({"a\\nb", "picture", "c"}).digest(), read({"a", "picture", "b\\nc"}).digest());
+  EXPECT_NE(read({"a", "b\\nx", "picture", "c"}).digest(), read({"a", "picture", "b\\nx", "c"}).digest());
+  EXPECT_EQ(read({"what is", "picture", "here?"}).digest(), read({"what do you see", "picture", "there?"}).digest());
+}
+
+TEST(ChatScope, ACallThatRepeatsAKeyIsTakenAsItStands) {
+  const auto calls = [](std::string_view first) {
+    return good(ask("", R"({"role":"assistant","tool_calls":[{"id":"1","function":{"name":")" + std::string(first) +
+                            R"(","arguments":"{}"},"function":{"name":"g","arguments":"{}"}}]},)" + kUser));
+  };
+  EXPECT_NE(calls("f").digest(), calls("h").digest());
+}
+
 TEST(ChatScope, TellsItsPartsByName) {
   const Reading reading = good(ask(R"("temperature":0.20,"user":"u")", R"({"role":"system","content":"secret words"},)" + kUser));
   ASSERT_TRUE(reading.part("temperature") && reading.part("model") && reading.part("user") && reading.part("history"));

@@ -72,13 +72,17 @@ void Turns::begin_asked(std::string& prompt, std::string_view name) {
 void Turns::text(std::string_view text) {
   if (text.empty()) return;
   std::string& into = asked_ != nullptr ? *asked_ : joined_;
+  if (asked_ != nullptr && !open_text_) {
+    out_.push_back('t');
+    // Behind a picture, say: the whole prompt does not tell behind which of its lines that stood.
+    if (texts_ != 0) append_count(out_.append(1, 'l'), static_cast<std::uint64_t>(std::count(into.begin(), into.end(), '\n')));
+  }
   if (texts_++ != 0) {
     joins_.push_back(into.size());
     into.push_back('\n');
   }
   broken_ = broken_ || text.find('\n') != std::string_view::npos;
   into.append(text);
-  if (asked_ != nullptr && !open_text_) out_.push_back('t');
   open_text_ = true;
 }
 
