@@ -99,6 +99,7 @@ void add_caller(const net::HeaderList& headers, const Tenant& tenant, const Tena
     const auto [name, value] = headers[i];
     if (use_of_request_header(name, compat) != HeaderUse::separates || is_credential(name)) continue;
     if (by_header && net::same_name(name, options.header)) continue;
+    if (is_connection_option(headers, name)) continue;  // It does not reach the upstream.
     // All lines of a name make one part, where its first one stands.
     bool first = true;
     for (std::size_t j = 0; j < i && first; ++j) first = !net::same_name(headers[j].name, name);

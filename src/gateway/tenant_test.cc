@@ -108,6 +108,12 @@ TEST(Caller, TakesEveryLineOfAHeader) {
             scope({{"X-ODD", "1"}, {"X-Odd", "2"}, {"x-even", "0"}}));
 }
 
+TEST(Caller, IsNotToldApartByWhatTheUpstreamDoesNotSee) {
+  const auto plain = scope({{"x-api-key", "a"}});
+  EXPECT_EQ(scope({{"x-api-key", "a"}, {"x-role", "admin"}, {"Connection", "keep-alive, X-Role"}}), plain);
+  EXPECT_NE(scope({{"x-api-key", "a"}, {"x-role", "admin"}, {"Connection", "keep-alive"}}), plain);
+}
+
 TEST(Caller, SaysNothingByWhatTheApiTakesForGranted) {
   const auto plain = scope({{"x-api-key", "a"}});
   EXPECT_EQ(scope({{"x-api-key", "a"}, {"anthropic-version", "2023-06-01"}}), plain);
