@@ -1,6 +1,5 @@
 """POST /v1/embeddings by the local encoder, asked by the official client."""
 
-import json
 import math
 
 import openai

@@ -1,9 +1,11 @@
 """LiteLLM as a client, with api_base leading here. Runs where LiteLLM is installed: see script/test."""
 
 import json
+import os
 
 import pytest
 
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else its import waits for a download
 litellm = pytest.importorskip("litellm")
 
 QUESTION = "How do I reset my password?"
