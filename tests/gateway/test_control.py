@@ -132,6 +132,20 @@ def test_a_miss_is_explained_by_the_scope_that_was_near(speaks, key):
     assert "key-" not in json.dumps(told)
 
 
+def test_a_query_and_a_namespace_are_not_shown(speaks, key):
+    """They may hold keys, and of those who send none in a header all are one tenant."""
+    body = {"model": "m", "messages": [{"role": "user", "content": f"{QUESTION} {key}"}]}
+    for secret in ("first", "second"):
+        path = f"/v1/chat/completions?api_key={secret}"
+        _, said, _ = speaks.request("POST", path, body, {"x-sosie-namespace": secret, "cache-control": "no-store"} if secret == "second" else {})
+
+    def told():
+        return explain(speaks, said["x-sosie-request-id"])[1]
+
+    text = json.dumps(until(told, lambda told: "closest" in told))
+    assert "query" in text and "partition" in text and "first" not in text and "second" not in text
+
+
 def test_candidates_are_shown_with_both_measures(speaks, key):
     key = {"authorization": f"Bearer {key}"}
     _, first, _ = speaks.ask(QUESTION, key)

@@ -137,3 +137,15 @@ def test_a_client_that_leaves_ends_the_upstream_call(gateway, upstream):
     while gateway.metric("sosie_in_flight") > 1 and time.monotonic() < deadline:  # 1: the asking itself
         time.sleep(0.1)
     assert gateway.metric("sosie_in_flight") == 1 and gateway.metric("sosie_cache_entries") == 0
+
+
+def test_one_long_event_is_passed_on(gateway, upstream):
+    """A picture in a stream: longer than what is kept, and no reason to break off."""
+    picture = b'data: {"choices": [{"index": 0, "delta": {"image": "' + b"A" * (6 << 20) + b'"}}]}\n\n'
+    sent = b'data: {"choices": [{"index": 0, "delta": {"content": "see:"}}]}\n\n' + picture + b"data: [DONE]\n\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(sent)
+    upstream.raw["/v1/chat/completions"] = head + sent
+    status, _, body = gateway.ask(QUESTION, stream=True)
+    assert status == 200 and body == sent
+    del upstream.raw["/v1/chat/completions"]
+    nothing_was_stored(gateway, upstream)

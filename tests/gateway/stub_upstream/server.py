@@ -167,9 +167,10 @@ class Answering:
     def answer(self):
         """Whether the connection can be used again."""
         stub, call = self.stub, self.call
-        if call["path"] in stub.raw:
-            self.send(stub.raw[call["path"]])
-            return True
+        said = stub.raw.get(call["path"])
+        if said is not None:
+            self.send(said)
+            return b"\r\nConnection: close\r\n" not in said
         if call["path"] not in APIS:
             return self.json(200, {"object": "list", "data": [{"id": "stub-model", "object": "model"}], "line": call["line"]})
         mode = stub._next_mode()
