@@ -164,6 +164,9 @@ class SemanticCache {
   /// Errors: invalid_argument (invalid UTF-8, threshold outside [0, 1], max_results); those of the embedder.
   Result<Lookup> lookup(const Query& query, const LookupOptions& options = {}) const;
 
+  /// The embedding that `lookup` and `store` would compute, for who wants to compute it elsewhere.
+  Result<std::shared_ptr<const Embedding>> embed(std::string_view prompt) const;
+
   /// Whether an entry for `stored` would answer `asked` in the same scope, both with their embeddings: the decision of `lookup`, without an entry.
   /// Unset: it would not. With another wording, that is: for the same text ask `Layers::exact`. REQUIRES: both embeddings are
   /// this cache's embedder's; a threshold in [0, 1].

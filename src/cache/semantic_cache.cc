@@ -198,6 +198,8 @@ std::optional<Similarity> SemanticCache::would_answer(const Embedding& stored, c
   return similarity;
 }
 
+Result<std::shared_ptr<const Embedding>> SemanticCache::embed(std::string_view prompt) const { return impl_->embed(prompt); }
+
 bool SemanticCache::may_have(std::string_view scope) const { return impl_->store->may_have(scope); }
 
 Result<EntryId> SemanticCache::store(const Query& query, std::string_view response, const StoreOptions& how) {

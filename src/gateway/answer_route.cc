@@ -37,6 +37,15 @@ std::string_view to_reason(MissReason reason) {
   return "empty_scope";
 }
 
+LookupOptions by_meaning(const Asking& asking, std::shared_ptr<const Embedding> embedding) {
+  LookupOptions options;
+  options.layers = Layers::semantic;
+  options.max_age = asking.wishes.max_age;
+  options.threshold = asking.outcome.threshold;
+  options.embedding = std::move(embedding);
+  return options;
+}
+
 }  // namespace
 
 AnswerRoute::AnswerRoute(Shared& shared, protocol::JsonReader& reader, Upstreams& upstreams, boost::asio::any_io_executor executor)
@@ -146,14 +155,37 @@ Task<Result<Lookup>> AnswerRoute::look_up_exactly(AskingPtr asking) {
 }
 
 Task<Result<Lookup>> AnswerRoute::look_up_by_meaning(AskingPtr asking) {
-  std::function<Result<Lookup>()> job = [cache = shared_.cache, asking]() -> Result<Lookup> {
-    LookupOptions options;
-    options.layers = Layers::semantic;
-    options.max_age = asking->wishes.max_age;
-    options.threshold = asking->outcome.threshold;
-    return cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, options);
+  // What was looked up, or where others wait for the encoder the embedding alone.
+  struct Found {
+    std::optional<Lookup> lookup;
+    std::shared_ptr<const Embedding> embedding;
+  };
+  std::function<Result<Found>()> job = [&shared = shared_, cache = shared_.cache, asking]() -> Result<Found> {
+    // Whoever leads in this scope did not wait to be embedded; now there is somebody to be compared with.
+    for (const auto& flight : shared.flights.unembedded(asking->scope)) {
+      if (auto embedding = cache->embed(flight->asked().prompt)) flight->set_embedding(std::move(*embedding));
+    }
+    auto embedding = cache->embed(asking->question.prompt);
+    if (!embedding) return std::move(embedding).error();
+    if (shared.encoders.queued() > 0) return Found{std::nullopt, std::move(*embedding)};
+    auto lookup = cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, by_meaning(*asking, *embedding));
+    if (!lookup) return std::move(lookup).error();
+    return Found{std::move(*lookup), nullptr};
   };
   auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (!ran) co_return std::move(ran.error());
+  Result<Found>& found = *ran;
+  if (!found) co_return std::move(found.error());
+  if (found->lookup) co_return std::move(*found->lookup);
+  auto compared = co_await compare(asking, std::move(found->embedding));
+  co_return compared;
+}
+
+Task<Result<Lookup>> AnswerRoute::compare(AskingPtr asking, std::shared_ptr<const Embedding> embedding) {
+  std::function<Result<Lookup>()> job = [cache = shared_.cache, asking, embedding = std::move(embedding)] {
+    return cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, by_meaning(*asking, embedding));
+  };
+  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran) co_return std::move(ran.error());
   co_return std::move(*ran);
 }
@@ -388,8 +420,6 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, std::shar
   call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat);
   call.body = std::move(asking->body);
   asking->outcome.forwarded = true;
-  // A new scope, or none was looked for: the upstream need not wait for the embedding.
-  if (asking->may_store && asking->verdict.reuse == decide::Reuse::by_meaning && !asking->embedding) embed_later(asking, flight);
   boost::asio::co_spawn(executor_, fly(asking, flight, upstream, std::move(call)), boost::asio::detached);
   const int status = co_await deliver(exchange, asking, flight);
   co_return status;

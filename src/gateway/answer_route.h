@@ -32,6 +32,7 @@ class AnswerRoute {
   net::Task<std::optional<Hit>> find(AskingPtr asking);
   net::Task<Result<Lookup>> look_up_exactly(AskingPtr asking);
   net::Task<Result<Lookup>> look_up_by_meaning(AskingPtr asking);
+  net::Task<Result<Lookup>> compare(AskingPtr asking, std::shared_ptr<const Embedding> embedding);
   void note_fault(Asking& asking, const Error& error);
   bool is_new_scope(const Asking& asking) const;
 
@@ -61,7 +62,6 @@ class AnswerRoute {
                        std::variant<protocol::Kept, protocol::NotKept> kept);
   void crash(const Asking& asking, const std::shared_ptr<Flight>& flight, net::ClientError failure);
   net::Task<bool> store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered);
-  void embed_later(const AskingPtr& asking, const std::shared_ptr<Flight>& flight);
 
   /// The headers that say what happened; counts it and remembers it, too.
   std::string conclude(const Asking& asking);

@@ -243,6 +243,15 @@ TEST(FlightsTest, TheNearestByMeaningIsFoundAmongThoseThatMayBeUsedSo) {
   EXPECT_FALSE(flights.find("scope", "question", {}, {}));
 }
 
+TEST(FlightsTest, SaysWhichFlightsCannotBeComparedYet) {
+  Flights flights;
+  auto compared = make_flight("a"), open = make_flight("b"), exact = make_flight("c", decide::Reuse::exact);
+  compared->set_embedding(std::make_shared<Embedding>());
+  for (const auto& flight : {compared, open, exact}) flights.add(flight);
+  EXPECT_THAT(flights.unembedded("scope"), ElementsAre(open));
+  EXPECT_TRUE(flights.unembedded("other scope").empty());
+}
+
 TEST(FlightsTest, WhoFindsNothingJoinsAndLeavesAgain) {
   Flights flights;
   auto mine = make_flight(), second = make_flight();

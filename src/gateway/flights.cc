@@ -1,6 +1,7 @@
 #include "gateway/flights.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace sosie::gateway {
 
@@ -55,6 +56,17 @@ bool Flights::has_landed(std::string_view scope, std::string_view prompt) const 
   if (count_.load(std::memory_order_relaxed) == 0) return false;
   const auto match = find(scope, prompt, {}, {});
   return match && match->flight->answered();
+}
+
+std::vector<std::shared_ptr<Flight>> Flights::unembedded(std::string_view scope) const {
+  std::vector<std::shared_ptr<Flight>> flights;
+  const std::lock_guard lock(mutex_);
+  const auto found = by_scope_.find(scope);
+  if (found == by_scope_.end()) return flights;
+  std::copy_if(found->second.begin(), found->second.end(), std::back_inserter(flights), [](const auto& flight) {
+    return flight->asked().reuse == decide::Reuse::by_meaning && !flight->embedding();
+  });
+  return flights;
 }
 
 bool Flights::any(std::string_view scope) const {

@@ -43,6 +43,9 @@ class Flights {
   /// Whether there is one with the same text that is complete and may answer. Cheap where nothing flies.
   bool has_landed(std::string_view scope, std::string_view prompt) const;
 
+  /// Those of the scope that may answer by meaning, and have no embedding yet.
+  std::vector<std::shared_ptr<Flight>> unembedded(std::string_view scope) const;
+
   /// Whether there is a flight in the scope.
   bool any(std::string_view scope) const;
 

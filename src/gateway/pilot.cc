@@ -44,15 +44,6 @@ std::string_view event_name(std::string_view raw) {
 
 }  // namespace
 
-void AnswerRoute::embed_later(const AskingPtr& asking, const std::shared_ptr<Flight>& flight) {
-  const bool accepted = shared_.encoders.submit([cache = shared_.cache, asking, flight] {
-    const std::string_view text = asking->question.prompt;
-    auto embedded = cache->embedder().embed(std::span(&text, 1));
-    if (embedded) flight->set_embedding(std::make_shared<const Embedding>(std::move(embedded->front())));
-  });
-  if (!accepted) asking->may_store = false;
-}
-
 void AnswerRoute::crash(const Asking& asking, const std::shared_ptr<Flight>& flight, ClientError failure) {
   shared_.flights.remove(flight);
   shared_.metrics.upstream_failure(failure.kind);
@@ -131,7 +122,7 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
   std::size_t seen_bytes = 0;
   std::optional<ClientError> failure;
   std::string out;
-  for (bool ended = false; !ended && !failure && !assembler->done();) {
+  for (bool ended = false; !ended && !assembler->done();) {
     auto piece = co_await response.read();
     if (auto* broken = std::get_if<ClientError>(&piece)) {
       failure = std::move(*broken);
@@ -141,8 +132,7 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     ended = bytes.empty();
     // Some upstreams leave out the blank line behind their last event.
     if (ended && !events.partial()) break;
-    if (!events.feed(ended ? "\n\n" : std::string_view(bytes)))
-      failure = ClientError{ClientFailure::too_large, {ErrorCode::resource_exhausted, "an event of the upstream is too long"}};
+    const bool fits = events.feed(ended ? "\n\n" : std::string_view(bytes));
     // Only whole events are passed on, so that a cut never leaves half a line before the error event.
     while (const auto event = events.next()) {
       out.append(event->raw);
@@ -156,7 +146,7 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
       flight->complete({}, std::nullopt);
       co_return;  // Nobody listens, and nothing is kept: the call ends here.
     }
-    if (seen_bytes > shared_.options.max_kept_bytes) {
+    if (!fits || seen_bytes > shared_.options.max_kept_bytes) {
       // Whole events no longer matter: what follows is passed on as it comes.
       co_await fly_endless(asking, flight, std::move(response), std::string(events.rest()));
       co_return;
@@ -200,6 +190,18 @@ Task<void> AnswerRoute::land(AskingPtr asking, std::shared_ptr<Flight> flight, s
 }
 
 Task<bool> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered) {
+  if (answered.reuse == decide::Reuse::by_meaning && !flight->embedding()) {
+    // Only now: nobody waits for it any more.
+    std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, asking] {
+      return cache->embed(asking->question.prompt);
+    };
+    auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), net::after(shared_.options.lookup_timeout));
+    if (!embedded || !*embedded) {
+      shared_.metrics.store_failed();
+      co_return false;
+    }
+    flight->set_embedding(std::move(**embedded));
+  }
   std::function<Result<EntryId>()> job = [cache = shared_.cache, asking, flight, answered]() -> Result<EntryId> {
     StoreOptions options;
     options.ttl = asking->wishes.ttl;
