@@ -25,6 +25,10 @@ std::optional<std::uint64_t> length_of(const net::HeaderList& headers) {
   return length;
 }
 
+bool has_body(const net::Request& request, int status) {
+  return request.method != "HEAD" && status != 204 && status != 304;
+}
+
 bool looks_like_object(std::string_view body) {
   const std::size_t first = body.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && body[first] == '{';
@@ -69,11 +73,7 @@ Task<int> PassThrough::handle(net::Exchange& exchange) {
   shared_.metrics.upstream_call();
   auto answered = co_await upstream->send(std::move(call));
   if (const auto* failure = std::get_if<ClientError>(&answered)) {
-    shared_.metrics.upstream_failure(failure->kind);
-    base::log_warning("forward: " + failure->error.message);
-    net::Reply reply = upstream_failure_reply(*failure);
-    const int status = reply.status;
-    co_await exchange.respond(std::move(reply));
+    const int status = co_await fail(exchange, *failure);
     co_return status;
   }
   const int status = co_await relay(exchange, std::get<ClientResponse>(std::move(answered)));
@@ -93,6 +93,17 @@ Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response) {
   outcome.reason = "not_cacheable";
   outcome.forwarded = true;
   append_outcome_headers(head.headers, outcome, {}, shared_.options.compat);
+  // Where the length is known, nobody waits for the head alone: it leaves with the first piece.
+  std::string first;
+  if (head.length.value_or(0) != 0 && has_body(exchange.request(), status)) {
+    auto piece = co_await response.read();
+    if (const auto* failure = std::get_if<ClientError>(&piece)) {
+      const int failed = co_await fail(exchange, *failure);
+      co_return failed;
+    }
+    first = std::get<std::string>(std::move(piece));
+    head.tail = first;
+  }
   bool listening = co_await exchange.begin(std::move(head));
   while (listening) {
     auto piece = co_await response.read();
@@ -105,6 +116,15 @@ Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response) {
     listening = co_await exchange.write(bytes);
   }
   co_await exchange.finish();
+  co_return status;
+}
+
+Task<int> PassThrough::fail(net::Exchange& exchange, const ClientError& failure) {
+  shared_.metrics.upstream_failure(failure.kind);
+  base::log_warning("forward: " + failure.error.message);
+  net::Reply reply = upstream_failure_reply(failure);
+  const int status = reply.status;
+  co_await exchange.respond(std::move(reply));
   co_return status;
 }
 

@@ -21,6 +21,7 @@ class PassThrough {
   /// Null: none has the model.
   Upstream* choose(const net::Request& request);
   net::Task<int> relay(net::Exchange& exchange, net::ClientResponse response);
+  net::Task<int> fail(net::Exchange& exchange, const net::ClientError& failure);
   net::Task<int> refuse(net::Exchange& exchange, int status, std::string_view message, std::string_view code);
 
   Shared& shared_;
