@@ -42,8 +42,13 @@ class Api:
         """The text of a stream that has its end."""
         events = events_of(body)
         assert self.has_end(events), body[-300:]
+        return self.heard(events)
+
+    def heard(self, events):
+        """The text of a stream as far as it came."""
+        events = [event for event in events if event != "[DONE]" and "error" not in event]
         if self.name in ("chat", "completions"):
-            choices = [choice for event in events if event != "[DONE]" for choice in event["choices"]]
+            choices = [choice for event in events for choice in event["choices"]]
             return "".join((choice["delta"].get("content") or "") if self.name == "chat" else choice["text"] for choice in choices)
         if self.name == "responses":
             return "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")

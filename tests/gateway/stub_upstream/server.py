@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import random
 import re
 import socket
 import threading
@@ -80,6 +81,7 @@ class StubUpstream:
         self.sent = 0  # Of it, so far.
         self.pace = 0.2
         self.delay = 0.0  # Before every answer.
+        self.faults, self.fault_rate = [], 0.0  # Modes that now and then take the place of `mode`.
         self.release = threading.Event()  # For the modes that wait.
         self._numbers = itertools.count(1)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -126,7 +128,7 @@ class StubUpstream:
         try:
             return self.modes.pop(0)
         except IndexError:
-            return self.mode
+            return random.choice(self.faults) if self.fault_rate and random.random() < self.fault_rate else self.mode
 
     def _text(self, key, asked):
         return self.text if self.text is not None else f"answer to {last_user_text(asked)} for {key} #{next(self._numbers)}"
