@@ -56,7 +56,8 @@ TEST(ChatAnswer, NamesTheToolsItCalls) {
   EXPECT_EQ(tools(R"({"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"2","type":"custom","custom":{"name":"g","input":""}}]})"),
             (Names{"f", "g"}));
   EXPECT_EQ(tools(R"({"function_call":{"name":"h","arguments":"{}"}})", "function_call"), Names{"h"});
-  EXPECT_EQ(tools(R"({"tool_calls":[{"id":"1","type":"new"}]})"), Names{""});
+  EXPECT_EQ(tools(R"({"tool_calls":[{"id":"1","type":"new"}]})"), Names{"not kept"});
+  EXPECT_EQ(tools(R"({"tool_calls":[{"id":"1","type":"function","function":{"name":"","arguments":"{}"}}]})"), Names{"not kept"});
 }
 
 TEST(ChatAnswer, IsNeverHalf) {

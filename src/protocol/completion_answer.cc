@@ -60,7 +60,7 @@ std::vector<std::string> called_tools(const dom::array& choices) {
       const std::size_t before = names.size();
       if (call.is_object())
         for (const std::string_view kind : {"function", "custom"}) note_name(call, kind, names);
-      if (names.size() == before) names.emplace_back();  // Of a kind not known: by no name that any list has.
+      if (names.size() == before) names.emplace_back();
     }
   }
   return names;
@@ -142,6 +142,8 @@ std::variant<Kept, NotKept> keep_completion(const CompletionForm& form, JsonRead
   }
   answer.push_back('}');
   kept.tools = called_tools(choices);
+  // A call without a name, or of a kind not known: nobody can say what it does.
+  if (std::find(kept.tools.begin(), kept.tools.end(), "") != kept.tools.end()) return NotKept("tool_calls");
   return kept;
 }
 
