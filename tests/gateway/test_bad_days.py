@@ -1,19 +1,16 @@
-"""Everything that can go wrong with an upstream, a caller or the store, for every API: a clear answer to who asked, nothing kept that is
-not whole, and nobody else harmed."""
+"""Everything that can go wrong with an upstream or the store, for every API: a clear answer to who asked, nothing kept that is not
+whole, and nobody else harmed."""
 
-import contextlib
 import json
 import socket
 import sqlite3
-import threading
 import time
 
 import pytest
-from apis import ALL, CHAT, COMPLETIONS, CONVERSATIONS, EMBEDDINGS, MESSAGES, RESPONSES, STREAMING, events_of
+from apis import ALL, CHAT, CONVERSATIONS, EMBEDDINGS, RESPONSES, STREAMING, events_of
+from callers import QUESTION, at_once, wait_for
 from conftest import Gateway
 from stub_upstream import StubUpstream
-
-QUESTION = "How do I reset my password?"
 
 # How the upstream misbehaves, and what the caller gets.
 PLAIN = {
@@ -189,21 +186,6 @@ def test_an_upstream_that_refuses(start_gateway, api):
     assert status == 503 and api.is_error(body) and int(headers["retry-after"]) >= 1  # Left alone for a moment.
 
 
-def at_once(asks):
-    """What each of the functions returned."""
-    results = [None] * len(asks)
-
-    def run(i):
-        results[i] = asks[i]()
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(asks))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
-
-
 @pytest.mark.parametrize("mode", ["drop", "half", "500", "429", "hang", "hang_body", "half_json"])
 @pytest.mark.parametrize("api", CONVERSATIONS, ids=repr)
 def test_the_first_ones_failure_is_not_the_others(impatient, key, api, mode):
@@ -226,205 +208,6 @@ def test_the_first_ones_failed_stream_is_not_the_others(impatient, key, api, mod
     answers = at_once([lambda: gateway.call(api, QUESTION, key, stream=True) for _ in range(6)])
     whole = [api.streamed(body) for status, _, body in answers if status == 200]
     assert len(whole) >= 5 and all(text.startswith("answer to") for text in whole) and stub.count() - before <= 3
-
-
-@contextlib.contextmanager
-def asking(gateway, api, key="ann", text=QUESTION, size=None, **fields):
-    """A caller whose socket is ours."""
-    body = json.dumps(api.ask(text, **fields)).encode()
-    head = [f"POST {api.path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", "Content-Type: application/json"]
-    head += [f"{name}: {value}" for name, value in api.headers(key).items()]
-    with socket.socket() as caller:
-        if size:
-            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-        caller.settimeout(30)
-        caller.connect(("127.0.0.1", gateway.port))
-        caller.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
-        yield caller
-
-
-def wait_for(condition, seconds=5):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "did not come"
-        time.sleep(0.01)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("api", STREAMING, ids=repr)
-def test_who_hangs_up_costs_the_others_nothing(shared, key, api, stream):
-    gateway, stub = shared
-    stub.modes, stub.pace = ["paced"] if stream else ["slow"], 0.05
-    before, fields = stub.count(), {"stream": True} if stream else {}
-    with asking(gateway, api, key, **fields) as leaving:
-        wait_for(lambda: stub.count() > before)
-        if stream:
-            leaving.recv(100)
-        others = []
-        follower = threading.Thread(target=lambda: others.append(gateway.call(api, QUESTION, key, **fields)))
-        follower.start()
-        time.sleep(0.1)
-    follower.join(20)
-    status, headers, body = others[0]
-    assert status == 200 and headers["x-sosie-cache"] == "coalesced" and api.text(body, stream).startswith("answer to")
-    assert ask(shared, api, key)[3] == 0 and stub.count() == before + 1
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("api", STREAMING, ids=repr)
-def test_an_answer_is_kept_also_when_nobody_is_left(shared, key, api, stream):
-    gateway, stub = shared
-    stub.modes, stub.pace = ["paced"] if stream else ["slow"], 0.05
-    before = stub.count()
-    with asking(gateway, api, key, **({"stream": True} if stream else {})) as leaving:
-        wait_for(lambda: stub.count() > before)
-        if stream:
-            leaving.recv(100)
-    status, headers, body, calls = ask(shared, api, key)
-    assert (status, calls) == (200, 0) and api.said(body).startswith("answer to") and stub.count() == before + 1
-
-
-def test_a_call_that_nobody_wants_ends_with_its_last_reader(shared, key):
-    gateway, stub = shared
-    stub.modes, stub.text = ["paced"], " ".join(["word"] * 200)
-    try:
-        with asking(gateway, CHAT, key, stream=True, temperature=2) as leaving:  # Never kept.
-            assert leaving.recv(100)
-        wait_for(lambda: gateway.metric("sosie_in_flight") == 1)
-        taken = len(stub.calls[-1]["answer"])
-        time.sleep(1)
-        assert len(stub.calls[-1]["answer"]) <= taken + 2_000
-    finally:
-        stub.text = None
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_caller_that_reads_a_byte_now_and_then_keeps_nobody_waiting(gateway, upstream, stream):
-    upstream.text = " ".join(["word"] * 15_000)  # Less than is kept, far more than sockets hold.
-    with asking(gateway, CHAT, size=2_048, stream=stream) as slow:
-        assert slow.recv(1) == b"H"
-        begin = time.monotonic()
-        status, _, body = gateway.call(CHAT, QUESTION, "ann", stream=stream)
-        assert status == 200 and CHAT.text(body, stream) == upstream.text
-        for number in range(10):
-            assert gateway.call(CHAT, f"What is {number}?", "bob")[0] == 200
-        assert time.monotonic() - begin < 10
-        for byte in b"TTP/1.1 200":
-            assert slow.recv(1) == bytes([byte])
-            time.sleep(0.05)
-    assert len([call for call in upstream.calls if QUESTION.encode() in call["body"]]) == 1
-
-
-# A gigabyte.
-
-
-def resident(gateway):
-    with open(f"/proc/{gateway.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
-
-
-@pytest.mark.parametrize("mode", ["huge", "huge_chunked", "huge_stream"])
-def test_a_gigabyte_is_passed_on_and_held_by_nobody(gateway, upstream, mode):
-    upstream.huge = 1 << 30
-    before = resident(gateway)
-    upstream.modes = [mode]
-    got, most = 0, 0
-    with asking(gateway, CHAT, stream=mode == "huge_stream") as caller:
-        caller.settimeout(60)
-        buffer = bytearray(1 << 20)
-        tail = b""
-        while True:
-            size = caller.recv_into(buffer)
-            if not size:
-                break
-            tail = (tail + bytes(buffer[max(0, size - 100) : size]))[-100:]
-            got += size
-            if got % (64 << 20) < size:
-                most = max(most, resident(gateway))
-            if got > (1 << 30) and (tail.endswith(b"0\r\n\r\n") or (mode == "huge" and tail.endswith(b'"total_tokens": 5}}'))):
-                break
-    assert got > 1 << 30 and most - before < 64, (got, before, most)
-    upstream.keep_answers = True
-    status, headers, _ = gateway.call(CHAT, QUESTION, "ann")
-    assert (status, headers["x-sosie-cache"]) == (200, "miss")
-
-
-def test_a_gigabyte_that_nobody_reads(gateway, upstream):
-    """The slowest reader sets the pace, and who has left sets none."""
-    before = resident(gateway)
-    upstream.modes = ["huge_chunked"]
-    with asking(gateway, CHAT) as caller:
-        caller.recv(100)
-        time.sleep(1)
-        assert upstream.sent < 64 << 20 and resident(gateway) - before < 64
-    taken = upstream.sent
-    time.sleep(0.5)
-    assert upstream.sent < taken + (64 << 20) and gateway.request("GET", "/healthz")[0] == 200
-
-
-# What callers get wrong.
-
-WRONG = {
-    CHAT: {
-        "stream a word": b'{"model":"m","stream":"yes","messages":[{"role":"user","content":"x"}]}',
-        "a key twice": b'{"model":"m","model":"n","messages":[{"role":"user","content":"x"}]}',
-        "a key twice in a part": b'{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x","text":"y"}]}]}',
-        "a key twice, one escaped": b'{"model":"m","\\u006dodel":"n","messages":[{"role":"user","content":"x"}]}',
-        "cache a word": b'{"model":"m","cache":"yes","messages":[{"role":"user","content":"x"}]}',
-        "cache twice": b'{"model":"m","cache":{},"cache":{"no-store":true},"messages":[{"role":"user","content":"x"}]}',
-        "cache.ttl a word": b'{"model":"m","cache":{"ttl":"long"},"messages":[{"role":"user","content":"x"}]}',
-        "cache.no-cache a number": b'{"model":"m","cache":{"no-cache":1},"messages":[{"role":"user","content":"x"}]}',
-        "messages missing": b'{"model":"m"}',
-    },
-    COMPLETIONS: {
-        "prompt an object": b'{"model":"m","prompt":{}}',
-        "stream a word": b'{"model":"m","prompt":"x","stream":"yes"}',
-        "a key twice": b'{"model":"m","prompt":"x","prompt":"y"}',
-        "cache a list": b'{"model":"m","prompt":"x","cache":[]}',
-    },
-    RESPONSES: {
-        "input a number": b'{"model":"m","input":5}',
-        "stream a word": b'{"model":"m","input":"x","stream":"yes"}',
-        "a key twice": b'{"model":"m","input":"x","input":"y"}',
-        "cache a number": b'{"model":"m","input":"x","cache":1}',
-        "cut": b'{"model":"m","input":"x"',
-    },
-    MESSAGES: {
-        "messages missing": b'{"model":"m","max_tokens":5}',
-        "messages a string": b'{"model":"m","max_tokens":5,"messages":"x"}',
-        "stream a word": b'{"model":"m","max_tokens":5,"stream":"yes","messages":[{"role":"user","content":"x"}]}',
-        "a key twice": b'{"model":"m","max_tokens":5,"system":"a","system":"b","messages":[{"role":"user","content":"x"}]}',
-        "a key twice in a turn": b'{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"x","role":"assistant"}]}',
-        "cache a word": b'{"model":"m","max_tokens":5,"cache":"yes","messages":[{"role":"user","content":"x"}]}',
-        "no JSON": b"hello",
-        "a list": b"[]",
-        "lone surrogate": b'{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"\\ud800"}]}',
-    },
-    EMBEDDINGS: {
-        "input missing": b'{"model":"text-embedding-9"}',
-        "a key twice": b'{"model":"text-embedding-9","input":"x","input":"y"}',
-        "cache a word": b'{"model":"text-embedding-9","input":"x","cache":"yes"}',
-        "no JSON": b"{",
-    },
-}
-
-
-@pytest.mark.parametrize("api,name", [(api, name) for api in ALL for name in WRONG[api]], ids=lambda each: repr(each) if each in ALL else each)
-def test_mistakes_are_named_and_go_no_further(shared, api, name):
-    gateway, stub = shared
-    before = stub.count()
-    status, _, body = gateway.request("POST", api.path, WRONG[api][name], api.headers("ann"))
-    assert status == 400 and api.is_error(body) and stub.count() == before, body
-    assert ("anthropic" in str(json.loads(body)) or json.loads(body)["error"]["type"] == "invalid_request_error")
-
-
-@pytest.mark.parametrize("headers", [{"x-sosie-threshold": "much"}, {"x-sosie-threshold": "1.5"}, {"x-sosie-cache-control": "max-age=x"}, {"x-sosie-cache-control": "nonsense"}, {"x-sosie-namespace": "x" * 257}])
-@pytest.mark.parametrize("api", ALL, ids=repr)
-def test_wishes_that_cannot_be_read_are_named(shared, api, headers):
-    gateway, stub = shared
-    before = stub.count()
-    status, _, body = gateway.call(api, QUESTION, "ann", headers=headers)
-    assert status == 400 and api.is_error(body) and next(iter(headers)) in body.decode() and stub.count() == before
 
 
 # The store.

@@ -5,9 +5,8 @@ import time
 
 import pytest
 from apis import ALL, CHAT, CONVERSATIONS, EMBEDDINGS, MESSAGES, RESPONSES, STREAMING
-from test_bad_days import asking, at_once, wait_for
+from callers import QUESTION, asking, at_once, wait_for
 
-QUESTION = "How do I reset my password?"
 WORDINGS = [
     QUESTION,
     "How can I reset my password?",
