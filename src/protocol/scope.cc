@@ -9,7 +9,11 @@
 namespace sosie::protocol {
 namespace {
 
-constexpr std::size_t kMostShown = 40;          // bytes
+constexpr std::size_t kMostShown = 40;  // bytes
+// Of what is remembered of a request, however many fields it has and however it calls them.
+constexpr std::size_t kMostParts = 128;
+constexpr std::size_t kMostOfName = 128;             // bytes
+constexpr std::string_view kFurtherParts = "~more";  // Behind all other names, which begin with a letter.
 constexpr std::size_t kKeptCapacity = 1 << 20;  // A larger request's memory is given back.
 
 void append_counted(std::string& out, std::string_view bytes) {
@@ -103,17 +107,28 @@ base::Digest Scope::digest() const {
 
 std::vector<ScopePart> Scope::parts() const {
   std::vector<ScopePart> parts;
-  parts.reserve(spans_.size());
-  for (const Span& span : sorted()) {
-    const std::string_view bytes = bytes_of(span);
+  parts.reserve(std::min(spans_.size(), kMostParts + 1));
+  digested_.clear();
+  const auto add_part = [&parts](std::string_view name, std::string_view bytes) -> ScopePart& {
     ScopePart& part = parts.emplace_back();
-    part.name = name_of(span);
+    part.name = name;
     const base::Digest digest = base::sha256(bytes);
     std::memcpy(&part.hash, digest.data(), sizeof part.hash);
+    return part;
+  };
+  for (const Span& span : sorted()) {
+    const std::string_view bytes = bytes_of(span);
+    if (parts.size() == kMostParts) {
+      append_counted(digested_, name_of(span));
+      append_counted(digested_, bytes);
+      continue;
+    }
+    ScopePart& part = add_part(text::prefix_of(name_of(span), kMostOfName), bytes);
     if (span.form == Form::json && is_shown(bytes)) part.shown = bytes;
     if (span.form == Form::text && bytes.size() <= kMostShown && text::validate_utf8(bytes))
       append_json_string(part.shown, bytes);
   }
+  if (!digested_.empty()) add_part(kFurtherParts, digested_);
   return parts;
 }
 

@@ -46,7 +46,7 @@ class Scope {
   /// Parts of one name stay in the order of adding.
   base::Digest digest() const;
 
-  /// Sorted by name.
+  /// Sorted by name. Bounded: long names are cut, and what follows the first 128 parts is one, "~more".
   std::vector<ScopePart> parts() const;
 
  private:

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "protocol/json.h"
 
 namespace sosie::protocol {
@@ -67,6 +69,21 @@ TEST(Scope, ShowsWhatIsShortAndNoSecret) {
   for (const ScopePart& part : scope.parts()) shown += part.name + "=" + part.shown + "\n";
   EXPECT_EQ(shown,
             "history=\nkey=\nlist=\nlong=\nnumber=0.5\ntext=\"1234567890123456789012345678901234567890\"\nword=\"a \\\"b\\\"\"\n");
+}
+
+TEST(Scope, RemembersSoMuchOfARequestAndNoMore) {
+  Scope one, other;
+  for (Scope* scope : {&one, &other}) {
+    for (int i = 0; i < 1'000; ++i) scope->add("chat.f" + std::to_string(i), std::string_view("v"));
+    scope->add("chat." + std::string(100'000, 'n'), std::string_view("v"));
+    scope->add("tenant", scope == &one ? std::string_view("a") : std::string_view("b"), true);
+  }
+  const auto parts = one.parts(), others = other.parts();
+  EXPECT_EQ(parts.size(), 129u);
+  for (const ScopePart& part : parts) EXPECT_LE(part.name.size(), 128u);
+  EXPECT_TRUE(std::is_sorted(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.name < b.name; }));
+  EXPECT_EQ(parts.back().name, "~more");
+  EXPECT_NE(parts.back().hash, others.back().hash);
 }
 
 }  // namespace
