@@ -33,7 +33,7 @@ std::optional<BadRequest> read_question(const ServerOptions& options, protocol::
   scope.clear();
   asking.tenant = tenant_of(request.headers, options.tenant);
   add_caller(request.headers, asking.tenant, options.tenant, options.compat, scope);
-  if (const auto query = query_of(request.target); !query.empty()) scope.add("query", query);
+  if (const auto query = query_of(request.target); !query.empty()) scope.add("query", query, true);  // It may carry a key.
   const std::string_view ours = options.compat.litellm ? kCacheMember : std::string_view{};
   if (auto bad = api.read(object, ours, asking.question, scope)) return std::move(*bad);
   simdjson::dom::element member;
@@ -42,7 +42,7 @@ std::optional<BadRequest> read_question(const ServerOptions& options, protocol::
     if (auto bad = read_cache_member(member, asking.wishes)) return std::move(*bad);
   }
   if (!options.cross_protocol) scope.add("api", to_string(api.surface()));
-  if (!asking.wishes.partition.empty()) scope.add("partition", asking.wishes.partition);
+  if (!asking.wishes.partition.empty()) scope.add("partition", asking.wishes.partition, true);
   for (const std::string& name : options.ignored_fields) scope.remove(name);
   asking.scope = scope_name(scope.digest());
   return std::nullopt;
