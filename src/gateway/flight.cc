@@ -107,6 +107,10 @@ bool Flight::is_alone() const {
   return readers_.empty();
 }
 
+net::Task<void> Flight::alone(boost::asio::any_io_executor executor, net::SteadyTime deadline) {
+  co_await until(std::move(executor), deadline, [this] { return readers_.empty(); });
+}
+
 std::optional<Flight::Answered> Flight::answered() const {
   const std::lock_guard lock(mutex_);
   return answered_;
@@ -123,7 +127,8 @@ Flight::Reader::Reader(std::shared_ptr<Flight> flight, boost::asio::any_io_execu
 Flight::Reader::~Reader() {
   std::unique_lock lock(flight_->mutex_);
   std::erase(flight_->readers_, this);
-  auto waiters = flight_->endless_ ? flight_->take_waiters() : std::vector<Waiter>();  // the pilot may wait for room
+  // The pilot may wait for room, or for the last to leave.
+  auto waiters = flight_->endless_ || flight_->ended_ ? flight_->take_waiters() : std::vector<Waiter>();
   lock.unlock();
   flight_->wake(std::move(waiters));
 }

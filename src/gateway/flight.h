@@ -74,6 +74,8 @@ class Flight {
   void fail(net::ClientError failure);
   /// Whether nobody reads.
   bool is_alone() const;
+  /// Waits until nobody reads any more what is complete.
+  net::Task<void> alone(boost::asio::any_io_executor executor, net::SteadyTime deadline);
 
   /// Set once it is complete and may answer others.
   std::optional<Answered> answered() const;

@@ -14,6 +14,7 @@ using net::Task;
 
 constexpr std::size_t kMaxEventBytes = 4 << 20;
 constexpr net::Milliseconds kSettleTime{50};
+constexpr net::Milliseconds kPatience{20};  // with those who read what has landed
 
 /// Whether the body can be read as it is.
 bool is_plain(const net::HeaderList& headers) {
@@ -190,8 +191,9 @@ Task<void> AnswerRoute::land(AskingPtr asking, std::shared_ptr<Flight> flight, s
 }
 
 Task<bool> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered) {
+  // First those who wait for the answer, then what nobody waits for.
+  co_await flight->alone(executor_, net::after(kPatience));
   if (answered.reuse == decide::Reuse::by_meaning && !flight->embedding()) {
-    // Only now: nobody waits for it any more.
     std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, asking] {
       return cache->embed(asking->question.prompt);
     };
