@@ -1,7 +1,6 @@
 #include "gateway/flights.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace sosie::gateway {
 
@@ -63,9 +62,8 @@ std::vector<std::shared_ptr<Flight>> Flights::unembedded(std::string_view scope)
   const std::lock_guard lock(mutex_);
   const auto found = by_scope_.find(scope);
   if (found == by_scope_.end()) return flights;
-  std::copy_if(found->second.begin(), found->second.end(), std::back_inserter(flights), [](const auto& flight) {
-    return flight->asked().reuse == decide::Reuse::by_meaning && !flight->embedding();
-  });
+  for (auto each = found->second.rbegin(); each != found->second.rend() && flights.size() < kMostUnembedded; ++each)
+    if ((*each)->asked().reuse == decide::Reuse::by_meaning && !(*each)->embedding()) flights.push_back(*each);
   return flights;
 }
 

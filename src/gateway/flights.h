@@ -43,13 +43,15 @@ class Flights {
   /// Whether there is one with the same text that is complete and may answer. Cheap where nothing flies.
   bool has_landed(std::string_view scope, std::string_view prompt) const;
 
-  /// Those of the scope that may answer by meaning, and have no embedding yet.
+  /// The newest few of the scope that may answer by meaning, and have no embedding yet: whoever embeds them holds up other tenants.
   std::vector<std::shared_ptr<Flight>> unembedded(std::string_view scope) const;
 
   /// Whether there is a flight in the scope.
   bool any(std::string_view scope) const;
 
  private:
+  static constexpr std::size_t kMostUnembedded = 4;
+
   std::optional<Match> find_locked(std::string_view scope, std::string_view prompt, const Near& near,
                                    const std::vector<std::shared_ptr<Flight>>& tried) const;
 
