@@ -250,6 +250,8 @@ TEST(FlightsTest, SaysWhichFlightsCannotBeComparedYet) {
   for (const auto& flight : {compared, open, exact}) flights.add(flight);
   EXPECT_THAT(flights.unembedded("scope"), ElementsAre(open));
   EXPECT_TRUE(flights.unembedded("other scope").empty());
+  for (int i = 0; i < 100; ++i) flights.add(make_flight(std::to_string(i)));
+  EXPECT_EQ(flights.unembedded("scope").size(), 4u);  // However many there are, others wait for the encoder, too.
 }
 
 TEST(FlightsTest, WhoFindsNothingJoinsAndLeavesAgain) {
