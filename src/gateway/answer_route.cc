@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <exception>
 
 #include "base/log.h"
 #include "cache/keys.h"
@@ -420,7 +420,11 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, std::shar
   call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat);
   call.body = std::move(asking->body);
   asking->outcome.forwarded = true;
-  boost::asio::co_spawn(executor_, fly(asking, flight, upstream, std::move(call)), boost::asio::detached);
+  const auto ended = [this, asking, flight](std::exception_ptr thrown) {
+    // Out of memory, say: nobody must be left waiting.
+    if (thrown) crash(*asking, flight, {net::ClientFailure::cut, {ErrorCode::internal, "a call to the upstream ended in an exception"}});
+  };
+  boost::asio::co_spawn(executor_, fly(asking, flight, upstream, std::move(call)), ended);
   const int status = co_await deliver(exchange, asking, flight);
   co_return status;
 }
