@@ -121,9 +121,9 @@ struct Lookup {
 
 struct StoreOptions {
   std::optional<std::chrono::milliseconds> ttl;  ///< > 0, 100 years at most. Unset: the cache's.
-  bool exact_only = false;  ///< Found by the same text only: nothing is embedded, and no lookup by meaning sees it.
   double cost = 0;  ///< What the answer cost to make, any unit used throughout; 0: its length stands for it.
   std::shared_ptr<const Embedding> embedding;  ///< From `Lookup`. Unset: computed here.
+  bool exact_only = false;  ///< Found by the same text only: nothing is embedded, and no lookup by meaning sees it.
 };
 
 /// What became of entries that were brought from elsewhere.
