@@ -2,10 +2,8 @@
 
 #include <iterator>
 
-#include "protocol/completion_answer.h"
-#include "protocol/completion_assembler.h"
 #include "protocol/conversation.h"
-#include "protocol/openai_error.h"
+#include "protocol/openai_protocol.h"
 #include "protocol/openai_fields.h"
 #include "text/utf8.h"
 
@@ -87,8 +85,10 @@ std::optional<BadRequest> read_request(dom::object body, std::string_view withou
   return std::nullopt;
 }
 
-class CompletionsProtocol final : public Protocol {
+class CompletionsProtocol final : public CompletionProtocol {
  public:
+  CompletionsProtocol() : CompletionProtocol(kTextForm) {}
+
   Surface surface() const noexcept override { return Surface::completions; }
 
   std::optional<BadRequest> read(dom::object body, std::string_view without, Question& question,
@@ -96,36 +96,10 @@ class CompletionsProtocol final : public Protocol {
     return read_request(body, without, question, scope);
   }
 
-  std::variant<Kept, NotKept> keep(JsonReader& reader, std::string_view body, const Question& question) const override {
-    return keep_completion(kTextForm, reader, body, question.traits.choices);
-  }
-
-  std::unique_ptr<Assembler> assembler() const override { return std::make_unique<CompletionAssembler>(kTextForm); }
-
-  bool owns(std::string_view kept) const noexcept override { return owns_completion(kTextForm, kept); }
-
-  std::optional<PlainReplay> replay(std::string_view kept, const ReplayOptions& options) const override {
-    return replay_completion(kTextForm, kept, options.created);
-  }
-
-  std::optional<std::string> replay_stream(JsonReader& reader, std::string_view kept,
-                                           const ReplayOptions& options) const override {
-    return replay_completion_stream(kTextForm, reader, kept, options);
-  }
-
   // A text gone on with is no answer to a question, nor the other way round.
   std::optional<Answer> to_answer(JsonReader&, std::string_view) const override { return std::nullopt; }
   std::optional<std::string> from_answer(JsonReader&, const Answer&, std::string_view) const override {
     return std::nullopt;
-  }
-
-  std::string error_body(int status, std::string_view message, std::string_view param,
-                         std::string_view code) const override {
-    return openai_error_body(status, message, param, code);
-  }
-
-  std::string error_event(int status, std::string_view message, std::string_view code) const override {
-    return openai_error_event(status, message, code);
   }
 };
 

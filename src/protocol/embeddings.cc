@@ -2,7 +2,7 @@
 
 #include <iterator>
 
-#include "protocol/openai_error.h"
+#include "protocol/openai_protocol.h"
 #include "protocol/openai_fields.h"
 
 namespace sosie::protocol {
@@ -72,7 +72,7 @@ std::string keep_body(std::string_view body) {
   return std::string(kHead).append(small == "{}" ? "" : ",").append(small, 1, std::string::npos);
 }
 
-class EmbeddingsProtocol final : public Protocol {
+class EmbeddingsProtocol final : public OpenAiProtocol {
  public:
   Surface surface() const noexcept override { return Surface::embeddings; }
 
@@ -121,15 +121,6 @@ class EmbeddingsProtocol final : public Protocol {
   std::optional<Answer> to_answer(JsonReader&, std::string_view) const override { return std::nullopt; }
   std::optional<std::string> from_answer(JsonReader&, const Answer&, std::string_view) const override {
     return std::nullopt;
-  }
-
-  std::string error_body(int status, std::string_view message, std::string_view param,
-                         std::string_view code) const override {
-    return openai_error_body(status, message, param, code);
-  }
-
-  std::string error_event(int status, std::string_view message, std::string_view code) const override {
-    return openai_error_event(status, message, code);
   }
 };
 

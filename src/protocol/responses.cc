@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "protocol/openai_error.h"
+#include "protocol/openai_protocol.h"
 #include "protocol/responses_answer.h"
 #include "protocol/responses_assembler.h"
 #include "protocol/responses_replay.h"
@@ -13,7 +13,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-class ResponsesProtocol final : public Protocol {
+class ResponsesProtocol final : public OpenAiProtocol {
  public:
   Surface surface() const noexcept override { return Surface::responses; }
 
@@ -65,11 +65,6 @@ class ResponsesProtocol final : public Protocol {
     if (!body || body->get_object().get(members) != simdjson::SUCCESS) return std::nullopt;
     if (answer.text.empty() && answer.refusal.empty() && !answer.called_tools()) return std::nullopt;
     return response_of_answer(answer, members);
-  }
-
-  std::string error_body(int status, std::string_view message, std::string_view param,
-                         std::string_view code) const override {
-    return openai_error_body(status, message, param, code);
   }
 
   /// Its place in the stream is not known here: 0.
