@@ -5,7 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <exception>
 
-#include "base/log.h"
+#include "base/clock.h"
 #include "cache/keys.h"
 #include "gateway/cache_debug.h"
 #include "gateway/forwarding.h"
@@ -22,8 +22,6 @@ constexpr std::size_t kMostFollowed = 2;
 std::int64_t unix_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
-
-TimePoint now() { return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
 
 std::string_view to_reason(MissReason reason) {
   switch (reason) {
@@ -199,7 +197,7 @@ std::string AnswerRoute::conclude(const Asking& asking) {
   decision.tenant = asking.tenant.id;
   decision.surface = asking.api->surface();
   decision.outcome = outcome;
-  decision.time = now();
+  decision.time = base::system_now();
   decision.scope = asking.scope;
   if (asking.question.prompt.size() <= Decision::kMaxPrompt) decision.prompt = asking.question.prompt;
   decision.parts = asking.parts;
@@ -291,7 +289,7 @@ Task<std::optional<int>> AnswerRoute::serve_hit(net::Exchange& exchange, AskingP
   outcome.similarity = hit.similarity;
   outcome.entry_id = hit.entry->id;
   outcome.age = hit.age;
-  if (hit.entry->expires) outcome.ttl_left = *hit.entry->expires - now();
+  if (hit.entry->expires) outcome.ttl_left = *hit.entry->expires - base::system_now();
   auto served = co_await serve(exchange, asking, hit.entry->response);
   co_return served;
 }
@@ -304,7 +302,7 @@ Task<std::optional<int>> AnswerRoute::serve_landed(net::Exchange& exchange, Aski
   outcome.layer = match.same_text ? Layer::exact : Layer::semantic;
   outcome.similarity = match.similarity;
   outcome.entry_id = cache::entry_id(asking->scope, match.flight->asked().prompt, {});
-  outcome.age = std::max(std::chrono::milliseconds{0}, std::chrono::milliseconds(now() - answered.created));
+  outcome.age = std::max(std::chrono::milliseconds{0}, std::chrono::milliseconds(base::system_now() - answered.created));
   auto served = co_await serve(exchange, asking, *answered.kept);
   co_return served;
 }

@@ -61,7 +61,7 @@ class AnswerRoute {
   net::Task<void> land(AskingPtr asking, std::shared_ptr<Flight> flight, std::string last,
                        std::variant<protocol::Kept, protocol::NotKept> kept);
   void crash(const Asking& asking, const std::shared_ptr<Flight>& flight, net::ClientError failure);
-  net::Task<bool> store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered);
+  net::Task<void> store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered);
 
   /// The headers that say what happened; counts it and remembers it, too.
   std::string conclude(const Asking& asking);

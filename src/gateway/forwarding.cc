@@ -102,9 +102,9 @@ std::string_view upstream_target(std::string_view target) {
 }
 
 net::Reply upstream_failure_reply(const net::ClientError& failure) {
-  const Words words = words_of(failure.kind);
+  FailureWords words = failure_words(failure);
   net::Reply reply = openai_error(words.status, words.message, {}, words.code);
-  reply.headers = header_lines_of(failure);
+  reply.headers = std::move(words.headers);
   return reply;
 }
 

@@ -1,4 +1,5 @@
 // The pilot of a flight: the part of AnswerRoute that calls the upstream, whoever still listens.
+#include "base/clock.h"
 #include "base/log.h"
 #include "gateway/answer_route.h"
 #include "gateway/forwarding.h"
@@ -175,8 +176,7 @@ Task<void> AnswerRoute::land(AskingPtr asking, std::shared_ptr<Flight> flight, s
   if (auto* whole = std::get_if<protocol::Kept>(&kept)) {
     const decide::Reuse reuse = decide::judge(shared_.options.reuse, asking->verdict, whole->tools);
     if (reuse != decide::Reuse::never)
-      answered = Flight::Answered{std::make_shared<const std::string>(std::move(whole->answer)), reuse,
-                                  std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+      answered = Flight::Answered{std::make_shared<const std::string>(std::move(whole->answer)), reuse, base::system_now()};
   }
   if (!answered) {
     if (asking->may_store) shared_.metrics.not_kept();
@@ -190,7 +190,7 @@ Task<void> AnswerRoute::land(AskingPtr asking, std::shared_ptr<Flight> flight, s
   shared_.flights.remove(flight);
 }
 
-Task<bool> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered) {
+Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered) {
   // First those who wait for the answer, then what nobody waits for.
   co_await flight->alone(executor_, net::after(kPatience));
   if (answered.reuse == decide::Reuse::by_meaning && !flight->embedding()) {
@@ -200,7 +200,7 @@ Task<bool> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
     auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), net::after(shared_.options.lookup_timeout));
     if (!embedded || !*embedded) {
       shared_.metrics.store_failed();
-      co_return false;
+      co_return;
     }
     flight->set_embedding(std::move(**embedded));
   }
@@ -216,7 +216,6 @@ Task<bool> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
   stored ? shared_.metrics.stored() : shared_.metrics.store_failed();
   if (stored)
     shared_.decisions.note_scope(asking->tenant.id, asking->scope, **ran, asking->question.prompt, asking->parts);
-  co_return stored;
 }
 
 }  // namespace sosie::gateway
