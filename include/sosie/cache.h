@@ -209,6 +209,13 @@ class SemanticCache {
 
   /// With a store in Redis: asks the server, and gives what it knew last where that does not answer.
   CacheStats stats() const;
+
+  /// Whether entries can be read and written now; the error says why not. Changes nothing. Cost: a few system calls; with a
+  /// store in Redis a round trip, `command_timeout` at most where the server hangs.
+  /// Errors: unavailable (Redis does not answer or is loading; the store's file is gone or was replaced), permission_denied (the
+  /// file cannot be written any more; Redis refuses), deadline_exceeded (Redis hangs).
+  Result<void> check() const;
+
   const Embedder& embedder() const noexcept;
 
   /// As it was opened with.

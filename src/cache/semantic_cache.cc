@@ -294,6 +294,8 @@ CacheStats SemanticCache::stats() const {
           .embeddings = impl_->embeddings};
 }
 
+Result<void> SemanticCache::check() const { return impl_->store->check(); }
+
 bool SemanticCache::is_local() const noexcept { return impl_->store->is_local(); }
 
 const Embedder& SemanticCache::embedder() const noexcept { return *impl_->embedder; }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "store/entry_table.h"
 #include "store/folder_lock.h"
+#include "store/open_files.h"
 #include "store/residents.h"
 #include "store/store_writer.h"
 #include "store/text_cache.h"
@@ -65,6 +66,7 @@ class EmbeddedStore final : public Store {
   Result<std::uint64_t> sweep(TimePoint now) override;
   bool may_have(std::string_view scope) const override { return residents_.may_have(scope); }
   StoreStats stats() const override;
+  Result<void> check() const override;
   bool is_local() const noexcept override { return true; }
 
  private:
@@ -80,6 +82,7 @@ class EmbeddedStore final : public Store {
   const std::uint64_t max_bytes_;  // 0: unbounded.
   std::optional<FolderLock> lock_;
   std::unique_ptr<EntryTable> table_;   // Null: in memory only.
+  std::optional<OpenFiles> files_;      // Unset: in memory only.
   std::unique_ptr<TextReader> reader_;  // Null: in memory only.
   Residents residents_;
   mutable TextCache texts_;
@@ -132,6 +135,7 @@ Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability
     (void)::fsync(descriptor);
     ::close(descriptor);
   }
+  files_.emplace(file);
   reader_ = std::make_unique<TextReader>(file);
   writer_ = std::make_unique<StoreWriter>(max_bytes_, next_row, table_.get(), residents_, texts_);
   if (auto settled = writer_->submit(Settle{}); !settled) {
@@ -304,6 +308,14 @@ StoreStats EmbeddedStore::stats() const {
           .evicted = counters.evicted,
           .expired = counters.expired,
           .erased = counters.erased};
+}
+
+Result<void> EmbeddedStore::check() const {
+  if (!files_) return {};
+  if (auto there = files_->check(); !there) return there;
+  const std::filesystem::path& file = files_->database();
+  if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0) return folder_error(errno, "write", file);
+  return {};
 }
 
 }  // namespace

@@ -249,6 +249,25 @@ TEST(EmbeddedStore, DamagedPagesNeverYieldAWrongEntry) {
   EXPECT_GT(lost, 0);
 }
 
+TEST(EmbeddedStore, AFileThatIsGoneIsNoticed) {
+  for (const char* name : {"sosie.db", "sosie.db-wal"}) {
+    for (const bool replaced : {false, true}) {
+      SCOPED_TRACE(std::string(name) + (replaced ? " replaced" : " deleted"));
+      TemporaryFolder folder;
+      auto store = open(folder.path());
+      ASSERT_TRUE(store->put(numbered(1)));
+      ASSERT_TRUE(store->check()) << store->check().error().message;
+      const auto file = folder.path() / name;
+      std::filesystem::rename(file, folder.path() / "away");
+      if (replaced) std::filesystem::copy_file(folder.path() / "away", file);
+      const auto checked = store->check();
+      ASSERT_FALSE(checked);
+      EXPECT_EQ(checked.error().code, ErrorCode::unavailable);
+      EXPECT_NE(checked.error().message.find(file.string()), std::string::npos) << checked.error().message;
+    }
+  }
+}
+
 TEST(EmbeddedStore, ExpiredEntriesLeaveTheFileWithTheNextWrites) {
   TemporaryFolder folder;
   auto store = open(folder.path());

@@ -63,6 +63,7 @@ class RedisStore final : public Store {
   Result<std::uint64_t> sweep(TimePoint now) override;
   bool may_have(std::string_view) const override { return true; }  // Only the server knows.
   StoreStats stats() const override;
+  Result<void> check() const override;
   bool is_local() const noexcept override { return false; }
 
  private:
@@ -357,6 +358,13 @@ StoreStats RedisStore::stats() const {
   stats.expired = expired_;
   stats.erased = erased_;
   return stats;
+}
+
+Result<void> RedisStore::check() const {
+  Pipeline commands;
+  commands.add({"PING"});  // A server that loads, or cannot save and therefore refuses writes, says so here, too.
+  if (auto answered = connection_.send_all(std::move(commands)); !answered) return std::move(answered).error();
+  return {};
 }
 
 }  // namespace

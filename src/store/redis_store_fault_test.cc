@@ -61,6 +61,7 @@ void expect_failures(Store& store, std::initializer_list<ErrorCode> codes, milli
   timed("erase by attributes", [&] { return store.erase("s", {{"a", "b"}}); });
   timed("clear", [&] { return store.clear(std::nullopt); });
   timed("sweep", [&] { return store.sweep(at(10)); });
+  timed("check", [&] { return store.check(); });
   const auto begin = steady_clock::now();
   store.touch(made.entry.id, at(10));
   (void)store.stats();
@@ -77,6 +78,7 @@ TEST(RedisStoreFaults, AServerThatIsNotThereYetIsWaitedForByNobody) {
   const NewEntry made = numbered(1);
   EXPECT_TRUE(comes_true([&] { return store->put(made).has_value(); }));
   EXPECT_TRUE(is_found(*store, made));
+  EXPECT_TRUE(store->check());
 }
 
 TEST(RedisStoreFaults, AHangingServerCostsACallItsTimeoutAndNoMore) {

@@ -87,6 +87,11 @@ class Store {
 
   virtual StoreStats stats() const = 0;
 
+  /// Whether entries can be read and written now; what is not there says so. May wait for a server, changes nothing.
+  /// Errors: unavailable (the server does not answer, or the store's file is gone or was replaced), permission_denied (it
+  /// cannot be written any more); with a server those of every call.
+  virtual Result<void> check() const = 0;
+
   /// Whether it is kept by this process itself, so that `exact`, `get` and `stats` wait for no other.
   virtual bool is_local() const noexcept = 0;
 };
