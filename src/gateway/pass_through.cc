@@ -16,6 +16,8 @@ using net::ClientError;
 using net::ClientResponse;
 using net::Task;
 
+constexpr int kCallerLeft = 499;  // for the figures alone; the number that nginx made customary
+
 std::optional<std::uint64_t> length_of(const net::HeaderList& headers) {
   const auto text = headers.find("content-length");
   if (!text) return std::nullopt;
@@ -70,6 +72,7 @@ Task<int> PassThrough::handle(net::Exchange& exchange) {
   }
   call.headers = upstream_header_lines(request.headers, upstream->options(), shared_.options.compat, ReadBy::caller);
   call.body = exchange.take_body();
+  call.stop = exchange.gone();
   shared_.metrics.upstream_call();
   auto answered = co_await upstream->send(std::move(call));
   if (const auto* failure = std::get_if<ClientError>(&answered)) {
@@ -108,7 +111,7 @@ Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response) {
   while (listening) {
     auto piece = co_await response.read();
     if (const auto* failure = std::get_if<ClientError>(&piece)) {
-      shared_.metrics.upstream_failure(failure->kind);
+      if (!exchange.gone().stop_requested()) shared_.metrics.upstream_failure(failure->kind);
       co_return status;  // The caller sees the connection end before the answer does.
     }
     const std::string& bytes = std::get<std::string>(piece);
@@ -120,6 +123,7 @@ Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response) {
 }
 
 Task<int> PassThrough::fail(net::Exchange& exchange, const ClientError& failure) {
+  if (exchange.gone().stop_requested()) co_return kCallerLeft;
   shared_.metrics.upstream_failure(failure.kind);
   base::log_warning("forward: " + failure.error.message);
   net::Reply reply = upstream_failure_reply(failure);

@@ -63,7 +63,7 @@ Connection::Connection(const asio::any_io_executor& executor, asio::ssl::context
 }
 
 Task<Result<std::shared_ptr<Connection>>> Connection::open(asio::any_io_executor executor, BaseUrl url,
-                                                           asio::ssl::context& tls, SteadyTime deadline) {
+                                                           asio::ssl::context& tls, SteadyTime deadline, std::stop_token stop) {
   auto endpoints = co_await resolve(executor, url.host, url.port, deadline);
   if (!endpoints) co_return endpoints.error();
   Error last{ErrorCode::unavailable, "the upstream has no address"};
@@ -73,10 +73,12 @@ Task<Result<std::shared_ptr<Connection>>> Connection::open(asio::any_io_executor
     // A dead address must leave time for the others.
     const SteadyTime share = now + (deadline - now) / static_cast<long>(endpoints->size() - i);
     auto connection = std::make_shared<Connection>(executor, url.tls ? &tls : nullptr);
+    const std::stop_callback close(stop, [&connection] { connection->close(); });
     auto connected = co_await connection->connect((*endpoints)[i], share);
     if (connected && url.tls) connected = co_await connection->handshake(url.host, deadline);
     if (connected) co_return connection;
     last = connected.error();
+    if (stop.stop_requested()) break;
   }
   co_return last;
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
@@ -24,9 +25,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// Certificates are verified against the system's store (SSL_CERT_FILE and SSL_CERT_DIR replace it) and the host's name.
   static boost::asio::ssl::context make_tls_context();
 
-  /// Resolves, connects and, where the URL says so, shakes hands.
+  /// Resolves, connects and, where the URL says so, shakes hands. `stop`, requested on the executor's thread, ends all but resolving.
   static Task<Result<std::shared_ptr<Connection>>> open(boost::asio::any_io_executor executor, BaseUrl url,
-                                                        boost::asio::ssl::context& tls, SteadyTime deadline);
+                                                        boost::asio::ssl::context& tls, SteadyTime deadline, std::stop_token stop = {});
 
   Connection(const boost::asio::any_io_executor& executor, boost::asio::ssl::context* tls);
 

@@ -5,6 +5,8 @@
 #include <deque>
 #include <limits>
 #include <set>
+#include <stop_token>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -32,7 +34,7 @@ ClientError parse_error(Parse state) {
   return {ClientFailure::malformed, {ErrorCode::unavailable, "the upstream's answer is not valid HTTP"}};
 }
 
-ClientError cancelled() { return {ClientFailure::cancelled, {ErrorCode::cancelled, "the server is shutting down"}}; }
+ClientError cancelled() { return {ClientFailure::cancelled, {ErrorCode::cancelled, "the call was cancelled"}}; }
 
 }  // namespace
 
@@ -63,10 +65,10 @@ struct HttpClient::Impl {
   }
 
   /// A fresh connection, tried for as often as the options say. Every failure but our own cancelling is `connect`.
-  Task<ClientResult<std::shared_ptr<Connection>>> open(SteadyTime deadline) {
+  Task<ClientResult<std::shared_ptr<Connection>>> open(SteadyTime deadline, std::stop_token stop) {
     for (unsigned left = options.connect_tries;; --left) {
-      auto opened = co_await Connection::open(executor, url, tls, std::min(after(options.connect_timeout), deadline));
-      if (is_cancelled) co_return cancelled();
+      auto opened = co_await Connection::open(executor, url, tls, std::min(after(options.connect_timeout), deadline), stop);
+      if (is_cancelled || stop.stop_requested()) co_return cancelled();
       if (opened) co_return std::move(*opened);
       if (left <= 1 || after(kConnectPause) >= deadline) co_return ClientError{ClientFailure::connect, opened.error()};
       boost::asio::steady_timer pause(executor, kConnectPause);
@@ -90,11 +92,13 @@ struct HttpClient::Impl {
 
 /// Owns a busy connection: gives it back where the answer came to its end, else closes it.
 struct ClientResponse::State {
-  State(HttpClient::Impl& the_client, std::shared_ptr<Connection> the_connection, bool no_body, SteadyTime the_deadline)
+  State(HttpClient::Impl& the_client, std::shared_ptr<Connection> the_connection, const ClientRequest& request, SteadyTime the_deadline)
       : client(the_client),
         connection(std::move(the_connection)),
-        parser(kMaxHeaderBytes, the_client.options.max_response_bytes == 0 ? kNoLimit : the_client.options.max_response_bytes, no_body),
-        deadline(the_deadline) {
+        parser(kMaxHeaderBytes, the_client.options.max_response_bytes == 0 ? kNoLimit : the_client.options.max_response_bytes,
+               request.method == "HEAD"),
+        deadline(the_deadline),
+        stopper(request.stop, Close{*connection}) {
     client.busy.insert(connection);
   }
   ~State() { client.release(connection, complete && rest.empty() && parser.keep_alive()); }
@@ -108,6 +112,12 @@ struct ClientResponse::State {
   std::string rest;  // read, and not parsed: a header line that is not complete
   bool complete = false;
 
+  struct Close {
+    Connection& connection;
+    void operator()() const noexcept { connection.close(); }
+  };
+  std::stop_callback<Close> stopper;
+
   /// Reads once and parses. Unset: all is well.
   Task<std::optional<ClientError>> advance(SteadyTime until) {
     auto bytes = co_await connection->read(client.scratch, std::min(until, deadline));
@@ -120,9 +130,10 @@ struct ClientResponse::State {
     }
     // Nearly always all of it is parsed at once, and nothing need be kept.
     std::string_view unread = *bytes;
-    if (!rest.empty()) unread = rest.append(*bytes);
+    const bool kept = !rest.empty();
+    if (kept) unread = rest.append(*bytes);
     const Fed fed = parser.feed(unread);
-    rest = std::string(unread.substr(fed.consumed));
+    kept ? rest.erase(0, fed.consumed) : rest.assign(unread.substr(fed.consumed));
     if (fed.state == Parse::done) {
       complete = true;
     } else if (fed.state != Parse::need_more) {
@@ -171,16 +182,16 @@ Task<ClientResult<ClientResponse>> HttpClient::send(ClientRequest request) {
   head += request.headers + "\r\n";
 
   for (bool again = false;; again = true) {
-    if (impl.is_cancelled) co_return cancelled();
+    if (impl.is_cancelled || request.stop.stop_requested()) co_return cancelled();
     // Once is what an idle connection may cost: the second try is on a fresh one.
     auto connection = again ? nullptr : impl.take_idle();
     const bool kept = connection != nullptr;
     if (!kept) {
-      auto opened = co_await impl.open(deadline);
+      auto opened = co_await impl.open(deadline, request.stop);
       if (auto* failure = std::get_if<ClientError>(&opened)) co_return std::move(*failure);
       connection = std::get<std::shared_ptr<Connection>>(std::move(opened));
     }
-    auto state = std::make_unique<ClientResponse::State>(impl, connection, request.method == "HEAD", deadline);
+    auto state = std::make_unique<ClientResponse::State>(impl, connection, request, deadline);
     auto written = co_await connection->write(head, request.body, std::min(after(impl.options.idle_timeout), deadline));
     if (!written) {
       if (kept && !connection->sent_some() && written.error().code == ErrorCode::unavailable) continue;

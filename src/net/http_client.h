@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -54,6 +55,8 @@ struct ClientRequest {
   std::string headers;  ///< Lines, each ending in CRLF; without Host, Content-Length and Connection.
   std::string body;
   SteadyTime deadline = SteadyTime::max();  ///< Of the whole call, as `total_timeout`; the earlier counts.
+  /// Ends the call, also while its answer is being read: ClientFailure::cancelled. Requested on the client's thread.
+  std::stop_token stop = {};
 };
 
 class HttpClient;

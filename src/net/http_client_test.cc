@@ -14,6 +14,7 @@
 #include <latch>
 #include <list>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -299,6 +300,43 @@ TEST(HttpClient, ASlowReaderHoldsTheServerBack) {
   EXPECT_LE(read, 8u * (16 << 10));
   EXPECT_LT(sent - held, 16u << 20);
   response.reset();
+}
+
+TEST(HttpClient, ACallThatIsStoppedEndsAtOnce) {
+  // Before anything, while the answer's head is awaited, and while its body is.
+  for (const std::string begun : {"", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"}) {
+    asio::io_context context{1};
+    tcp::acceptor acceptor(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    HttpClient client(context.get_executor(), {false, "127.0.0.1", acceptor.local_endpoint().port(), ""}, {});
+    std::stop_source source;
+    std::vector<std::optional<ClientFailure>> failures;
+    auto call = [&]() -> Task<void> {
+      auto answered = co_await client.send({.target = "/", .stop = source.get_token()});
+      if (auto* response = std::get_if<ClientResponse>(&answered)) {
+        co_await response->read();
+        auto more = co_await response->read();
+        failures.push_back(std::get<ClientError>(more).kind);
+      } else {
+        failures.push_back(std::get<ClientError>(answered).kind);
+      }
+    };
+    auto serve = [&]() -> Task<void> {
+      auto [failure, socket] = co_await acceptor.async_accept(as_values);
+      std::string seen;
+      co_await asio::async_read_until(socket, asio::dynamic_buffer(seen), "\r\n\r\n", as_values);
+      co_await asio::async_write(socket, asio::buffer(begun), as_values);
+      source.request_stop();
+      auto [ended, count] = co_await socket.async_read_some(asio::buffer(seen), as_values);
+      EXPECT_TRUE(ended);
+    };
+    asio::co_spawn(context, serve(), asio::detached);
+    asio::co_spawn(context, call(), asio::detached);
+    context.run();
+    asio::co_spawn(context, call(), asio::detached);
+    context.restart();
+    context.run();
+    EXPECT_EQ(failures, (std::vector<std::optional<ClientFailure>>(2, ClientFailure::cancelled)));
+  }
 }
 
 }  // namespace

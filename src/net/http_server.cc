@@ -1,5 +1,6 @@
 #include "net/http_server.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -65,6 +66,8 @@ class HttpServer::Impl {
     asio::steady_timer ticker{context};
     std::unique_ptr<Handler> handler;
     std::list<std::shared_ptr<HttpSession>> sessions;
+    std::vector<pollfd> watched;  // by `watch`; kept for its memory
+    std::vector<HttpSession*> watched_sessions;
     std::string date_line;
     std::time_t date_second = 0;
     bool draining = false, ending = false;
@@ -112,12 +115,35 @@ class HttpServer::Impl {
         });
         return;
       }
-      if (open.load(std::memory_order_relaxed) < options.max_connections) {
-        open.fetch_add(1, std::memory_order_relaxed);
-        asio::dispatch(loop.context, [this, &loop, socket = std::move(socket)]() mutable { serve(loop, std::move(socket)); });
-      }
+      const bool full = open.fetch_add(1, std::memory_order_relaxed) >= options.max_connections;
+      asio::dispatch(loop.context, [this, &loop, full, socket = std::move(socket)]() mutable {
+        if (!full || make_room(loop)) {
+          serve(loop, std::move(socket));
+        } else {
+          leave();
+        }
+      });
       accept();
     });
+  }
+
+  /// Ends the connection that can be spared most. False: every one has a request.
+  static bool make_room(Loop& loop) {
+    const auto spare = [](const auto& session) { return session->spare(); };
+    HttpSession* least = nullptr;
+    for (const auto& session : loop.sessions)
+      if (spare(session) && (least == nullptr || *spare(session) < *least->spare())) least = session.get();
+    if (least != nullptr) least->cancel();
+    return least != nullptr;
+  }
+
+  /// One connection less.
+  void leave() {
+    {
+      const std::lock_guard lock(mutex);
+      open.fetch_sub(1, std::memory_order_relaxed);
+    }
+    closed.notify_all();
   }
 
   void serve(Loop& loop, tcp::socket socket) {
@@ -129,11 +155,7 @@ class HttpServer::Impl {
     asio::co_spawn(loop.context, session->run(), [this, &loop, place](std::exception_ptr thrown) {
       if (thrown) base::log_error("a connection was dropped: its handler failed against its promise; please report it");
       loop.sessions.erase(place);
-      {
-        const std::lock_guard lock(mutex);
-        open.fetch_sub(1, std::memory_order_relaxed);
-      }
-      closed.notify_all();
+      leave();
     });
   }
 
@@ -141,10 +163,27 @@ class HttpServer::Impl {
     set_date(loop);
     const auto now = std::chrono::steady_clock::now();
     for (const auto& session : loop.sessions) session->expire(now);
+    watch(loop, now);
     loop.ticker.expires_after(kTick);
     loop.ticker.async_wait([this, &loop](const error_code& aborted) {
       if (!aborted && !loop.ending) tick(loop);
     });
+  }
+
+  /// Looks which clients have left while their requests are at work. From outside, as deadlines are, and without reading: a request
+  /// that is answered at once pays nothing, and what the client has sent ahead stays in the kernel.
+  static void watch(Loop& loop, SteadyTime now) {
+    loop.watched.clear();
+    loop.watched_sessions.clear();
+    for (const auto& session : loop.sessions) {
+      const int socket = session->watched();
+      if (socket < 0) continue;
+      loop.watched.push_back({socket, POLLRDHUP, 0});
+      loop.watched_sessions.push_back(session.get());
+    }
+    if (loop.watched.empty() || ::poll(loop.watched.data(), loop.watched.size(), 0) <= 0) return;
+    for (std::size_t i = 0; i < loop.watched.size(); ++i)
+      if (loop.watched[i].revents != 0) loop.watched_sessions[i]->notice(loop.watched[i].revents, now);
   }
 
   static void set_date(Loop& loop) {

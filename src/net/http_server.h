@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,14 @@ class Exchange {
 
   /// The handler may take the body out, and give none back.
   virtual std::string take_body() noexcept = 0;
+
+  /// Requested, on the I/O thread, once the client has left or the server ends the connection: what is done for this client alone
+  /// should end then, and the handler soon after. Clients are watched from the first call on, so call it before a long wait.
+  ///
+  /// A reset is the end. So is, nearly always, the end of the client's stream; but some clients close only their sending half and
+  /// read on (BusyBox's wget, `nc`, some proxies). Over HTTP/1.1 they are told apart: before the answer by an interim "100 Continue",
+  /// which every client skips and one that has left refuses with a reset; later by the next piece, which must come within 5 s.
+  virtual std::stop_token gone() = 0;
 
   virtual Task<bool> respond(Reply reply) = 0;
 
@@ -59,7 +68,8 @@ struct HttpServerOptions {
   std::size_t io_threads = 1;
   std::uint32_t max_header_bytes = 16 << 10;
   std::uint64_t max_body_bytes = 8 << 20;
-  /// Beyond, a connection is closed as soon as it is accepted. Fewer where the process may not open that many files.
+  /// Beyond, the connection that has waited longest for a request gives way to the new one; where all have one, the new one is closed
+  /// as soon as it is accepted. Fewer where the process may not open that many files.
   std::size_t max_connections = 4'096;
   Milliseconds header_timeout{10'000};  ///< First byte to last byte of the headers.
   Milliseconds body_timeout{30'000};    ///< Headers to the last byte of the body.

@@ -6,12 +6,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <list>
 #include <sstream>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "net/event.h"
 
 namespace sosie::net {
 namespace {
@@ -51,10 +56,28 @@ class Client {
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   }
   ~Client() { ::close(socket_); }
+  void half_close() { ::shutdown(socket_, SHUT_WR); }
+  void reset_on_close() {
+    const linger now{1, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   void send(std::string_view bytes) { EXPECT_EQ(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size())); }
+
+  std::string read(std::size_t size) {
+    std::string bytes(size, '\0');
+    const ssize_t count = ::recv(socket_, bytes.data(), size, MSG_WAITALL);
+    bytes.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    return bytes;
+  }
+
+  /// Sends the headers of a request with `length` bytes of body, and sees that the server has read them.
+  void send_headers(int length) {
+    send("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n");
+    EXPECT_EQ(read(25), "HTTP/1.1 100 Continue\r\n\r\n");
+  }
 
   /// Until the server closes; "timeout" where it does not.
   std::string read_all() {
@@ -110,8 +133,7 @@ TEST(HttpServer, TurnsAwayWhatIsTooMany) {
   options.max_connections = 1;
   const auto server = start(options);
   Client first(*server);
-  first.send("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n");
-  while (server->connections() == 0) ::usleep(1'000);
+  first.send_headers(2);
   Client second(*server);
   EXPECT_EQ(second.read_all(), "");
   first.send("ok");
@@ -164,9 +186,9 @@ TEST(HttpServer, LeavesDescriptorsToOthers) {
     ::getrlimit(RLIMIT_NOFILE, &now);
     if (now.rlim_cur != few.rlim_max) std::_Exit(3);
     std::list<Client> kept;
-    for (std::size_t i = 1; i <= 3; ++i) {
+    for (int i = 0; i < 3; ++i) {
       kept.emplace_back(*server);
-      while (server->connections() < i) ::usleep(1'000);
+      kept.back().send_headers(2);
     }
     std::_Exit(Client(*server).read_all().empty() ? 0 : 4);
   };
@@ -180,6 +202,109 @@ TEST(HttpServer, SaysThatThePortIsTaken) {
   const auto second = HttpServer::start(options, [](boost::asio::any_io_executor) { return std::make_unique<Echo>(); });
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::unavailable);
+}
+
+/// Waits until the client has left or `release` is called, then answers. "/begun" sends a first piece before.
+class Waiting final : public Handler {
+ public:
+  explicit Waiting(boost::asio::any_io_executor the_executor) : executor(std::move(the_executor)) {}
+
+  Task<void> handle(Exchange& exchange) override {
+    if (exchange.request().path() == "/begun") co_await exchange.begin(Reply{.body = "first"});
+    Event wake(executor);
+    if (released_) wake.set();
+    const std::stop_callback left(exchange.gone(), [&wake] { wake.set(); });
+    waiting_.push_back(&wake);
+    co_await wake.wait(after(Milliseconds{60'000}));
+    waiting_.remove(&wake);
+    if (exchange.gone().stop_requested()) co_return;
+    co_await exchange.respond(Reply{.body = "at last"});
+  }
+  Reply refusal(int, std::string_view) override { return {}; }
+  void cancel() override { release(); }
+
+  /// For those who wait, and all that come later.
+  void release() {
+    released_ = true;
+    for (Event* each : waiting_) each->set();
+  }
+
+  const boost::asio::any_io_executor executor;
+
+ private:
+  bool released_ = false;
+  std::list<Event*> waiting_;
+};
+
+class HttpServerWatch : public testing::Test {
+ protected:
+  void wait_for_connections(std::size_t wanted) {
+    for (const auto until = after(Milliseconds{30'000}); server_->connections() != wanted && std::chrono::steady_clock::now() < until;)
+      ::usleep(1'000);
+    ASSERT_EQ(server_->connections(), wanted);
+  }
+  void release() {
+    boost::asio::post(handler_->executor, [this] { handler_->release(); });
+  }
+
+  Waiting* handler_ = nullptr;
+  std::unique_ptr<HttpServer> server_ = *HttpServer::start({}, [this](boost::asio::any_io_executor executor) {
+    auto handler = std::make_unique<Waiting>(executor);
+    handler_ = handler.get();
+    return handler;
+  });
+};
+
+TEST_F(HttpServerWatch, ClientsThatHaveLeftHoldNoPlace) {
+  for (const std::string line : {"GET / HTTP/1.1", "GET /begun HTTP/1.1", "GET / HTTP/1.0", "GET /begun HTTP/1.0"}) {
+    for (const bool reset : {false, true}) {
+      for (const std::string behind : {"", "GET /next HTTP/1.1\r\n\r\n"}) {
+        auto client = std::make_unique<Client>(*server_);
+        client->send(line + "\r\n\r\n" + behind);
+        wait_for_connections(1);
+        if (reset) client->reset_on_close();
+        client.reset();
+        wait_for_connections(0);
+      }
+    }
+  }
+}
+
+TEST_F(HttpServerWatch, AClientThatOnlySendsNoMoreGetsItsAnswer) {
+  Client client(*server_);
+  client.send("GET / HTTP/1.1\r\n\r\n");
+  client.half_close();
+  // The question whether it is there has come: the handler goes on all the same.
+  EXPECT_EQ(client.read(25), "HTTP/1.1 100 Continue\r\n\r\n");
+  release();
+  const std::string answer = client.read_all();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200") && answer.ends_with("at last")) << answer;
+}
+
+TEST_F(HttpServerWatch, WhatIsSentAheadIsNotLost) {
+  Client client(*server_);
+  client.send("GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  wait_for_connections(1);
+  release();
+  const std::string answers = client.read_all();
+  const std::size_t second = answers.find("HTTP/1.1 200", 1);
+  ASSERT_NE(second, std::string::npos) << answers;
+  EXPECT_TRUE(answers.ends_with("at last"));
+}
+
+TEST(HttpServer, IdleConnectionsGiveWayToNewOnes) {
+  HttpServerOptions options;
+  options.max_connections = 2;
+  const auto server = start(options);
+  Client idle(*server), busy(*server);
+  busy.send_headers(2);
+  Client fresh(*server);
+  fresh.send("POST / HTTP/1.1\r\nContent-Length: 3\r\nConnection: close\r\n\r\nnew");
+  EXPECT_TRUE(fresh.read_all().ends_with("new"));
+  EXPECT_EQ(idle.read_all(), "");
+  busy.send("ok");
+  busy.half_close();
+  EXPECT_TRUE(busy.read_all().ends_with("ok"));
 }
 
 /// Begins "/STATUS/LENGTH/PIECE/PIECE…" with that length ("-": none known) and those pieces.

@@ -1,5 +1,8 @@
 #include "net/http_session.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -16,6 +19,11 @@ constexpr std::size_t kFirstBuffer = 8 << 10;
 // After a refusal the client may still be sending; reading on for a while lets it see the answer instead of a reset.
 constexpr std::size_t kLingerBytes = 16 << 20;
 constexpr Milliseconds kLingerTime{2'000};
+
+// A client that has ended its stream while it is being answered, and to whom nothing was sent for so long, counts as gone.
+constexpr Milliseconds kDoubtTime{5'000};
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 void append_number(std::string& out, std::uint64_t number, int base) {
   std::array<char, 24> digits;
@@ -67,6 +75,40 @@ void HttpSession::cancel() {
   broken_ = true;
   error_code ignored;
   socket_.close(ignored);
+  gone_.request_stop();
+}
+
+std::stop_token HttpSession::gone() {
+  if (!gone_.stop_possible()) {
+    gone_ = std::stop_source();
+    if (broken_) gone_.request_stop();
+  }
+  return gone_.get_token();
+}
+
+int HttpSession::watched() { return gone_.stop_possible() && !broken_ ? socket_.native_handle() : -1; }
+
+void HttpSession::notice(short events, SteadyTime now) {
+  if (broken_) return;
+  const bool ended = (events & POLLRDHUP) != 0;
+  if ((events & (POLLHUP | POLLERR)) != 0 || (ended && !request_.http11) || now >= doubted_until_) {
+    cancel();
+  } else if (ended && !half_closed_) {
+    half_closed_ = answered_ || ask_whether_there();
+    if (answered_) doubted_until_ = now + kDoubtTime;
+  }
+}
+
+bool HttpSession::ask_whether_there() {
+  const auto sent = ::send(socket_.native_handle(), kContinue.data(), kContinue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+  if (sent != static_cast<ssize_t>(kContinue.size())) cancel();
+  return true;
+}
+
+std::optional<std::pair<bool, SteadyTime>> HttpSession::spare() const noexcept {
+  if (broken_ || (phase_ != Phase::idle && phase_ != Phase::header)) return std::nullopt;
+  return std::pair(phase_ == Phase::header, deadline_);
 }
 
 Task<void> HttpSession::run() {
@@ -77,6 +119,7 @@ Task<void> HttpSession::run() {
     phase_ = Phase::handling;
     deadline_ = SteadyTime::max();
     co_await handler_.handle(*this);
+    gone_ = std::stop_source(std::nostopstate);
     if (broken_ || !answered_ || begun_ || !request_.keep_alive || draining_) break;
   }
   error_code ignored;
@@ -102,7 +145,7 @@ Task<bool> HttpSession::read_request() {
     }
     if (phase_ == Phase::body && !told_to_continue && parser_.expects_continue()) {
       told_to_continue = true;
-      const bool sent = co_await send("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
+      const bool sent = co_await send(kContinue, {}, {});
       if (!sent) co_return false;
       enter(Phase::body, options_.body_timeout);
     }
@@ -252,11 +295,12 @@ Task<bool> HttpSession::send(std::string_view a, std::string_view b, std::string
       sent -= part;
       if (buffers[first].size() != 0) break;
     }
-    if (failure && failure != asio::error::would_block && failure != asio::error::try_again) broken_ = true;
+    if (failure && failure != asio::error::would_block && failure != asio::error::try_again) cancel();
+    doubted_until_ = SteadyTime::max();  // Who has left will answer this with a reset.
     if (left == 0 || broken_) break;
     enter(Phase::writing, options_.write_timeout);
     auto [waited] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, as_values);
-    if (waited) broken_ = true;
+    if (waited) cancel();
   }
   phase_ = before;
   deadline_ = SteadyTime::max();

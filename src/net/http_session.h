@@ -3,7 +3,9 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/http_parser.h"
@@ -23,6 +25,16 @@ class HttpSession final : public Exchange {
   /// Cancels the await under way when its deadline is past. A handler at work has no deadline here but its own.
   void expire(SteadyTime now);
 
+  /// The socket, where a handler at work wants to know whether its client is still there; else -1.
+  int watched();
+
+  /// What `poll` has seen on the watched socket, of POLLRDHUP, POLLHUP and POLLERR.
+  void notice(short events, SteadyTime now);
+
+  /// How gladly this connection gives way to a new one, the least first: idle ones before those whose request is arriving, and the
+  /// longest waiting first. Unset: it has a request.
+  std::optional<std::pair<bool, SteadyTime>> spare() const noexcept;
+
   /// No further request after the one under way; an idle connection ends now.
   void drain();
 
@@ -31,6 +43,7 @@ class HttpSession final : public Exchange {
 
   const Request& request() const noexcept override { return request_; }
   std::string take_body() noexcept override { return std::move(request_.body); }
+  std::stop_token gone() override;
   Task<bool> respond(Reply reply) override;
   Task<bool> begin(Reply head) override;
   Task<bool> write(std::string_view bytes) override;
@@ -46,6 +59,8 @@ class HttpSession final : public Exchange {
   /// Takes `size` bytes off what a counted answer has left. False: they are too many.
   bool frame(std::size_t size);
   void render_head(const Reply& reply, std::optional<std::uint64_t> length, bool chunked);
+  /// Sends what a client that is there skips and one that has left refuses. False: not now.
+  bool ask_whether_there();
   void enter(Phase phase, Milliseconds allowed);
   bool has_body(int status) const noexcept { return request_.method != "HEAD" && status != 204 && status != 304; }
 
@@ -70,6 +85,9 @@ class HttpSession final : public Exchange {
   bool begun_ = false;    // an answer is under way, piece by piece
   bool broken_ = false;   // nothing can be sent any more
   bool draining_ = false;
+  bool half_closed_ = false;  // the client sends nothing any more, but may be reading
+  SteadyTime doubted_until_ = SteadyTime::max();
+  std::stop_source gone_{std::nostopstate};  // of the request under way, once the handler has asked for it
 };
 
 }  // namespace sosie::net
