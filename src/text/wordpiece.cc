@@ -9,6 +9,7 @@
 
 #include "text/bert_unicode.h"
 #include "text/code_trace.h"
+#include "text/ignorable.h"
 #include "text/utf8.h"
 
 namespace sosie::text {
@@ -50,17 +51,11 @@ struct WordPiece::Tables {
 
 namespace {
 
-// Removed characters that plain text is full of and that mean nothing: controls, soft hyphen, joiners, direction marks.
-bool is_noise(char32_t p) {
-  return p < 0x20 || (p >= 0x7F && p <= 0x9F) || p == 0xAD || p == 0x61C || p == 0x180E || (p >= 0x200B && p <= 0x200F) ||
-         (p >= 0x2060 && p <= 0x2064) || p == 0xFEFF;
-}
-
-// Whether a text means the same without this mark: variation selectors choose text or emoji style.
-bool is_harmless_mark(char32_t mark) { return mark >= 0xFE00 && mark <= 0xFE0F; }
-
-// Stands in the queue of marks for a removed character that means something.
+// Stands in the queue of marks for a character that cleaning removed.
 constexpr char32_t kLost = 0xFFFFFFFF;
+
+// Bytes of a word. Putting its marks in order takes utf8proc time that is quadratic in their number.
+constexpr std::size_t kLongestNormalised = 1024;
 
 // One text on its way through: code points come in, tokens go out.
 class Pass {
@@ -73,6 +68,7 @@ class Pass {
   }
 
   bool full() const { return tokens_.truncated; }
+  bool ignored_any() const { return ignored_any_; }
 
   void take(char32_t point, std::size_t begin, std::size_t end) {
     if (point < 0x80 && spec_.clean_text) {
@@ -81,7 +77,7 @@ class Pass {
     }
     if (spec_.clean_text) {
       if (bert::is_removed(point)) {
-        if (!is_noise(point)) wait(kLost, 0, begin, end);
+        if (!ignores(point, begin)) wait(kLost, 0, begin, end);
         return;
       }
       if (bert::is_space(point)) point = U' ';
@@ -141,7 +137,15 @@ class Pass {
       } else {
         emit(point, begin, end);
       }
+    } else {
+      wait(kLost, 0, begin, end);
     }
+  }
+
+  bool ignores(char32_t point, std::size_t begin) {
+    const bool ignorable = is_ignorable(text_, begin, point);
+    ignored_any_ = ignored_any_ || ignorable;
+    return ignorable;
   }
 
   // Canonical order: marks behind a starter are sorted by their class, stably.
@@ -168,7 +172,7 @@ class Pass {
         lose(w.begin, w.end);
       } else if (!bert::is_mark(w.point)) {
         emit(w.point, w.begin, w.end);
-      } else if (!is_harmless_mark(w.point)) {
+      } else if (!ignores(w.point, w.begin)) {
         lose(w.begin, w.end);
       }
     }
@@ -204,11 +208,11 @@ class Pass {
     if (alone) end_word();
   }
 
-  // A character that means something goes without a trace.
+  // A character goes without a trace.
   void lose(std::size_t begin, std::size_t end) {
     if (chars_ > 0) {
       lossy_ = true;
-      lossy_end_ = end;
+      lossy_end_ = std::max(lossy_end_, end);
     } else if (!full()) {
       note('s', tokens_.ids.size(), begin, end);
     }
@@ -221,11 +225,12 @@ class Pass {
     chars_ = 0;
     word_end_ = 0;
     lossy_ = false;
+    lossy_end_ = 0;
   }
 
   void spell_word() {
     const std::size_t first = tokens_.ids.size();
-    const std::size_t raw_end = lossy_ ? std::max(word_end_, lossy_end_) : word_end_;
+    const std::size_t raw_end = std::max(word_end_, lossy_end_);
     starts_.push_back(first);
     pieces_.clear();
     if (chars_ > spec_.max_word_chars || !split()) {
@@ -263,7 +268,7 @@ class Pass {
   // Appends a token, or marks the text as cut off where the token begins.
   bool push(std::int32_t id, std::size_t begin) {
     if (tokens_.ids.size() - 1 >= room_) {
-      if (!tokens_.truncated) note('t', 0, begin, text_.size());
+      if (!tokens_.truncated) note('t', 0, text_.substr(begin));
       tokens_.truncated = true;
       return false;
     }
@@ -287,7 +292,8 @@ class Pass {
 
   // Letter case and the way a mark is written, composed or not, make no difference.
   void note_lossy_word(std::size_t number, std::size_t raw_end) {
-    const std::string_view raw = text_.substr(word_begin_, raw_end - word_begin_);
+    const std::string raw = without_ignorable(text_, word_begin_, raw_end);
+    if (raw.size() > kLongestNormalised) return note('b', number, raw);
     utf8proc_uint8_t* mapped = nullptr;
     const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(raw.data()), static_cast<utf8proc_ssize_t>(raw.size()), &mapped,
                                    static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD));
@@ -299,7 +305,9 @@ class Pass {
     std::free(mapped);
   }
 
-  void note(char kind, std::size_t number, std::size_t begin, std::size_t end) { note(kind, number, text_.substr(begin, end - begin)); }
+  void note(char kind, std::size_t number, std::size_t begin, std::size_t end) {
+    note(kind, number, without_ignorable(text_, begin, end));
+  }
 
   // kind, number, length, bytes: no two lists of notes have the same bytes.
   void note(char kind, std::size_t number, std::string_view bytes) {
@@ -325,10 +333,11 @@ class Pass {
   std::string word_;                                          // Normalised, the first max_word_chars of it.
   std::vector<std::pair<std::size_t, std::size_t>> origins_;  // A character's byte in word_, and in the text.
   std::size_t chars_ = 0, word_begin_ = 0, word_end_ = 0;
-  bool lossy_ = false;  // The word lost something that means something.
+  bool lossy_ = false;  // The word lost a character.
   std::size_t lossy_end_ = 0;
   std::vector<std::pair<std::int32_t, std::size_t>> pieces_;  // Ids, and the byte in word_ where each begins.
   std::vector<std::size_t> starts_;                           // First token of every word.
+  bool ignored_any_ = false;                                  // Of the characters of ignorable.h.
 };
 
 }  // namespace
@@ -363,7 +372,11 @@ Tokens WordPiece::tokenize(std::string_view text, std::size_t max_tokens) const 
   }
   Tokens tokens = pass.finish();
   // Beyond `at` the text is among what was cut off already.
-  tokens.unseen += trace_code(text.substr(0, at), t.spec.lowercase);
+  if (pass.ignored_any()) {
+    tokens.unseen += trace_code(without_ignorable(text, 0, at), t.spec.lowercase);
+  } else {
+    tokens.unseen += trace_code(text.substr(0, at), t.spec.lowercase);
+  }
   return tokens;
 }
 

@@ -34,11 +34,13 @@ struct Tokens {
   /// The parts of the text that left no trace in `ids`, in order; empty for most texts. As opaque bytes, for comparing:
   ///  - the raw text from the first token that was cut off;
   ///  - the raw text of every word that became [UNK];
-  ///  - every word that lost a mark or a removed character that carries meaning: accents, vowel signs, dakuten, harakat,
-  ///    the stroke of a not-equal sign, bytes that are not UTF-8, private use, tags, overrides of direction. (By case-folded
-  ///    NFC.) Harmless are variation selectors, and controls, joiners, direction marks and other invisible characters;
+  ///  - every word that lost a mark or another character that the tokenizer drops: accents, vowel signs, dakuten, harakat, the stroke
+  ///    of a not-equal sign, bytes that are not UTF-8, private use, and whatever is invisible and may hide a text from people that the
+  ///    LLM receives: zero-width characters, joiners, direction marks, controls, tags, variation selectors. (By case-folded NFC.)
+  ///    A known few are ignored (ignorable.h);
+  ///  - such a character where it stands between words;
   ///  - the case and the indentation of code and data (code_trace.h).
-  /// Letter case and white space of prose are not traced.
+  /// Letter case and white space of prose are not traced. unseen.h lists the parts for people.
   std::string unseen;
 };
 

@@ -99,6 +99,7 @@ def test_what_ids_forget_is_in_unseen():
         ("buy 🐶", "buy 🐱"), ("a ≠ b", "a = b"), ("कु क", "क कु"), ("か", "が"), ("[UNK] 🐶", "🐶 [UNK]"), ("x \ue000 y", "x y"),
         ("pay \u202eme", "pay me"), ("hi \U000e0041", "hi"), ("don\u0336t", "dont"), ("كَتَبَ", "كُتِبَ"), ("a" * 101, "b" * 101),
         ("กี่", "กิ่"), ("word " * 400 + "yes", "word " * 400 + "no"), ("\u0338= a", "= a"),
+        ("the\u200brapist", "therapist"), ("the\u200brapist", "thera\u200bpist"), ("yes\x07", "yes"), ("👍\ufe01", "👍"), ("1\ufe0f", "1"),
     ]  # fmt: skip
     flat = probe.tokenize([text.encode() for pair in pairs for text in pair], 256)
     for pair, left, right in zip(pairs, flat[::2], flat[1::2]):
@@ -109,7 +110,7 @@ def test_what_ids_forget_is_in_unseen():
 
 
 def test_ordinary_text_has_nothing_unseen(sosie_data):
-    plain = ["Cafe, naive, Zurich", "CAPITALS", "a\u200bb", "tabs\tand\nlines", "can\u2019t", "Ελληνικα", "\ufeffbyte order mark", "soft\u00adhyphen", "¿Que?"]
+    plain = ["Cafe, naive, Zurich", "CAPITALS", "I ♥\ufe0f it", "tabs\tand\nlines", "can\u2019t", "Ελληνικα", "\ufeffbyte order mark", "soft\u00adhyphen", "¿Que?"]
     assert [t.unseen for t in probe.tokenize([text.encode() for text in plain])] == [b""] * len(plain)
     ascii_only = [t for t in corpus.questions(sosie_data, most=5000) if t.isascii() and max(map(len, t.split()), default=0) <= 100]
     noted = [(t, got.unseen) for t, got in zip(ascii_only, probe.tokenize(ascii_only)) if got.unseen]
