@@ -14,6 +14,7 @@
 #include "gateway/asking.h"
 #include "gateway/server.h"
 #include "index/flat_index.h"
+#include "interrupt.h"
 #include "load_generator.h"
 
 namespace sosie::app {
@@ -31,14 +32,15 @@ struct Arguments {
 /// Times `once` until `repeats` are done, or (0) for about a second and at least 20 times; milliseconds, sorted.
 std::vector<double> time_ms(std::size_t repeats, const std::function<void()>& once) {
   using Clock = std::chrono::steady_clock;
-  for (int i = 0; i < 3; ++i) once();
+  catch_interrupts();
+  for (int i = 0; i < 3 && !interrupted(); ++i) once();
   std::vector<double> times;
   const auto begin = Clock::now();
   const auto enough = [&] {
     if (repeats > 0) return times.size() >= repeats;
     return times.size() >= 20 && Clock::now() - begin > std::chrono::seconds(1);
   };
-  while (!enough()) {
+  while (!enough() && !interrupted()) {
     const auto start = Clock::now();
     once();
     times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
@@ -49,6 +51,7 @@ std::vector<double> time_ms(std::size_t repeats, const std::function<void()>& on
 
 /// `out` gains median_ms, p90_ms, min_ms and runs, and is printed.
 int report(json out, const std::vector<double>& sorted_ms, bool as_json) {
+  if (sorted_ms.empty()) return interrupted() ? end_interrupted("nothing was measured") : fail({ErrorCode::internal, "nothing was measured"});
   const auto at = [&](double p) { return sorted_ms[static_cast<std::size_t>(p * static_cast<double>(sorted_ms.size() - 1) + 0.5)]; };
   out["median_ms"] = at(0.5);
   out["p90_ms"] = at(0.9);
@@ -60,7 +63,7 @@ int report(json out, const std::vector<double>& sorted_ms, bool as_json) {
   } else {
     for (const auto& [name, value] : out.items()) std::printf("%-16s %s\n", name.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
   }
-  return kOk;
+  return interrupted() ? end_interrupted("this is of fewer runs than asked for") : kOk;
 }
 
 int bench_embed(const Arguments& arguments) {
@@ -169,9 +172,9 @@ int bench_http(const Arguments& arguments) {
   if (!server) return fail(server.error());
   const std::string request = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: " +
                               std::to_string(body.size()) + "\r\n\r\n" + body;
+  catch_interrupts();
   auto load = generate_load(server->port(), request, arguments.connections, std::chrono::milliseconds(static_cast<int>(arguments.seconds * 1000)));
   if (!load) return fail(load.error());
-  if (load->latencies_us.empty()) return fail({ErrorCode::internal, "no answer within --seconds"});
   std::vector<double> times;
   for (double us : load->latencies_us) times.push_back(us / 1000);
   std::sort(times.begin(), times.end());
@@ -195,7 +198,7 @@ void add_bench(CLI::App& app, const Settings& settings, Run& run) {
 
   auto* embed = command->add_subcommand("embed", "The local encoder");
   add_encoder_options(*embed, settings, arguments.encoder);
-  embed->add_option("--tokens", arguments.tokens, "Tokens of a text, special tokens included")->capture_default_str();
+  embed->add_option("--tokens", arguments.tokens, "Tokens of a text, special tokens included")->check(CLI::Range(3, 1'000'000))->capture_default_str();
   embed->add_option("--batch", arguments.batch, "Texts of a call")->check(CLI::Range(1, 100'000))->capture_default_str();
   embed->add_option("--threads", arguments.encoder.threads, "Threads of the encoder")->check(CLI::Range(1, 1024))->capture_default_str();
   embed->callback([&run] { run = [] { return bench_embed(arguments); }; });
@@ -212,11 +215,11 @@ void add_bench(CLI::App& app, const Settings& settings, Run& run) {
   http->add_option("--entries", arguments.http_entries, "Entries in the scope")->check(CLI::Range(1, 1'000'000))->capture_default_str();
   http->add_option("--threads", arguments.encoder.threads, "I/O threads of the server")->check(CLI::Range(1, 256))->capture_default_str();
   http->add_option("--connections", arguments.connections, "Keep-alive connections")->check(CLI::Range(1, 1000))->capture_default_str();
-  http->add_option("--seconds", arguments.seconds, "How long")->check(CLI::Range(0.1, 600.0))->capture_default_str();
+  http->add_option("--seconds", arguments.seconds, "How long")->check(number_within(0.1, 600))->capture_default_str();
   http->callback([&run] { run = [] { return bench_http(arguments); }; });
 
   for (auto* one : {embed, search, http}) one->add_flag("--json", arguments.json, "Last line: a JSON object with median_ms");
-  for (auto* one : {embed, search}) one->add_option("--repeats", arguments.repeats, "Timed runs (default: as many as fit a second, 20 at least)");
+  for (auto* one : {embed, search}) one->add_option("--repeats", arguments.repeats, "Timed runs (default: as many as fit a second, 20 at least)")->check(CLI::Range(1, 1'000'000'000));
 }
 
 }  // namespace sosie::app

@@ -8,6 +8,7 @@
 #include "embed/local_encoder.h"
 #include "index/kernels.h"
 #include "store/embedded_store.h"
+#include "store/folder_lock.h"
 
 namespace sosie::app {
 namespace {
@@ -62,8 +63,13 @@ void look_at_config(const Arguments& arguments, Findings& findings) {
 }
 
 void look_at_folder(const std::filesystem::path& folder, Findings& findings) {
-  if (!std::filesystem::exists(folder))
-    return findings.note("data", folder.string() + " does not exist yet: the first use makes it");
+  std::error_code failed;
+  if (!std::filesystem::exists(folder, failed))
+    return findings.note("data", folder.string() + " does not exist yet: the first entry makes it");
+  if (const auto holder = store::FolderLock::holder(folder))
+    return findings.good("data", folder.string() + ", in use by " + *holder + ", which alone can count its entries");
+  if (!std::filesystem::exists(folder / "sosie.db", failed))
+    return findings.note("data", folder.string() + " holds no entries yet: there is no sosie.db in it");
   auto store = store::open_embedded_store({.folder = folder, .max_bytes = 0});
   if (!store) return findings.missing("data", store.error().message);
   findings.good("data", folder.string() + ", " + std::to_string((*store)->stats().entries) + " entries");
@@ -98,7 +104,10 @@ void look_at_upstream(const Arguments& arguments, Findings& findings) {
   if (upstreams->empty()) {
     return findings.note("upstream", "neither OPENAI_BASE_URL nor OPENAI_API_KEY is set: give serve --upstream URL");
   }
-  for (const auto& upstream : *upstreams) findings.good("upstream", describe_upstream(upstream));
+  for (const auto& upstream : *upstreams) {
+    if (const std::string doubt = doubt_upstream(upstream); !doubt.empty()) findings.note("upstream", doubt);
+    findings.good("upstream", describe_upstream(upstream));
+  }
 }
 
 int run_doctor(const Arguments& arguments) {

@@ -1,11 +1,10 @@
 // set, get, stats: the cache from a shell.
 #include <cstdio>
-#include <filesystem>
-#include <iostream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "ask_redis.h"
 #include "command.h"
+#include "input.h"
 #include "store/embedded_store.h"
 
 namespace sosie::app {
@@ -34,17 +33,26 @@ Result<Attributes> parse_attributes(const std::vector<std::string>& pairs) {
 }
 
 /// Standard input where the argument is "-".
-std::string text_of(const std::string& argument) {
-  if (argument != "-") return argument;
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+std::string text_of(const std::string& argument) { return argument == "-" ? read_standard_input() : argument; }
+
+/// Without the line end that echo and editors put behind a text.
+std::string prompt_of(const std::string& argument) {
+  std::string prompt = text_of(argument);
+  if (argument != "-") return prompt;
+  if (prompt.ends_with('\n')) prompt.pop_back();
+  if (prompt.ends_with('\r')) prompt.pop_back();
+  return prompt;
 }
 
 int run_set(const Arguments& arguments) {
   auto attributes = parse_attributes(arguments.attributes);
   if (!attributes) return fail(attributes.error());
+  if (arguments.prompt == "-" && arguments.answer == "-")
+    return fail({ErrorCode::invalid_argument, "standard input is the prompt or the answer: give the other one as an argument"});
+  const std::string prompt = prompt_of(arguments.prompt);
   auto cache = open_cache(arguments.cache);
   if (!cache) return fail(cache.error());
-  auto id = cache->store({.prompt = arguments.prompt, .scope = arguments.scope, .attributes = *attributes},
+  auto id = cache->store({.prompt = prompt, .scope = arguments.scope, .attributes = *attributes},
                          text_of(arguments.answer), {.cost = arguments.cost});
   if (!id) return fail(id.error());
   std::printf("%s\n", id->c_str());
@@ -72,9 +80,13 @@ json describe(const Lookup& found) {
 int run_get(const Arguments& arguments) {
   auto attributes = parse_attributes(arguments.attributes);
   if (!attributes) return fail(attributes.error());
-  auto cache = open_cache(arguments.cache);
+  auto options = choose_cache(arguments.cache);
+  if (!options) return fail(options.error());
+  if (auto there = check_store(*options); !there) return fail(there.error());
+  const std::string prompt = prompt_of(arguments.prompt);
+  auto cache = SemanticCache::open(std::move(*options));
   if (!cache) return fail(cache.error());
-  auto found = cache->lookup({.prompt = arguments.prompt, .scope = arguments.scope, .attributes = *attributes});
+  auto found = cache->lookup({.prompt = prompt, .scope = arguments.scope, .attributes = *attributes});
   if (!found) return fail(found.error());
   if (arguments.json) {
     // Stored bytes need not be UTF-8; JSON must be.
@@ -97,16 +109,13 @@ struct Held {
 };
 
 Result<Held> count_entries(const CacheOptions& options) {
+  if (auto there = check_store(options); !there) return there.error();
   if (options.redis) {
-    // A cache opens without its server, and would count nothing.
-    if (auto server = ask_redis(*options.redis); !server) return server.error();
     auto cache = SemanticCache::open(options);
     if (!cache) return cache.error();
     const auto stats = cache->stats();
     return Held{stats.entries, stats.bytes, stats.scopes};
   }
-  if (!std::filesystem::exists(options.data))
-    return Error{ErrorCode::not_found, "there is no folder " + options.data.string() + ": name it with --data"};
   auto store = store::open_embedded_store({.folder = options.data, .max_bytes = 0});  // no entry leaves for being counted
   if (!store) return store.error();
   const auto stats = (*store)->stats();
@@ -128,7 +137,7 @@ int run_stats(const Arguments& arguments) {
 }
 
 void add_query_options(CLI::App& command, Arguments& arguments) {
-  command.add_option("prompt", arguments.prompt, "The question")->required();
+  command.add_option("prompt", arguments.prompt, "The question; - reads standard input")->required();
   command.add_option("--scope", arguments.scope, "Hard key: only entries of the same scope answer");
   command.add_option("--attribute", arguments.attributes, "name=value; may be repeated");
 }

@@ -3,16 +3,16 @@
 
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
+#include <istream>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "ask_redis.h"
 #include "base/clock.h"
 #include "command.h"
 #include "entry_lines.h"
+#include "input.h"
+#include "interrupt.h"
 #include "litellm_index.h"
 #include "store/embedded_store.h"
 #include "store/redis_store.h"
@@ -46,13 +46,8 @@ class Progress {
 
 // Neither needs an encoder, and no bound may make entries leave on the way out.
 Result<std::unique_ptr<store::Store>> open_to_read(const CacheOptions& options) {
-  if (options.redis) {
-    // A store opens without its server.
-    if (auto server = ask_redis(*options.redis); !server) return server.error();
-    return store::open_redis_store(*options.redis, 0);
-  }
-  if (!std::filesystem::exists(options.data))
-    return Error{ErrorCode::not_found, "there is no folder " + options.data.string() + ": name it with --data"};
+  if (auto there = check_store(options); !there) return there.error();
+  if (options.redis) return store::open_redis_store(*options.redis, 0);
   return store::open_embedded_store({.folder = options.data, .max_bytes = 0});
 }
 
@@ -71,14 +66,18 @@ int run_export(const ExportArguments& arguments) {
   if (out == nullptr) return fail({ErrorCode::permission_denied, arguments.file + " cannot be written"});
   std::uint64_t entries = 0;
   bool written = true;
-  Progress progress;
-  const auto scanned = (*from)->scan(base::system_now(), [&](const Entry& entry) {
-    const std::string line = entry_to_line(entry) + "\n";
-    written = std::fwrite(line.data(), 1, line.size(), out) == line.size();
-    progress.show(++entries);
-    return written;
-  });
+  catch_interrupts();
+  const auto scanned = [&] {
+    Progress progress;
+    return (*from)->scan(base::system_now(), [&](const Entry& entry) {
+      const std::string line = entry_to_line(entry) + "\n";
+      written = std::fwrite(line.data(), 1, line.size(), out) == line.size();
+      if (written) progress.show(++entries);
+      return written && !interrupted();
+    });
+  }();
   written = (to_stdout ? std::fflush(out) : std::fclose(out)) == 0 && written;
+  if (interrupted()) return end_interrupted("not all entries are in " + (to_stdout ? "the output" : arguments.file) + ", " + std::to_string(entries) + " are");
   if (!scanned) return fail(scanned.error());
   if (!written) return fail({ErrorCode::resource_exhausted, arguments.file + " cannot be written to its end"});
   return kOk;
@@ -125,16 +124,19 @@ class Importer {
   Progress progress_;
 };
 
-Result<void> import_lines(std::istream& in, const std::string& name, Importer& importer) {
+Result<void> import_lines(Input& input, Importer& importer) {
+  std::istream& in = input.stream();
+  const std::string& name = input.name();
   const TimePoint now = base::system_now();
   std::uint64_t number = 0;
-  for (std::string line; std::getline(in, line);) {
+  for (std::string line; !interrupted() && std::getline(in, line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto entry = entry_from_line(line, now);
     if (!entry) return Error{entry.error().code, name + ":" + std::to_string(number) + " " + entry.error().message};
     if (auto added = importer.add(std::move(*entry)); !added) return added;
   }
+  if (interrupted()) return {};
   if (in.bad()) return Error{ErrorCode::unavailable, name + " cannot be read to its end"};
   return importer.flush();
 }
@@ -148,10 +150,10 @@ Result<IndexRead> import_index(const ImportArguments& arguments, Importer& impor
   Result<void> added;
   auto read = read_litellm_index(options->redis->connection, arguments.index, base::system_now(), [&](Entry entry) {
     added = importer.add(std::move(entry));
-    return added.has_value();
+    return added.has_value() && !interrupted();
   });
   if (!read) return read;
-  if (added) added = importer.flush();
+  if (added && !interrupted()) added = importer.flush();
   if (!added) return added.error();
   return read;
 }
@@ -170,12 +172,11 @@ void report(const Importer& importer, std::uint64_t unreadable) {
 
 int run_import(const ImportArguments& arguments) {
   const bool from_redis = arguments.source.find("://") != std::string::npos;
-  const bool from_stdin = arguments.source == "-";
-  std::ifstream file;
-  if (!from_redis && !from_stdin) {
-    file.open(arguments.source, std::ios::binary);
-    if (!file || !std::filesystem::is_regular_file(arguments.source))
-      return fail({ErrorCode::not_found, "there is no file " + arguments.source});
+  std::optional<Input> lines;
+  if (!from_redis) {
+    auto input = Input::open(arguments.source);
+    if (!input) return fail(input.error());
+    lines = std::move(*input);
   }
   auto options = choose_cache(arguments.cache);
   if (!options) return fail(options.error());
@@ -184,15 +185,17 @@ int run_import(const ImportArguments& arguments) {
   auto cache = SemanticCache::open(std::move(*options));
   if (!cache) return fail(cache.error());
   Importer importer(std::move(*cache), arguments.scope);
-  if (!from_redis) {
-    if (auto done = import_lines(from_stdin ? std::cin : file, arguments.source, importer); !done)
-      return fail(done.error());
+  catch_interrupts();
+  const auto end_early = [] { return end_interrupted("what is counted is stored; doing it again is harmless"); };
+  if (lines) {
+    if (auto done = import_lines(*lines, importer); !done) return fail(done.error());
     report(importer, 0);
-    return kOk;
+    return interrupted() ? end_early() : kOk;
   }
   auto read = import_index(arguments, importer);
   if (!read) return fail(read.error());
   report(importer, read->unreadable);
+  if (interrupted()) return end_early();
   if (read->entries + read->unreadable > 0) return kOk;
   std::fprintf(stderr, "there is no entry in an index named %s: name it with --index\n", arguments.index.c_str());
   return kMiss;

@@ -2,13 +2,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 #include <unordered_map>
 
 #include "command.h"
+#include "input.h"
+#include "interrupt.h"
 #include "replay_rows.h"
 
 namespace sosie::app {
@@ -54,14 +55,15 @@ class Replay {
   explicit Replay(SemanticCache& cache) : cache_(cache) {}
 
   /// A pair's first side is stored before any second side is asked; a stream is asked in order, and stored where it misses.
+  /// Interrupted, it reports what it has.
   Result<Report> run(const std::vector<ReplayRow>& rows) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t i = 0; i < rows.size() && !interrupted(); ++i) {
       const ReplayRow& row = rows[i];
       progress(row.twin ? "storing" : "asking", i, rows.size());
       auto done = row.twin ? store_first_side(row) : ask_stream(row, i);
       if (!done) return std::move(done).error();
     }
-    for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t i = 0; i < rows.size() && !interrupted(); ++i) {
       if (!rows[i].twin) continue;
       progress("asking", i, rows.size());
       if (auto done = ask_twin(rows[i]); !done) return std::move(done).error();
@@ -235,21 +237,24 @@ void print_json(Report& report, const Arguments& arguments) {
 }
 
 int run_replay(const Arguments& arguments) {
-  std::ifstream file(arguments.file);
-  if (!file) return fail({ErrorCode::not_found, "cannot read " + arguments.file});
+  auto input = Input::open(arguments.file);
+  if (!input) return fail(input.error());
+  catch_interrupts();
   std::vector<ReplayRow> rows;
   std::size_t unreadable = 0, number = 0;
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; !interrupted() && std::getline(input->stream(), line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto row = parse_replay_row(line);
     if (row) {
       rows.push_back(std::move(*row));
     } else if (++unreadable <= 5) {
-      std::fprintf(stderr, "sosie: %s:%zu: %s\n", arguments.file.c_str(), number, row.error().message.c_str());
+      std::fprintf(stderr, "sosie: %s:%zu: %s\n", input->name().c_str(), number, row.error().message.c_str());
     }
   }
-  if (rows.empty()) return fail({ErrorCode::invalid_argument, arguments.file + " has no question that could be read (see replay --help)"});
+  if (interrupted()) return end_interrupted("no question was asked");
+  if (input->stream().bad()) return fail({ErrorCode::unavailable, input->name() + " cannot be read to its end"});
+  if (rows.empty()) return fail({ErrorCode::invalid_argument, input->name() + " has no question that could be read (see replay --help)"});
   auto cache = open_cache(arguments.cache);
   if (!cache) return fail(cache.error());
   auto report = Replay(*cache).run(rows);
@@ -260,6 +265,7 @@ int run_replay(const Arguments& arguments) {
   } else {
     print(*report, arguments);
   }
+  if (interrupted()) return end_interrupted("this is of a part of the " + std::to_string(rows.size()) + " questions");
   return kOk;
 }
 
@@ -268,8 +274,8 @@ int run_replay(const Arguments& arguments) {
 void add_replay(CLI::App& app, const Settings& settings, Run& run) {
   static Arguments arguments;
   auto* command = app.add_subcommand("replay", "Ask a file of questions: hit rate, latencies, worst pairs");
-  command->add_option("file", arguments.file, "JSONL: a question a line, with answers and labels where it has them")->required();
-  command->add_option("--worst", arguments.worst, "How many of the worst pairs to print")->capture_default_str();
+  command->add_option("file", arguments.file, "JSONL: a question a line, with answers and labels where it has them; - is standard input")->required();
+  command->add_option("--worst", arguments.worst, "How many of the worst pairs to print")->check(CLI::Range(0, 1'000'000))->capture_default_str();
   command->add_flag("--json", arguments.json, "As JSON");
   add_cache_options(*command, settings, arguments.cache);
   arguments.cache.options.data.clear();

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "base/log.h"
 #include "command.h"
 #include "embed/local_encoder.h"
 #include "gateway/server.h"
@@ -37,7 +38,10 @@ void greet(const gateway::Server& server, const Arguments& arguments, const Cach
   if (!arguments.settings.file.empty()) std::printf("config       %s\n", arguments.settings.file.c_str());
   std::printf("data in      %s\n", describe_store(cache).c_str());
   std::printf("encoder      %s, %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name().c_str());
-  for (const auto& upstream : arguments.server.upstreams) std::printf("upstream     %s\n", describe_upstream(upstream).c_str());
+  for (const auto& upstream : arguments.server.upstreams) {
+    std::printf("upstream     %s\n", describe_upstream(upstream).c_str());
+    if (const std::string doubt = doubt_upstream(upstream); !doubt.empty()) base::log_warning(doubt);
+  }
   if (arguments.server.upstreams.empty())
     std::printf("upstream     none: only what is cached is answered (--upstream URL, or OPENAI_BASE_URL and OPENAI_API_KEY)\n");
   std::printf(
@@ -86,7 +90,7 @@ void add_serve(CLI::App& app, const Settings& settings, Run& run) {
   arguments.server = settings.server;
   arguments.listen = settings.listen;
   auto* command = app.add_subcommand("serve", "Serve the OpenAI-compatible gateway and the LangCache routes");
-  command->add_option("--listen", arguments.listen, "Address and port; port 0: any free one")->capture_default_str();
+  command->add_option("--listen", arguments.listen, "IP address, or localhost (127.0.0.1), and port; port 0: any free one")->capture_default_str();
   command->add_option("--upstream", arguments.upstream,
                       "API that answers misses, e.g. https://api.openai.com/v1 (default: those of the configuration file, else of "
                       "$OPENAI_BASE_URL and $ANTHROPIC_BASE_URL). $OPENAI_API_KEY, where set, is sent to it; else the caller's key is passed on");
@@ -104,14 +108,13 @@ void add_serve(CLI::App& app, const Settings& settings, Run& run) {
       ->delimiter(',')
       ->type_name("NAMES");
   command->add_flag("--opt-in", arguments.server.opt_in, "Only requests that ask for the cache use it");
-  add_duration(*command, "--replay-pace", arguments.replay_pace, "Between two events of a stream from the cache (default: none)");
+  add_duration(*command, "--replay-pace", arguments.replay_pace, "Between two events of a stream from the cache; 0s: none, the default",
+               std::chrono::milliseconds{0});
   command->add_option("--encoder-threads", arguments.server.encoder_threads, "Lookups by meaning at a time")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->add_option("--io-threads", arguments.server.io_threads, "Threads that run the sockets")->check(CLI::Range(1, 256))->capture_default_str();
-  command->add_option("--max-body-bytes", arguments.server.max_body_bytes, "Larger requests get 413, e.g. 64MB")
-      ->transform(CLI::AsSizeValue(false))
-      ->default_str("32MB");
+  add_bytes(*command, "--max-body-bytes", arguments.server.max_body_bytes, "Larger requests get 413, e.g. 64MB")->default_str("32MB");
   command
       ->add_option_function<std::string>(
           "--expiry",

@@ -7,6 +7,7 @@
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -55,12 +56,22 @@ Result<CacheOptions> choose_cache(const CacheChoice& choice);
 /// SemanticCache::open of it.
 Result<SemanticCache> open_cache(const CacheChoice& choice);
 
+/// Whether there is a store: who only reads makes none. Errors: not_found (no such folder, or no store in it); of a Redis server, why
+/// it cannot be asked.
+Result<void> check_store(const CacheOptions& options);
+
 /// "./data", "memory only", "redis://127.0.0.1:6379/0, index sosie": without user and password.
 std::string describe_store(const CacheOptions& options);
 
-/// A flag that takes "500ms", "30s", "5m", "2h" or "7d".
+/// Wants a number from `low` to `high`. (CLI::Range lets "nan" pass.)
+CLI::Validator number_within(double low, double high);
+
+/// A flag that takes "512MB" or a number of bytes.
+CLI::Option* add_bytes(CLI::App& command, const std::string& flag, std::uint64_t& into, const std::string& help);
+
+/// A flag that takes "500ms", "30s", "5m", "2h" or "7d", `least` or more.
 CLI::Option* add_duration(CLI::App& command, const std::string& flag, std::optional<std::chrono::milliseconds>& into,
-                          const std::string& help);
+                          const std::string& help, std::chrono::milliseconds least = std::chrono::milliseconds{1});
 
 /// Says what failed on standard error; returns kFailed.
 int fail(const Error& error);

@@ -6,10 +6,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
 #include <utility>
+
+#include "interrupt.h"
 
 namespace sosie::app {
 namespace {
@@ -91,8 +94,11 @@ Result<LoadResult> generate_load(std::uint16_t port, const std::string& request,
   for (auto& connection : all) {
     if (!connection.send(request)) return lost;
   }
-  while (Clock::now() < end) {
-    if (::poll(polls.data(), polls.size(), 1000) < 0) return lost;
+  while (Clock::now() < end && !interrupted()) {
+    if (::poll(polls.data(), polls.size(), 1000) < 0) {
+      if (errno == EINTR) continue;
+      return lost;
+    }
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (polls[i].revents == 0) continue;
       const int status = all[i].receive();

@@ -16,7 +16,7 @@ struct LoadResult {
   std::uint64_t errors = 0;  ///< Answers other than 200.
 };
 
-/// Runs on the calling thread, to 127.0.0.1:`port`. Answers must carry Content-Length.
+/// Runs on the calling thread, to 127.0.0.1:`port`, until `duration` is over or it is interrupted. Answers must carry Content-Length.
 ///
 /// Errors: unavailable (cannot connect, or the peer hung up), internal (an answer without Content-Length).
 Result<LoadResult> generate_load(std::uint16_t port, const std::string& request, std::size_t connections, std::chrono::milliseconds duration);

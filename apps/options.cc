@@ -1,9 +1,13 @@
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <utility>
 
+#include "ask_redis.h"
 #include "command.h"
 #include "redis/endpoint.h"
 #include "values.h"
@@ -64,14 +68,41 @@ int fail(const Error& error) {
   return kFailed;
 }
 
-CLI::Option* add_duration(CLI::App& command, const std::string& flag, std::optional<std::chrono::milliseconds>& into,
-                          const std::string& help) {
+CLI::Validator number_within(double low, double high) {
+  return CLI::Validator(
+      [low, high](std::string& text) -> std::string {
+        double value = 0;
+        const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = failure == std::errc() && end == text.data() + text.size();
+        if (whole && value >= low && value <= high) return "";
+        std::ostringstream wanted;
+        wanted << "wants a number from " << low << " to " << high << ", not " << text;
+        return wanted.str();
+      },
+      "");
+}
+
+CLI::Option* add_bytes(CLI::App& command, const std::string& flag, std::uint64_t& into, const std::string& help) {
   return command
       .add_option_function<std::string>(
           flag,
           [&into, flag](const std::string& text) {
+            const auto bytes = parse_bytes(text);
+            if (!bytes) throw CLI::ValidationError(flag, std::string("wants ") + kBytesWanted + ", not " + text);
+            into = *bytes;
+          },
+          help)
+      ->type_name("SIZE");
+}
+
+CLI::Option* add_duration(CLI::App& command, const std::string& flag, std::optional<std::chrono::milliseconds>& into,
+                          const std::string& help, std::chrono::milliseconds least) {
+  return command
+      .add_option_function<std::string>(
+          flag,
+          [&into, flag, least](const std::string& text) {
             into = parse_duration(text);
-            if (!into) throw CLI::ValidationError(flag, std::string("wants ") + kDurationWanted + ", not " + text);
+            if (!into || *into < least) throw CLI::ValidationError(flag, std::string("wants ") + kDurationWanted + ", not " + text);
           },
           help)
       ->type_name("DURATION");
@@ -118,7 +149,7 @@ void add_cache_options(CLI::App& command, const Settings& settings, CacheChoice&
   command
       .add_option("--threshold", options.threshold.value,
                   "Least cosine similarity of a hit, 0 to 1; 1: only the same text")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_within(0, 1))
       ->capture_default_str();
   add_duration(command, "--ttl", options.ttl, "How long entries live unless they say otherwise (default: for ever)");
   add_bound_option(command, settings, options);
@@ -126,10 +157,7 @@ void add_cache_options(CLI::App& command, const Settings& settings, CacheChoice&
 }
 
 void add_bound_option(CLI::App& command, const Settings& settings, CacheOptions& options) {
-  command
-      .add_option("--max-bytes", options.max_bytes,
-                  "Bound on all entries, e.g. 512MB; the least valuable leave first; 0: none")
-      ->transform(CLI::AsSizeValue(false))
+  add_bytes(command, "--max-bytes", options.max_bytes, "Bound on all entries, e.g. 512MB; the least valuable leave first; 0: none")
       ->default_str(settings.file.empty() ? "1GB" : std::to_string(options.max_bytes));
 }
 
@@ -162,6 +190,21 @@ Result<SemanticCache> open_cache(const CacheChoice& choice) {
   auto options = choose_cache(choice);
   if (!options) return options.error();
   return SemanticCache::open(std::move(*options));
+}
+
+Result<void> check_store(const CacheOptions& options) {
+  if (options.redis) {
+    // A store opens without its server.
+    if (auto server = ask_redis(*options.redis); !server) return server.error();
+    return {};
+  }
+  const std::string folder = options.data.string();
+  std::error_code failed;
+  if (!std::filesystem::is_directory(options.data, failed))
+    return Error{ErrorCode::not_found, "there is no folder " + folder + ": name it with --data (what stores an entry makes it: set, import, serve)"};
+  if (!std::filesystem::exists(options.data / "sosie.db", failed))
+    return Error{ErrorCode::not_found, "the folder " + folder + " holds no entries of sosie (there is no sosie.db): name another with --data"};
+  return {};
 }
 
 std::string describe_store(const CacheOptions& options) {

@@ -25,6 +25,29 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+/// The URL under which the API is, where its host tells: the APIs of OpenAI and Anthropic are under /v1, and their clients differ in
+/// whether the URL that they are given says so.
+std::string completed(std::string url) {
+  const auto base = net::parse_base_url(url);
+  if (!base || !base->path.empty()) return url;
+  const std::string_view host = base->host;
+  const bool known = host == "api.openai.com" || host.ends_with(".api.openai.com") || host == "api.anthropic.com";
+  if (!known) return url;
+  while (url.ends_with('/')) url.pop_back();
+  return url + "/v1";
+}
+
+/// Where a URL names one call instead of all: what it must be. Empty: it does not.
+std::string names_one_call(const std::string& url) {
+  const auto base = net::parse_base_url(url);
+  if (!base) return "";
+  for (const std::string_view call : {"/chat/completions", "/completions", "/responses", "/messages", "/embeddings"}) {
+    if (!base->path.ends_with(call)) continue;
+    return "ends with " + std::string(call) + ", which is one call of the API: leave that out";
+  }
+  return "";
+}
+
 void fit_total(UpstreamOptions& options) {
   options.total_timeout = std::max(options.total_timeout, std::max(options.first_byte_timeout, options.idle_timeout) + kBesidesSilence);
 }
@@ -66,6 +89,8 @@ UpstreamSettings read_upstream(TomlSection section, bool only) {
   read_times(section, options);
 
   if (section.has(url_key)) {
+    options.base_url = completed(std::move(options.base_url));
+    if (const std::string why = names_one_call(options.base_url); !why.empty()) section.fault(url_key, why);
     if (const auto url = net::parse_base_url(options.base_url)) {
       options.name = url->host;
     } else {
@@ -102,7 +127,7 @@ UpstreamOptions made(std::string name, std::string url, std::string key) {
 std::optional<UpstreamOptions> find_openai() {
   std::string url = environment("OPENAI_BASE_URL"), key = environment("OPENAI_API_KEY");
   if (url.empty() && key.empty()) return std::nullopt;
-  return made("openai", url.empty() ? kOpenAiUrl : std::move(url), std::move(key));
+  return made("openai", url.empty() ? kOpenAiUrl : completed(std::move(url)), std::move(key));
 }
 
 std::optional<UpstreamOptions> find_anthropic() {
@@ -110,7 +135,8 @@ std::optional<UpstreamOptions> find_anthropic() {
   if (url.empty() && key.empty()) return std::nullopt;
   if (url.empty()) url = kAnthropicUrl;
   while (url.ends_with('/')) url.pop_back();
-  UpstreamOptions options = made("anthropic", url + "/v1", std::move(key));  // Its clients take the URL without.
+  if (!url.ends_with("/v1")) url += "/v1";  // Its clients take the URL without.
+  UpstreamOptions options = made("anthropic", std::move(url), std::move(key));
   options.models = {"claude-*"};
   options.key_header = KeyHeader::x_api_key;
   return options;
@@ -137,6 +163,15 @@ Result<UpstreamOptions> find_flagged(const std::vector<UpstreamSettings>& settin
   return options;
 }
 
+/// As they are, unless one's URL cannot be meant.
+Result<std::vector<UpstreamOptions>> check(std::vector<UpstreamOptions> upstreams) {
+  for (const UpstreamOptions& upstream : upstreams) {
+    if (const std::string why = names_one_call(upstream.base_url); !why.empty()) 
+      return Error{ErrorCode::invalid_argument, "the upstream URL " + upstream.base_url + " " + why};
+  }
+  return upstreams;
+}
+
 }  // namespace
 
 std::vector<UpstreamSettings> read_upstreams(TomlSection& file, Faults& faults) {
@@ -150,15 +185,15 @@ std::vector<UpstreamSettings> read_upstreams(TomlSection& file, Faults& faults) 
 Result<std::vector<UpstreamOptions>> find_upstreams(const std::vector<UpstreamSettings>& settings, const std::string& flag) {
   std::vector<UpstreamOptions> upstreams;
   if (!flag.empty()) {
-    auto flagged = find_flagged(settings, flag);
+    auto flagged = find_flagged(settings, completed(flag));
     if (!flagged) return flagged.error();
     upstreams.push_back(std::move(*flagged));
-    return upstreams;
+    return check(std::move(upstreams));
   }
   if (settings.empty()) {
     if (auto anthropic = find_anthropic()) upstreams.push_back(std::move(*anthropic));
     if (auto openai = find_openai()) upstreams.push_back(std::move(*openai));
-    return upstreams;
+    return check(std::move(upstreams));
   }
   for (const UpstreamSettings& each : settings) {
     auto key = find_key(each);
@@ -166,18 +201,25 @@ Result<std::vector<UpstreamOptions>> find_upstreams(const std::vector<UpstreamSe
     UpstreamOptions options = each.options;
     options.api_key = std::move(*key);
     if (options.base_url.empty()) {
-      options.base_url = environment("OPENAI_BASE_URL");
+      options.base_url = completed(environment("OPENAI_BASE_URL"));
       if (options.base_url.empty() && options.api_key.empty()) continue;
       if (options.base_url.empty()) options.base_url = kOpenAiUrl;
     }
     upstreams.push_back(std::move(options));
   }
-  return upstreams;
+  return check(std::move(upstreams));
 }
 
 void allow_silence(UpstreamOptions& upstream, milliseconds silence) {
   upstream.first_byte_timeout = upstream.idle_timeout = silence;
   fit_total(upstream);
+}
+
+std::string doubt_upstream(const UpstreamOptions& upstream) {
+  const auto base = net::parse_base_url(upstream.base_url);
+  if (!base || !base->path.empty()) return "";
+  return "the URL " + upstream.base_url + " has no path, so that a chat is asked of " + upstream.base_url +
+         "/chat/completions: most APIs (Ollama, vLLM, LM Studio) want /v1 at its end";
 }
 
 std::string describe_upstream(const UpstreamOptions& upstream) {

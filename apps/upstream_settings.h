@@ -32,6 +32,9 @@ Result<std::vector<gateway::UpstreamOptions>> find_upstreams(const std::vector<U
 /// Sets the longest silence, to the answer's headers and between its pieces, and gives the whole call time for it.
 void allow_silence(gateway::UpstreamOptions& upstream, std::chrono::milliseconds silence);
 
+/// What is odd about its URL: one without any path, which few APIs have. Empty: nothing.
+std::string doubt_upstream(const gateway::UpstreamOptions& upstream);
+
 /// "https://api.anthropic.com/v1 for claude-*, key set"
 std::string describe_upstream(const gateway::UpstreamOptions& upstream);
 

@@ -1,5 +1,7 @@
 #include "values.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cctype>
 #include <limits>
@@ -20,6 +22,12 @@ std::optional<std::pair<std::int64_t, std::string>> split_number(const std::stri
   std::transform(unit.begin(), unit.end(), unit.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return std::pair{std::int64_t{std::stoll(text.substr(0, digits))}, unit};
+}
+
+bool is_ip_address(const std::string& text) {
+  const std::string without_zone = text.substr(0, text.find('%'));
+  in6_addr ignored;
+  return ::inet_pton(AF_INET, text.c_str(), &ignored) == 1 || ::inet_pton(AF_INET6, without_zone.c_str(), &ignored) == 1;
 }
 
 }  // namespace
@@ -54,6 +62,8 @@ std::optional<ListenAddress> parse_listen(const std::string& text) {
   if (address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
   const std::string port = text.substr(colon + 1);
   if (port.find_first_not_of("0123456789") != std::string::npos || std::stoul(port) > 65535) return std::nullopt;
+  if (address == "localhost") address = "127.0.0.1";
+  if (!is_ip_address(address)) return std::nullopt;
   return ListenAddress{std::move(address), static_cast<std::uint16_t>(std::stoul(port))};
 }
 

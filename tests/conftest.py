@@ -46,9 +46,8 @@ class Server:
     """`sosie serve` on a free port of loopback. Leaving the context sends SIGTERM and wants a clean end."""
 
     def __init__(self, binary, arguments, env):
-        self.process = subprocess.Popen(
-            [binary, "serve", "--listen", "127.0.0.1:0", *map(str, arguments)], stdout=subprocess.PIPE, env=env
-        )
+        listen = [] if "--listen" in arguments else ["--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen([binary, "serve", *listen, *map(str, arguments)], stdout=subprocess.PIPE, env=env)
         self.greeting = self.process.stdout.readline().decode()
         assert self.greeting.startswith("listening on http://"), self.greeting
         self.url = self.greeting.split()[-1]

@@ -12,13 +12,13 @@
 namespace sosie::store {
 namespace {
 
-// The digits in the file, or nothing: the holder may not have written them yet.
-std::string holder(int descriptor) {
+// By the digits in the file, which may not be written yet.
+std::string holder_of(int descriptor) {
   char text[32];
   const ssize_t size = ::pread(descriptor, text, sizeof text, 0);
   std::string digits;
   for (ssize_t i = 0; i < size && text[i] >= '0' && text[i] <= '9'; ++i) digits += text[i];
-  return digits;
+  return digits.empty() ? "another process" : "process " + digits;
 }
 
 }  // namespace
@@ -50,15 +50,21 @@ Result<FolderLock> FolderLock::acquire(const std::filesystem::path& folder) {
   FolderLock lock(descriptor);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return folder_error(errno, "lock", path);
-    std::string by = holder(descriptor);
-    by = by.empty() ? "another process" : "process " + by;
-    return Error{ErrorCode::unavailable, "the data folder " + folder.string() + " is in use by " + by +
+    return Error{ErrorCode::unavailable, "the data folder " + folder.string() + " is in use by " + holder_of(descriptor) +
                                              ": stop it, or choose another data folder"};
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
   // The number is for people; on a full disk the lock holds without it.
   if (::ftruncate(descriptor, 0) == 0) (void)!::pwrite(descriptor, pid.data(), pid.size(), 0);
   return lock;
+}
+
+std::optional<std::string> FolderLock::holder(const std::filesystem::path& folder) {
+  const int descriptor = ::open((folder / "LOCK").c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
+  const FolderLock closes(descriptor);
+  if (::flock(descriptor, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return std::nullopt;
+  return holder_of(descriptor);
 }
 
 FolderLock::FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "sosie/result.h"
@@ -15,6 +17,9 @@ class FolderLock {
   ///
   /// Errors: unavailable (names the holder's process id), permission_denied, resource_exhausted (disk full).
   static Result<FolderLock> acquire(const std::filesystem::path& folder);
+
+  /// Who holds the folder now: "process 4711", or "another process" where it has not said its number; unset: nobody. Changes nothing.
+  static std::optional<std::string> holder(const std::filesystem::path& folder);
 
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&&) = delete;

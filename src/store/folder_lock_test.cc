@@ -15,8 +15,11 @@ TEST(FolderLock, IsHeldOnceAndNamesItsHolder) {
   std::string pattern = (std::filesystem::temp_directory_path() / "sosie_lock_XXXXXX").string();
   const std::filesystem::path folder = ::mkdtemp(pattern.data());
   {
+    EXPECT_FALSE(FolderLock::holder(folder));
+    EXPECT_TRUE(std::filesystem::is_empty(folder));  // Who only asks leaves nothing behind.
     auto held = FolderLock::acquire(folder);
     ASSERT_TRUE(held);
+    EXPECT_EQ(FolderLock::holder(folder), "process " + std::to_string(::getpid()));
     const auto second = FolderLock::acquire(folder);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, ErrorCode::unavailable);
@@ -24,6 +27,7 @@ TEST(FolderLock, IsHeldOnceAndNamesItsHolder) {
   }
   // A file left behind, whatever it holds, is no lock.
   std::ofstream(folder / "LOCK") << "999999 and more than a number";
+  EXPECT_FALSE(FolderLock::holder(folder));
   EXPECT_TRUE(FolderLock::acquire(folder));
   std::filesystem::remove_all(folder);
 }

@@ -273,6 +273,53 @@ def test_dialects_are_named_in_the_file_or_by_a_flag(sosie, serve, config, tmp_p
     assert b"bifrost" in sosie("--config", path, "serve", "--compat", "helicon", code=2).stderr
 
 
+def test_the_url_of_an_api_is_completed_where_its_host_tells(sosie, config, tmp_path):
+    file = config('[store]\ndata = "data"\n')
+    for given, asked in [
+        ("https://api.openai.com", "https://api.openai.com/v1"),
+        ("https://api.openai.com/", "https://api.openai.com/v1"),
+        ("https://eu.api.openai.com", "https://eu.api.openai.com/v1"),
+        ("https://api.openai.com/v1", "https://api.openai.com/v1"),
+        ("https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("http://127.0.0.1:9/openai/deployments/x", "http://127.0.0.1:9/openai/deployments/x"),
+    ]:
+        assert upstreams(sosie, file, {"OPENAI_BASE_URL": given})[0].startswith(asked + ", no key")
+        named = config(f'[store]\ndata = "data"\n[[upstream]]\nurl = "{given}"\n', "named.toml")
+        assert upstreams(sosie, named)[0].startswith(asked + ", no key")
+    for given in ["https://api.anthropic.com", "https://api.anthropic.com/v1/"]:
+        assert upstreams(sosie, file, {"ANTHROPIC_BASE_URL": given})[0].startswith("https://api.anthropic.com/v1 for claude-*")
+
+
+def test_a_url_without_a_path_is_asked_as_it_is_and_doubted(sosie, serve, config, tmp_path):
+    file = config('[store]\ndata = "data"\n')
+    doubt, asked = upstreams(sosie, file, {"OPENAI_BASE_URL": "http://127.0.0.1:11434"})
+    assert "want /v1 at its end" in doubt and asked.startswith("http://127.0.0.1:11434, no key")
+    with serve("--data", tmp_path / "data", "--upstream", "http://127.0.0.1:9") as server:
+        assert "upstream     http://127.0.0.1:9, no key" in server.greeting
+
+
+@pytest.mark.parametrize("call", ["chat/completions", "responses", "messages", "embeddings", "completions/"])
+def test_a_url_that_names_one_call_is_refused(sosie, config, tmp_path, call):
+    url = f"http://127.0.0.1:9/v1/{call}"
+    named = config(f'[store]\ndata = "data"\n[upstream]\nurl = "{url}"\n')
+    assert f"{named}:4: [upstream] \"url\" ends with /{call.strip('/')}" in faults(sosie, named)
+    said = sosie("serve", "--data", tmp_path / "data", "--upstream", url, code=2).stderr.decode()
+    assert f"ends with /{call.strip('/')}, which is one call" in said
+
+
+def test_the_example_runs_as_it_is(serve, tmp_path):
+    with serve("--config", ROOT / "examples/sosie.toml", "--data", tmp_path / "data") as server:
+        assert f"data in      {tmp_path}/data" in server.greeting and "api.anthropic.com" in server.greeting
+
+
+def test_the_example_needs_no_server(sosie, tmp_path):
+    """Not even where --data does not choose the store: it is a copy, for it puts its data beside itself."""
+    example = tmp_path / "sosie.toml"
+    example.write_text((ROOT / "examples/sosie.toml").read_text())
+    sosie("--config", example, "set", QUESTION, "answer")
+    assert sosie("--config", example, "get", QUESTION).stdout == b"answer\n" and (tmp_path / "data").is_dir()
+
+
 def test_the_example_loads_and_so_do_the_keys_it_only_mentions(sosie, tmp_path):
     example = ROOT / "examples/sosie.toml"
     said = sosie("--config", example, "doctor", "--data", tmp_path / "data").stdout.decode()

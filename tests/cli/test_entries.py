@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 QUESTION = "How do I reset my password?"
 PARAPHRASE = "How can I reset my password?"
 
@@ -56,6 +58,11 @@ def test_mistakes_are_named_and_cost_nothing(sosie, tmp_path):
         (("set", QUESTION, "x", "--attribute", "novalue"), b"--attribute"),
         (("get", QUESTION, "--model", tmp_path / "nowhere"), b"nowhere"),
         (("get", QUESTION, "--precision", "fp64"), b"--precision"),
+        (("get", QUESTION, "--threshold", "nan"), b"threshold"),
+        (("set", QUESTION, "x", "--ttl", "0s"), b"--ttl"),
+        (("set", QUESTION, "x", "--ttl", "-1s"), b"--ttl"),
+        (("set", QUESTION, "x", "--cost", "-1"), b"--cost"),
+        (("set", QUESTION, "x", "--cost", "nan"), b"cost"),
     ]:
         done = sosie(*arguments, "--data", data, code=2)
         assert named in done.stderr, (arguments, done.stderr)
@@ -69,6 +76,46 @@ def test_a_folder_in_use_is_named(sosie, serve, tmp_path):
         assert str(data).encode() in done.stderr
 
 
+def test_doctor_beside_a_running_server_says_who_has_the_store(sosie, serve, tmp_path):
+    data = tmp_path / "data"
+    with serve("--data", data) as server:
+        said = sosie("doctor", "--data", data).stdout.decode()
+        assert f"in use by process {server.process.pid}" in said and "missing" not in said
+        assert "encoder" in said and "upstream" in said
+    assert "0 entries" in sosie("doctor", "--data", data).stdout.decode()
+
+
+NO_SIZES = ["-1", "-1GB", "18446744073709551616", "9223372036854775808", "99999999999GB", "1.5GB", "1XB", "many", ""]
+
+
+@pytest.mark.parametrize("size", NO_SIZES)
+def test_what_is_no_size_is_refused(sosie, tmp_path, size):
+    for command in [("set", QUESTION, "x"), ("serve",), ("import", "/dev/null"), ("replay", "/dev/null")]:
+        assert b"--max-bytes" in sosie(*command, f"--max-bytes={size}", "--data", tmp_path / "data", code=2).stderr
+    assert b"--max-body-bytes" in sosie("serve", f"--max-body-bytes={size}", "--data", tmp_path / "data", code=2).stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("number", ["-1", "18446744073709551616", "1.5", "many", "nan"])
+def test_what_is_no_count_is_refused(sosie, tmp_path, number):
+    for command, flag in [
+        (("serve",), "--io-threads"),
+        (("serve",), "--encoder-threads"),
+        (("embed",), "--threads"),
+        (("import", "/dev/null"), "--threads"),
+        (("replay", "/dev/null"), "--worst"),
+        (("bench", "embed"), "--tokens"),
+        (("bench", "embed"), "--batch"),
+        (("bench", "embed"), "--repeats"),
+        (("bench", "search"), "--entries"),
+        (("bench", "search"), "--dimension"),
+        (("bench", "http"), "--connections"),
+    ]:
+        assert flag.encode() in sosie(*command, f"{flag}={number}", code=2).stderr, (command, flag)
+    if number != "1.5":
+        assert b"--seconds" in sosie("bench", "http", f"--seconds={number}", code=2).stderr
+
+
 def test_nobody_else_can_read_the_entries(sosie, tmp_path):
     data = tmp_path / "data"
     sosie("set", QUESTION, "answer", "--data", data)
@@ -77,9 +124,29 @@ def test_nobody_else_can_read_the_entries(sosie, tmp_path):
         assert file.stat().st_mode & 0o077 == 0, file
 
 
-def test_stats_of_a_folder_that_is_not_there_makes_none(sosie, tmp_path):
-    assert b"nowhere" in sosie("stats", "--data", tmp_path / "nowhere", code=2).stderr
+@pytest.mark.parametrize("command", [("get", QUESTION), ("stats",), ("export", "-")], ids=lambda command: command[0])
+def test_who_reads_makes_no_store(sosie, tmp_path, command):
+    said = sosie(*command, "--data", tmp_path / "nowhere", code=2)
+    assert b"nowhere: name it with --data" in said.stderr and not said.stdout
     assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "other").mkdir()
+    assert b"sosie.db" in sosie(*command, "--data", tmp_path / "other", code=2).stderr
+    assert not list((tmp_path / "other").iterdir())
+
+
+def test_doctor_makes_nothing(sosie, tmp_path):
+    assert b"does not exist yet" in sosie("doctor", "--data", tmp_path / "nowhere").stdout
+    assert b"holds no entries yet" in sosie("doctor", "--data", tmp_path).stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_question_from_standard_input(sosie, tmp_path):
+    data = tmp_path / "data"
+    sosie("set", "-", "answer", "--data", data, stdin=QUESTION.encode() + b"\r\n")
+    for stdin in [QUESTION.encode() + b"\n", QUESTION.encode()]:
+        found = sosie("get", "-", "--data", data, stdin=stdin)
+        assert found.stdout == b"answer\n" and b"similarity 1.0" in found.stderr
+    assert b"standard input" in sosie("set", "-", "-", "--data", data, stdin=b"x", code=2).stderr
 
 
 def test_similarity_one_is_printed_for_the_same_text_only(sosie, tmp_path):

@@ -100,6 +100,17 @@ def test_what_cannot_be_read_is_counted_and_skipped(sosie, tmp_path):
     assert report["asked"] == 1 and report["blank"] == 1 and report["unreadable"] == 5
 
 
+def test_questions_come_from_standard_input(sosie):
+    report = json.loads(sosie("replay", "-", "--json", stdin=b'"Who wrote Faust?"\n"Who wrote Faust?"\n').stdout)
+    assert report["asked"] == 2 and report["exact_hits"] == 1
+    assert b"standard input" in sosie("replay", "-", stdin=b"", code=2).stderr
+
+
+def test_a_folder_is_named_as_such(sosie, tmp_path):
+    assert b"is a folder" in sosie("replay", tmp_path, code=2).stderr
+    assert b"is a folder" in sosie("import", tmp_path, "--data", tmp_path / "data", code=2).stderr
+
+
 def test_a_file_without_questions_is_an_error(sosie, tmp_path):
     assert b"no question" in sosie("replay", write(tmp_path / "none.jsonl", ["7"]), code=2).stderr
     sosie("replay", tmp_path / "absent.jsonl", code=2)

@@ -44,7 +44,13 @@ def test_a_port_in_use_is_named(sosie, tmp_path):
 
 
 def test_bad_addresses_and_upstreams_are_refused_before_anything_starts(sosie, tmp_path):
-    for listen in ["8080", "localhost:", ":8080", "127.0.0.1:70000", "nowhere:80"]:
+    for listen in ["8080", "localhost:", ":8080", "127.0.0.1:70000", "nowhere:80", "127.0.0.1:-1", "1.2.3:80", "[::1:80"]:
         assert listen.split(":")[0].encode() in sosie("serve", "--listen", listen, "--data", tmp_path, code=2).stderr
     for upstream in ["ftp://example.org", "nonsense", "http://"]:
         sosie("serve", "--listen", "127.0.0.1:0", "--data", tmp_path, "--upstream", upstream, code=2)
+
+
+def test_localhost_is_this_machine(serve, tmp_path):
+    with serve("--listen", "localhost:0", "--data", tmp_path) as server:
+        assert server.url.startswith("http://127.0.0.1:")
+        assert urllib.request.urlopen(server.url + "/healthz", timeout=30).status == 200
