@@ -43,6 +43,7 @@ _logger = logging.getLogger("sosie.litellm")
 
 _DEFAULT_EMBEDDING_TIMEOUT = 5.0
 _LOCAL = "local/"
+_DEFAULT_LOCAL = "local/all-MiniLM-L6-v2"
 _NO_CACHE = {"no-store": True, "no-cache": True}
 # A text that an endpoint refuses says nothing about the endpoint.
 _REFUSED = (400, 404, 413, 422)
@@ -370,8 +371,7 @@ class RedisSemanticCache(BaseCache):
         try:
             vector = self._get_embedding(question.prompt, metadata=kwargs.get("metadata"))
         except Exception as failure:
-            self._embedding_failed(failure)
-            raise
+            raise self._embedding_failed(failure) from failure
         return self._embedded(vector)
 
     async def _async_embed(self, question, kwargs):
@@ -381,8 +381,7 @@ class RedisSemanticCache(BaseCache):
         try:
             vector = await self._get_async_embedding(question.prompt, metadata=kwargs.get("metadata"))
         except Exception as failure:
-            self._embedding_failed(failure)
-            raise
+            raise self._embedding_failed(failure) from failure
         return self._embedded(vector)
 
     def _before_embedding(self):
@@ -400,8 +399,14 @@ class RedisSemanticCache(BaseCache):
         return array.array("f", vector)
 
     def _embedding_failed(self, failure):
+        """The failure in our words, which may be logged: those of others may hold prompts and secrets."""
         if getattr(failure, "status_code", None) not in _REFUSED:
             self._embedding_pause.failed()
+        return UnavailableError(
+            f"the embedding model {self.embedding_model} cannot be asked ({type(failure).__name__}): give this process what its provider "
+            f'needs, such as OPENAI_API_KEY, or embed here without a provider, by embedding_model="{_DEFAULT_LOCAL}"; '
+            "all that share an index must use the same model"
+        )
 
     # Finding and storing ----------------------------------------------------------------------------------------------
 

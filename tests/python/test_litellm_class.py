@@ -437,6 +437,18 @@ def test_nothing_secret_is_logged(make, endpoint, caplog, monkeypatch):
     assert len(ours) == 2 and not any("secret" in line or "hunter2" in line for line in ours)
 
 
+def test_a_model_that_cannot_be_asked_is_named_with_the_way_out(make, endpoint, caplog):
+    endpoint.status = 401
+    make().get_cache(KEY, messages=user(QUESTION))
+    make().set_cache(KEY, {"a": 1}, messages=user(QUESTION))
+    asyncio.run(make().async_get_cache(KEY, messages=user(QUESTION)))
+    warnings = [record.getMessage() for record in caplog.records if record.name == "sosie.litellm"]
+    assert len(warnings) == 3
+    for said in warnings:
+        assert "embedding model text-embedding-ada-002" in said and "AuthenticationError" in said
+        assert 'embedding_model="local/all-MiniLM-L6-v2"' in said and "OPENAI_API_KEY" in said
+
+
 def test_ping_and_test_connection(make, redis_server):
     assert asyncio.run(make(embedding_model="local/all-MiniLM-L6-v2").ping()) is True
     down = RedisSemanticCache(redis_url="redis://127.0.0.1:1", similarity_threshold=0.9)
