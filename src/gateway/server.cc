@@ -89,7 +89,12 @@ Result<Server> Server::start(std::shared_ptr<SemanticCache> cache, ServerOptions
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::Server(Server&&) noexcept = default;
-Server& Server::operator=(Server&&) noexcept = default;
+Server& Server::operator=(Server&& other) noexcept {
+  if (this == &other) return *this;
+  if (impl_) impl_->stop();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
 
 Server::~Server() {
   if (impl_) impl_->stop();

@@ -77,6 +77,7 @@ class Server {
   static Result<Server> start(std::shared_ptr<SemanticCache> cache, ServerOptions options);
 
   Server(Server&&) noexcept;
+  /// Stops what was there, as `stop` does.
   Server& operator=(Server&&) noexcept;
   /// Stops as `stop` does.
   ~Server();

@@ -1,0 +1,84 @@
+// With real sockets, and the real cache behind them.
+#include "gateway/server.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <future>
+
+namespace sosie::gateway {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+class ServerTest : public testing::Test {
+ protected:
+  Server start(const std::string& upstream) {
+    ServerOptions options;
+    options.port = 0;
+    options.upstreams.push_back({.base_url = upstream});
+    auto server = Server::start(cache, std::move(options));
+    if (!server) throw std::runtime_error(server.error().message);
+    return std::move(*server);
+  }
+
+  tcp::socket connect(std::uint16_t port) {
+    tcp::socket socket(context);
+    socket.connect({asio::ip::make_address("127.0.0.1"), port});
+    return socket;
+  }
+
+  bool listens(std::uint16_t port) {
+    tcp::socket socket(context);
+    boost::system::error_code failure;
+    socket.connect({asio::ip::make_address("127.0.0.1"), port}, failure);
+    return !failure;
+  }
+
+  static std::string read_all(tcp::socket& socket) {
+    std::string said;
+    boost::system::error_code end;
+    asio::read(socket, asio::dynamic_buffer(said), end);
+    return said;
+  }
+
+  asio::io_context context;
+  std::shared_ptr<SemanticCache> cache = std::make_shared<SemanticCache>(*SemanticCache::open({}));
+};
+
+TEST_F(ServerTest, OneThatIsAssignedOverLetsItsRequestsFinish) {
+  tcp::acceptor upstream(context, {asio::ip::make_address("127.0.0.1"), 0});
+  const std::string url = "http://127.0.0.1:" + std::to_string(upstream.local_endpoint().port()) + "/v1";
+  Server server = start(url), other = start(url);
+  const std::uint16_t first = server.port(), second = other.port();
+
+  tcp::socket caller = connect(first);
+  const std::string body = R"({"model":"m","messages":[{"role":"user","content":"Is it?"}]})";
+  asio::write(caller, asio::buffer("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) +
+                                   "\r\n\r\n" + body));
+  tcp::socket call = upstream.accept();
+  std::string asked;
+  asio::read_until(call, asio::dynamic_buffer(asked), "Is it?");
+
+  auto assigned = std::async(std::launch::async, [&] { server = std::move(other); });
+  while (listens(first)) std::this_thread::yield();  // It has begun to stop.
+  const std::string answer =
+      R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Yes."},"finish_reason":"stop"}]})";
+  asio::write(call, asio::buffer("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.size()) +
+                                 "\r\n\r\n" + answer));
+  const std::string said = read_all(caller);
+  EXPECT_TRUE(said.starts_with("HTTP/1.1 200 ")) << said;
+  EXPECT_NE(said.find("Yes."), std::string::npos);
+  assigned.get();
+  EXPECT_EQ(server.port(), second);
+  EXPECT_TRUE(listens(second));
+}
+
+}  // namespace
+}  // namespace sosie::gateway
