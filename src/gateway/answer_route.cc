@@ -35,12 +35,11 @@ std::string_view to_reason(MissReason reason) {
   return "empty_scope";
 }
 
-LookupOptions by_meaning(const Asking& asking, std::shared_ptr<const Embedding> embedding) {
+LookupOptions by_meaning(const Asking& asking) {
   LookupOptions options;
   options.layers = Layers::semantic;
   options.max_age = asking.wishes.max_age;
   options.threshold = asking.outcome.threshold;
-  options.embedding = std::move(embedding);
   return options;
 }
 
@@ -143,8 +142,8 @@ Task<Result<Lookup>> AnswerRoute::look_up_exactly(AskingPtr asking) {
   // In memory, and a matter of microseconds: not worth another thread.
   if (shared_.cache->is_local())
     co_return shared_.cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, exact);
-  std::function<Result<Lookup>()> job = [cache = shared_.cache, asking, exact] {
-    return cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, exact);
+  std::function<Result<Lookup>()> job = [cache = shared_.cache, text = AskedText(asking), exact] {
+    return cache->lookup({.prompt = text.prompt, .scope = text.scope}, exact);
   };
   // By a writer, which waits for the store anyway: encoders have better things to do.
   auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
@@ -158,15 +157,17 @@ Task<Result<Lookup>> AnswerRoute::look_up_by_meaning(AskingPtr asking) {
     std::optional<Lookup> lookup;
     std::shared_ptr<const Embedding> embedding;
   };
-  std::function<Result<Found>()> job = [&shared = shared_, cache = shared_.cache, asking]() -> Result<Found> {
+  std::function<Result<Found>()> job = [&shared = shared_, cache = shared_.cache, text = AskedText(asking),
+                                        options = by_meaning(*asking)]() mutable -> Result<Found> {
     // Whoever leads in this scope did not wait to be embedded; now there is somebody to be compared with.
-    for (const auto& flight : shared.flights.unembedded(asking->scope)) {
+    for (const auto& flight : shared.flights.unembedded(text.scope)) {
       if (auto embedding = cache->embed(flight->asked().prompt)) flight->set_embedding(std::move(*embedding));
     }
-    auto embedding = cache->embed(asking->question.prompt);
+    auto embedding = cache->embed(text.prompt);
     if (!embedding) return std::move(embedding).error();
     if (shared.encoders.queued() > 0) return Found{std::nullopt, std::move(*embedding)};
-    auto lookup = cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, by_meaning(*asking, *embedding));
+    options.embedding = std::move(*embedding);
+    auto lookup = cache->lookup({.prompt = text.prompt, .scope = text.scope}, options);
     if (!lookup) return std::move(lookup).error();
     return Found{std::move(*lookup), nullptr};
   };
@@ -180,8 +181,10 @@ Task<Result<Lookup>> AnswerRoute::look_up_by_meaning(AskingPtr asking) {
 }
 
 Task<Result<Lookup>> AnswerRoute::compare(AskingPtr asking, std::shared_ptr<const Embedding> embedding) {
-  std::function<Result<Lookup>()> job = [cache = shared_.cache, asking, embedding = std::move(embedding)] {
-    return cache->lookup({.prompt = asking->question.prompt, .scope = asking->scope}, by_meaning(*asking, embedding));
+  LookupOptions options = by_meaning(*asking);
+  options.embedding = std::move(embedding);
+  std::function<Result<Lookup>()> job = [cache = shared_.cache, text = AskedText(asking), options = std::move(options)] {
+    return cache->lookup({.prompt = text.prompt, .scope = text.scope}, options);
   };
   auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran) co_return std::move(ran.error());

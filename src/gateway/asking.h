@@ -33,6 +33,16 @@ struct Asking {
   bool may_follow = true;
 };
 
+/// All that jobs on other threads are given of a request: what never changes. The rest of it is its own thread's.
+struct AskedText {
+  explicit AskedText(const std::shared_ptr<const Asking>& asking)
+      : prompt(asking->question.prompt), scope(asking->scope), owner_(asking) {}
+  std::string_view prompt, scope;
+
+ private:
+  std::shared_ptr<const void> owner_;
+};
+
 /// Reads a request. The exchange gives its body up; `scope` is left as the request's.
 std::variant<std::shared_ptr<Asking>, protocol::BadRequest> read_asking(Shared& shared, protocol::JsonReader& reader,
                                                                         protocol::Scope& scope, net::Exchange& exchange,

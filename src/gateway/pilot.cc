@@ -194,8 +194,8 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
   // First those who wait for the answer, then what nobody waits for.
   co_await flight->alone(executor_, net::after(kPatience));
   if (answered.reuse == decide::Reuse::by_meaning && !flight->embedding()) {
-    std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, asking] {
-      return cache->embed(asking->question.prompt);
+    std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, text = AskedText(asking)] {
+      return cache->embed(text.prompt);
     };
     auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), net::after(shared_.options.lookup_timeout));
     if (!embedded || !*embedded) {
@@ -204,12 +204,13 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
     }
     flight->set_embedding(std::move(**embedded));
   }
-  std::function<Result<EntryId>()> job = [cache = shared_.cache, asking, flight, answered]() -> Result<EntryId> {
-    StoreOptions options;
-    options.ttl = asking->wishes.ttl;
-    options.exact_only = answered.reuse == decide::Reuse::exact;
-    options.embedding = flight->embedding();
-    return cache->store({.prompt = asking->question.prompt, .scope = asking->scope}, *answered.kept, options);
+  StoreOptions options;
+  options.ttl = asking->wishes.ttl;
+  options.exact_only = answered.reuse == decide::Reuse::exact;
+  options.embedding = flight->embedding();
+  std::function<Result<EntryId>()> job = [cache = shared_.cache, text = AskedText(asking), kept = answered.kept,
+                                          options]() -> Result<EntryId> {
+    return cache->store({.prompt = text.prompt, .scope = text.scope}, *kept, options);
   };
   auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   const bool stored = ran && *ran;
