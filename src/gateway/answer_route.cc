@@ -43,6 +43,27 @@ LookupOptions by_meaning(const Asking& asking) {
   return options;
 }
 
+/// Whether another event may follow those that were sent: they end in a blank line.
+class EventBorder {
+ public:
+  void sent(std::string_view bytes) {
+    last_.append(bytes.substr(bytes.size() - std::min(bytes.size(), kLongest)));
+    if (last_.size() > kLongest) last_.erase(0, last_.size() - kLongest);
+  }
+  bool reached() const noexcept {
+    std::string_view last = last_;
+    if (last.empty()) return true;
+    if (!ends_line(last)) return false;
+    last.remove_suffix(last.ends_with("\r\n") ? 2 : 1);
+    return ends_line(last);
+  }
+
+ private:
+  static constexpr std::size_t kLongest = 4;
+  static bool ends_line(std::string_view text) { return text.ends_with('\n') || text.ends_with('\r'); }
+  std::string last_;
+};
+
 }  // namespace
 
 AnswerRoute::AnswerRoute(Shared& shared, protocol::JsonReader& reader, Upstreams& upstreams, boost::asio::any_io_executor executor)
@@ -394,7 +415,7 @@ Task<std::optional<int>> AnswerRoute::follow_stream(net::Exchange& exchange, Ask
   reply.headers = conclude(*asking);
   reply.tail = *first.bytes;
   const bool listening = co_await exchange.begin(std::move(reply));
-  if (listening) co_await relay(exchange, asking, reader);
+  if (listening) co_await relay(exchange, *asking->api, reader, true);
   co_return 200;
 }
 
@@ -460,32 +481,35 @@ Task<int> AnswerRoute::deliver(net::Exchange& exchange, AskingPtr asking, std::s
       co_return head->status;
     }
     const bool listening = co_await exchange.begin(std::move(reply));
-    if (listening) co_await relay(exchange, asking, reader);
+    piece.bytes.reset();
+    if (listening) co_await relay(exchange, *asking->api, reader, false);
     co_return head->status;
   }
   reply.headers = head->headers + conclude(*asking);
   const bool listening = co_await exchange.begin(std::move(reply));
-  if (listening) co_await relay(exchange, asking, reader);
+  if (listening) co_await relay(exchange, *asking->api, reader, true);
   co_return head->status;
 }
 
-// False: the caller has left, or the flight broke off. A body that is no stream of events then ends without its last chunk.
-Task<bool> AnswerRoute::relay(net::Exchange& exchange, AskingPtr asking, Flight::Reader& reader) {
-  const bool events = asking->question.stream;
+// False: the caller has left, or the flight broke off. What then cannot be followed by an error event, a body that is no stream or a
+// part of an event, ends without its last chunk.
+Task<bool> AnswerRoute::relay(net::Exchange& exchange, const protocol::Protocol& api, Flight::Reader& reader, bool events) {
+  EventBorder border;
   for (;;) {
     const auto piece = co_await reader.next(net::SteadyTime::max());
     if (piece.seen == Flight::Reader::Seen::piece) {
       const bool listening = co_await exchange.write(*piece.bytes);
       if (!listening) co_return false;
+      border.sent(*piece.bytes);
       continue;
     }
     if (piece.seen == Flight::Reader::Seen::end) {
       const bool finished = co_await exchange.finish();
       co_return finished;
     }
-    if (!events) co_return false;
+    if (!events || !border.reached()) co_return false;
     const FailureWords words = failure_words(reader.failure().value_or(ClientError{net::ClientFailure::cancelled, {}}));
-    const std::string event = asking->api->error_event(words.status, words.message, words.code);
+    const std::string event = api.error_event(words.status, words.message, words.code);
     const bool listening = co_await exchange.write(event);
     if (listening) co_await exchange.finish();
     co_return false;

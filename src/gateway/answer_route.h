@@ -49,7 +49,7 @@ class AnswerRoute {
   net::Task<std::optional<int>> follow_stream(net::Exchange& exchange, AskingPtr asking, Flight::Reader& reader);
   net::Task<int> lead(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight);
   net::Task<int> deliver(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight);
-  net::Task<bool> relay(net::Exchange& exchange, AskingPtr asking, Flight::Reader& reader);
+  net::Task<bool> relay(net::Exchange& exchange, const protocol::Protocol& api, Flight::Reader& reader, bool events);
   net::Task<int> refuse(net::Exchange& exchange, AskingPtr asking, int status, std::string_view message, std::string_view code,
                         std::string_view headers = {});
 

@@ -154,7 +154,9 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
       co_return;
     }
   }
-  if (!assembler->done() && !assembler->ended() && !failure) {
+  if (assembler->done() || assembler->ended() || assembler->failed()) {
+    failure.reset();  // All is said, or the upstream has said itself what went wrong; at most the end itself is missing.
+  } else if (!failure) {
     failure = ClientError{ClientFailure::cut, {ErrorCode::unavailable, "the upstream ended its stream in the middle"}};
   } else if (!assembler->done() && assembler->ended()) {
     failure.reset();  // All is said; only the end itself is missing.

@@ -53,7 +53,11 @@ void append_text_member(std::string& out, std::string_view key, std::string_view
 
 }  // namespace
 
-void CompletionAssembler::add(JsonReader& reader, std::string_view, std::string_view data) {
+void CompletionAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
+  if (event == "error") {
+    unreadable_ = failed_ = true;
+    return give_up("error_inside");
+  }
   if (done_) return give_up("after_done");
   if (data == "[DONE]") {
     done_ = true;
@@ -71,7 +75,7 @@ void CompletionAssembler::add(JsonReader& reader, std::string_view, std::string_
 
 void CompletionAssembler::note_ends(const dom::object& chunk) {
   dom::element error;
-  if (chunk["error"].get(error) == simdjson::SUCCESS && !error.is_null()) unreadable_ = true;
+  if (chunk["error"].get(error) == simdjson::SUCCESS && !error.is_null()) unreadable_ = failed_ = true;
   dom::array choices;
   if (chunk["choices"].get_array().get(choices) != simdjson::SUCCESS) return;
   for (const dom::element choice : choices) {

@@ -23,6 +23,7 @@ class CompletionAssembler final : public Assembler {
   bool done() const noexcept override { return done_; }
   /// Each choice seen has said why it ended. True of what cannot be kept, too.
   bool ended() const noexcept override;
+  bool failed() const noexcept override { return failed_; }
   std::variant<Kept, NotKept> finish(JsonReader& reader, const Question& question) const override;
 
  private:
@@ -62,6 +63,7 @@ class CompletionAssembler final : public Assembler {
   std::map<std::int64_t, Choice> choices_;
   std::map<std::int64_t, bool> ended_;  // of every choice seen
   bool unreadable_ = false;             // something that is no chunk
+  bool failed_ = false;                 // an error in place of a chunk
   std::string usage_;
   bool done_ = false;
   NotKept fault_;

@@ -36,6 +36,12 @@ void append_members(ObjectWriter& object, const Members& members) {
   for (const auto& [name, json] : members) object.json(name, std::string_view(json));
 }
 
+/// Some servers send their error without a type.
+bool says_error(const dom::object& event, std::string_view type) {
+  dom::element error;
+  return type.empty() && event["error"].get(error) == simdjson::SUCCESS && !error.is_null();
+}
+
 bool piece_of(const dom::object& delta, std::string_view name, std::string& joined) {
   std::string_view piece;
   if (delta[name].get_string().get(piece) != simdjson::SUCCESS) return false;
@@ -58,8 +64,8 @@ void MessageAssembler::add(JsonReader& reader, std::string_view event, std::stri
   if (done_) return give_up("after_done");
   if (type == "message_stop") {
     done_ = true;
-  } else if (type == "error") {
-    broken_ = true;
+  } else if (type == "error" || says_error(members, type)) {
+    broken_ = failed_ = true;
     give_up("error_inside");
   } else {
     read(members, type);

@@ -17,6 +17,7 @@ class MessageAssembler final : public Assembler {
   void add(JsonReader& reader, std::string_view event, std::string_view data) override;
   bool done() const noexcept override { return done_; }
   bool ended() const noexcept override;
+  bool failed() const noexcept override { return failed_; }
   std::variant<Kept, NotKept> finish(JsonReader& reader, const Question& question) const override;
 
  private:
@@ -47,6 +48,7 @@ class MessageAssembler final : public Assembler {
   Members usage_;
   std::vector<Block> blocks_;
   bool started_ = false, said_why_ = false, done_ = false;
+  bool failed_ = false;  // its own error event has come
   bool broken_ = false;  // something that is no event, or an error
   NotKept fault_;
 };

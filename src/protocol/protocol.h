@@ -43,6 +43,9 @@ class Assembler {
   /// Whether the answer is all there though the end itself is missing; such a stream is passed on as whole, and not kept.
   virtual bool ended() const noexcept = 0;
 
+  /// Whether the upstream itself has said, in an event of the stream, that it failed. Nothing is missing behind that.
+  virtual bool failed() const noexcept = 0;
+
   /// Only a complete answer is kept: see `Protocol::keep`.
   virtual std::variant<Kept, NotKept> finish(JsonReader& reader, const Question& question) const = 0;
 };

@@ -15,6 +15,7 @@ class ResponsesAssembler final : public Assembler {
   bool done() const noexcept override { return done_; }
   /// Without its last event nobody has read a whole response; behind an error nothing is missing.
   bool ended() const noexcept override { return done_ || failed_; }
+  bool failed() const noexcept override { return failed_; }
   std::variant<Kept, NotKept> finish(JsonReader& reader, const Question& question) const override;
 
  private:

@@ -1,6 +1,7 @@
 """Everything that can go wrong with an upstream or the store, for every API: a clear answer to who asked, nothing kept that is not
 whole, and nobody else harmed."""
 
+import http.client
 import json
 import socket
 import sqlite3
@@ -11,6 +12,7 @@ from apis import ALL, CHAT, CONVERSATIONS, EMBEDDINGS, RESPONSES, STREAMING, eve
 from callers import QUESTION, at_once, wait_for
 from conftest import Gateway
 from stub_upstream import StubUpstream
+from stub_upstream.server import APIS
 
 # How the upstream misbehaves, and what the caller gets.
 PLAIN = {
@@ -101,6 +103,55 @@ def test_an_error_of_the_upstreams_in_its_stream_is_passed_on(shared, key, api):
     status, _, body, _ = ask(shared, api, key, stream=True)
     events = events_of(body)
     assert status == 200 and any(api.is_error_event(event) and "stub overloaded" in json.dumps(event) for event in events) and not api.has_end(events)
+    nothing_was_kept(shared, api, key, stream=True)
+
+
+@pytest.mark.parametrize("ending", ["clean", "cut"])
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_an_error_of_the_upstreams_is_the_last_word(shared, key, api, ending):
+    """Whatever comes behind it: the caller hears of one error, in the upstream's own bytes."""
+    stub = shared[1]
+    error = APIS[api.path][2]("stub overloaded")
+    length = len(error) + (100 if ending == "cut" else 0)
+    stub.raw[api.path] = b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % length + error
+    try:
+        status, _, body, _ = ask(shared, api, key, stream=True)
+    finally:
+        del stub.raw[api.path]
+    assert status == 200 and body == error
+    nothing_was_kept(shared, api, key, stream=True)
+
+
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_a_long_answer_that_is_no_stream_and_breaks_off_is_seen_to_break_off(shared, key, api):
+    stub = shared[1]
+    begun = b'{"id": "' + b"x" * (5 << 20)  # More than is kept, so that it is passed on as it comes.
+    stub.raw[api.path] = b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (6 << 20) + begun
+    try:
+        with pytest.raises(http.client.IncompleteRead) as cut:
+            ask(shared, api, key, stream=True)
+    finally:
+        del stub.raw[api.path]
+    assert cut.value.partial == begun
+    nothing_was_kept(shared, api, key, stream=True)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("api", STREAMING, ids=repr)
+def test_a_long_stream_that_breaks_off_has_its_error_where_an_event_may_stand(shared, key, api, inside):
+    stub = shared[1]
+    begun = b'data: {"type": "ping", "choices": []}\n\n' * (5 << 15) + (b'data: {"ty' if inside else b"")
+    stub.raw[api.path] = b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (20 << 20) + begun
+    try:
+        if inside:
+            with pytest.raises(http.client.IncompleteRead) as cut:
+                ask(shared, api, key, stream=True)
+            assert cut.value.partial == begun
+        else:
+            body = ask(shared, api, key, stream=True)[2]
+            assert body.startswith(begun) and api.is_error_event(events_of(body[len(begun) :])[-1])
+    finally:
+        del stub.raw[api.path]
     nothing_was_kept(shared, api, key, stream=True)
 
 
