@@ -289,6 +289,7 @@ Task<std::optional<int>> AnswerRoute::serve(net::Exchange& exchange, AskingPtr a
 
 Task<int> AnswerRoute::serve_paced(net::Exchange& exchange, net::Reply reply) {
   const std::string events = std::move(reply.body);
+  const net::HeldBytes::Part held(shared_.held, events.size());
   reply.body.clear();
   bool listening = co_await exchange.begin(std::move(reply));
   boost::asio::steady_timer timer(executor_);
@@ -468,7 +469,7 @@ Task<int> AnswerRoute::deliver(net::Exchange& exchange, AskingPtr asking, std::s
   reply.status = head->status;
   reply.content_type = head->content_type;
   if (!head->events) {
-    const auto piece = co_await reader.next(net::SteadyTime::max());
+    auto piece = co_await reader.next(net::SteadyTime::max());
     if (piece.seen == Flight::Reader::Seen::failed) {
       const int status = co_await failed();
       co_return status;

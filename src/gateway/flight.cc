@@ -9,13 +9,14 @@ constexpr std::size_t kRoom = 256 << 10;  // bytes that an endless flight may be
 
 }  // namespace
 
-Flight::~Flight() { all_held_bytes_ -= held_bytes_; }
+Flight::~Flight() { held_.remove(held_bytes_ + kept_bytes_); }
 
 void Flight::push(std::string bytes) {
-  held_bytes_ += bytes.size();
-  all_held_bytes_ += bytes.size();
+  if (held_.tight()) drop_read();
+  const std::size_t size = bytes.size();
   pieces_.push_back(std::make_shared<const std::string>(std::move(bytes)));
-  if (all_held_bytes_.load(std::memory_order_relaxed) > kMostHeld && !readers_.empty()) drop_read();
+  held_bytes_ += size;
+  held_.add(size);
 }
 
 void Flight::set_embedding(std::shared_ptr<const Embedding> embedding) {
@@ -59,15 +60,16 @@ void Flight::make_endless() {
 }
 
 std::size_t Flight::slowest() const {
-  std::size_t least = first_piece_ + pieces_.size();
-  for (const Reader* reader : readers_) least = std::min(least, reader->position_);
+  std::size_t least = end_position();
+  for (const Reader* reader : readers_)
+    if (reader->reads_pieces_) least = std::min(least, reader->position_);
   return least;
 }
 
 void Flight::drop_read() {
   for (const std::size_t least = slowest(); first_piece_ < least; ++first_piece_) {
     held_bytes_ -= pieces_.front()->size();
-    all_held_bytes_ -= pieces_.front()->size();
+    held_.remove(pieces_.front()->size());
     pieces_.pop_front();
   }
 }
@@ -87,6 +89,10 @@ void Flight::complete(std::string last, std::optional<Answered> answered) {
   std::unique_lock lock(mutex_);
   if (!last.empty()) push(std::move(last));
   answered_ = std::move(answered);
+  if (answered_ && answered_->kept) {
+    kept_bytes_ = answered_->kept->size();
+    held_.add(kept_bytes_);
+  }
   ended_ = true;
   auto waiters = take_waiters();
   lock.unlock();
@@ -142,11 +148,11 @@ net::Task<std::optional<Flight::Head>> Flight::Reader::head(net::SteadyTime dead
 
 net::Task<Flight::Reader::Next> Flight::Reader::next(net::SteadyTime deadline) {
   Flight& flight = *flight_;
-  const auto ready = [this, &flight] { return position_ < flight.first_piece_ + flight.pieces_.size() || flight.ended_; };
+  const auto ready = [this, &flight] { return position_ < flight.end_position() || flight.ended_; };
   const bool seen = co_await flight.until(executor_, deadline, ready);
   if (!seen) co_return Next{Seen::late, nullptr};
   std::unique_lock lock(flight.mutex_);
-  if (position_ == flight.first_piece_ + flight.pieces_.size())
+  if (position_ == flight.end_position())
     co_return Next{flight.failure_ ? Seen::failed : Seen::end, nullptr};
   auto bytes = flight.pieces_[position_++ - flight.first_piece_];
   auto waiters = flight.endless_ ? flight.take_waiters() : std::vector<Waiter>();
@@ -161,12 +167,13 @@ net::Task<Flight::Reader::Seen> Flight::Reader::end(net::Milliseconds silence) {
     std::size_t seen = 0;
     {
       const std::lock_guard lock(flight.mutex_);
+      reads_pieces_ = false;
       if (flight.failure_) co_return Seen::failed;
       if (flight.ended_) co_return Seen::end;
       if (flight.endless_) co_return Seen::late;
-      seen = flight.pieces_.size();
+      seen = flight.end_position();
     }
-    const auto moved = [&flight, seen] { return flight.ended_ || flight.endless_ || flight.pieces_.size() != seen; };
+    const auto moved = [&flight, seen] { return flight.ended_ || flight.endless_ || flight.end_position() != seen; };
     const bool more = co_await flight.until(executor_, net::after(silence), moved);
     if (!more) co_return Seen::late;
   }

@@ -3,11 +3,10 @@
 // The call runs in a coroutine of its own, the pilot, so that nobody's leaving ends it. Readers see its head, then its pieces in their
 // order, then its end; each at its own pace, on its own thread. Pieces are kept until the end, so that whoever comes late sees
 // them all, until there are more bytes than are worth keeping: from then on the flight is `endless`: nobody may join any more, what all
-// have read is dropped, and the slowest reader sets the pace. Where all flights together hold more than kMostHeld bytes, what their readers
-// have read is dropped earlier: who comes late then has to wait for the whole answer.
+// have read is dropped, and the slowest reader sets the pace. Where memory is tight (net/held_bytes.h) what is read is dropped earlier:
+// who comes late then has to wait for the whole answer. Who waits for that reads no pieces, and holds none.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <chrono>
@@ -20,6 +19,7 @@
 #include <vector>
 
 #include "net/event.h"
+#include "net/held_bytes.h"
 #include "net/http_client.h"
 #include "protocol/question.h"
 #include "sosie/cache.h"
@@ -51,9 +51,8 @@ class Flight {
     TimePoint created{};
   };
 
-  static constexpr std::size_t kMostHeld = 64 << 20;
-
-  explicit Flight(Asked asked) : asked_(std::move(asked)) {}
+  /// `held` outlives it.
+  Flight(Asked asked, net::HeldBytes& held) : asked_(std::move(asked)), held_(held) {}
   ~Flight();
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
@@ -111,7 +110,9 @@ class Flight {
     const std::shared_ptr<Flight> flight_;
     const boost::asio::any_io_executor executor_;
     bool from_the_start_ = true;
-    std::size_t position_ = 0;  // guarded by the flight's mutex
+    // Guarded by the flight's mutex:
+    std::size_t position_ = 0;
+    bool reads_pieces_ = true;
   };
 
  private:
@@ -145,7 +146,10 @@ class Flight {
     }
   }
 
+  std::size_t end_position() const { return first_piece_ + pieces_.size(); }
+
   const Asked asked_;
+  net::HeldBytes& held_;
   mutable std::mutex mutex_;
   std::vector<Waiter> waiters_;
   std::vector<Reader*> readers_;
@@ -154,7 +158,7 @@ class Flight {
   std::deque<std::shared_ptr<const std::string>> pieces_;
   std::size_t first_piece_ = 0;  // the number of pieces_.front()
   std::size_t held_bytes_ = 0;   // in pieces_
-  static inline std::atomic<std::size_t> all_held_bytes_{0};
+  std::size_t kept_bytes_ = 0;   // in answered_
   bool endless_ = false, ended_ = false;
   std::optional<net::ClientError> failure_;
   std::optional<Answered> answered_;

@@ -18,12 +18,19 @@ using testing::ElementsAre;
 
 constexpr net::Milliseconds kLong{20'000};
 
+constexpr std::size_t kMostHeld = 1 << 20;
+
+net::HeldBytes& held() {
+  static net::HeldBytes bytes(kMostHeld);
+  return bytes;
+}
+
 std::shared_ptr<Flight> make_flight(std::string prompt = "question", decide::Reuse reuse = decide::Reuse::by_meaning) {
   Flight::Asked asked;
   asked.scope = "scope";
   asked.prompt = std::move(prompt);
   asked.reuse = reuse;
-  return std::make_shared<Flight>(std::move(asked));
+  return std::make_shared<Flight>(std::move(asked), held());
 }
 
 /// Everything that one reader sees.
@@ -163,7 +170,7 @@ TEST_F(FlightTest, WhatIsReadIsDroppedWhereAllFlightsTogetherHoldTooMuch) {
   flight->add("first");
   context.poll();
   EXPECT_TRUE(Flight::Reader(flight, context.get_executor()).from_the_start());
-  another->add(std::string(Flight::kMostHeld, 'x'));
+  another->add(std::string(kMostHeld, 'x'));
   flight->add("second");
   EXPECT_FALSE(Flight::Reader(flight, context.get_executor()).from_the_start());
   flight->complete("", std::nullopt);
@@ -179,6 +186,45 @@ TEST_F(FlightTest, WhatIsReadIsDroppedWhereAllFlightsTogetherHoldTooMuch) {
   context.poll();
   third->add("b");
   EXPECT_TRUE(Flight::Reader(third, context.get_executor()).from_the_start());
+}
+
+TEST_F(FlightTest, WhoWaitsForTheEndHoldsNothing) {
+  auto flight = make_flight();
+  Log log;
+  spawn(flight, log);
+  std::optional<Seen> seen;
+  const auto wait = [&]() -> net::Task<void> {
+    Flight::Reader reader(flight, context.get_executor());
+    seen = co_await reader.end(kLong);
+  };
+  boost::asio::co_spawn(context, wait(), boost::asio::detached);
+  flight->start({200, "", "", true});
+  const std::size_t piece = kMostHeld / 8;
+  for (int i = 0; i < 100; ++i) {
+    flight->add(std::string(piece, 'x'));
+    context.restart();
+    context.poll();
+    EXPECT_LE(held().count(), kMostHeld / 2 + piece);
+  }
+  EXPECT_FALSE(seen);
+  flight->complete({}, std::nullopt);
+  context.restart();
+  context.run();
+  EXPECT_EQ(log.pieces.size(), 100u);
+  EXPECT_EQ(seen, Seen::end);
+  flight.reset();
+  EXPECT_EQ(held().count(), 0u);
+}
+
+TEST_F(FlightTest, WhatNobodyReadsIsDroppedToo) {
+  auto flight = make_flight();
+  flight->start({200, "", "", true});
+  for (int i = 0; i < 100; ++i) flight->add(std::string(kMostHeld / 8, 'x'));
+  EXPECT_LE(held().count(), kMostHeld / 2 + kMostHeld / 8);
+  const auto kept = std::make_shared<const std::string>(kMostHeld / 4, 'y');
+  const std::size_t before = held().count();
+  flight->complete({}, Flight::Answered{kept, decide::Reuse::exact, {}});
+  EXPECT_EQ(held().count(), before + kept->size());  // The answer waits for the store.
 }
 
 TEST_F(FlightTest, ReadersOfOtherThreadsSeeTheSame) {
@@ -204,7 +250,7 @@ TEST_F(FlightTest, ReadersOfOtherThreadsSeeTheSame) {
 }
 
 TEST(FlightsTest, TheSameTextIsFoundFirstAndTheNewestOfIt) {
-  Flights flights;
+  Flights flights(held());
   auto old = make_flight(), fresh = make_flight();
   flights.add(old);
   flights.add(fresh);
@@ -220,7 +266,7 @@ TEST(FlightsTest, TheSameTextIsFoundFirstAndTheNewestOfIt) {
 }
 
 TEST(FlightsTest, TheNearestByMeaningIsFoundAmongThoseThatMayBeUsedSo) {
-  Flights flights;
+  Flights flights(held());
   auto near = make_flight("near"), nearer = make_flight("nearer"), exact = make_flight("exact", decide::Reuse::exact);
   const auto embedded = [](Flight& flight, float value) {
     auto embedding = std::make_shared<Embedding>();
@@ -244,7 +290,7 @@ TEST(FlightsTest, TheNearestByMeaningIsFoundAmongThoseThatMayBeUsedSo) {
 }
 
 TEST(FlightsTest, SaysWhichFlightsCannotBeComparedYet) {
-  Flights flights;
+  Flights flights(held());
   auto compared = make_flight("a"), open = make_flight("b"), exact = make_flight("c", decide::Reuse::exact);
   compared->set_embedding(std::make_shared<Embedding>());
   for (const auto& flight : {compared, open, exact}) flights.add(flight);
@@ -255,7 +301,7 @@ TEST(FlightsTest, SaysWhichFlightsCannotBeComparedYet) {
 }
 
 TEST(FlightsTest, WhoFindsNothingJoinsAndLeavesAgain) {
-  Flights flights;
+  Flights flights(held());
   auto mine = make_flight(), second = make_flight();
   EXPECT_FALSE(flights.find_or_add(mine, {}, {}));
   EXPECT_TRUE(flights.any("scope"));
@@ -265,6 +311,42 @@ TEST(FlightsTest, WhoFindsNothingJoinsAndLeavesAgain) {
   flights.remove(second);  // It never was there.
   EXPECT_TRUE(flights.any("scope"));
   flights.remove(mine);
+  EXPECT_FALSE(flights.any("scope"));
+}
+
+// What an exception between joining and the call does, or the end of a coroutine that was never resumed.
+TEST_F(FlightTest, ACallThatIsNeverBegunLeavesNobodyWaiting) {
+  Flights flights(held());
+  Log log;
+  {
+    FlightOwner owner(flights, {"scope", "question"});
+    flights.add(owner.flight());
+    spawn(owner.flight(), log);
+    context.poll();
+    const FlightOwner moved(std::move(owner));
+    EXPECT_TRUE(flights.any("scope"));
+  }
+  EXPECT_FALSE(flights.any("scope"));
+  context.restart();
+  context.run();
+  EXPECT_FALSE(log.head);
+  EXPECT_EQ(log.last, Seen::failed);
+}
+
+TEST_F(FlightTest, AnAnswerThatIsThereOutlivesItsCall) {
+  Flights flights(held());
+  std::shared_ptr<Flight> flight;
+  {
+    const FlightOwner owner(flights, {"scope", "question"});
+    flight = owner.flight();
+    flights.add(flight);
+    flight->start({200, "", "", false});
+    flight->complete("whole", std::nullopt);
+  }
+  Log log;
+  spawn(flight, log);
+  context.run();
+  EXPECT_EQ(log.last, Seen::end);
   EXPECT_FALSE(flights.any("scope"));
 }
 

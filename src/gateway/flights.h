@@ -18,6 +18,9 @@ namespace sosie::gateway {
 /// Thread-safety: every method may be called from any thread.
 class Flights {
  public:
+  /// `held` counts what the flights hold for their readers, and outlives them.
+  explicit Flights(net::HeldBytes& held) : held_(held) {}
+
   struct Match {
     std::shared_ptr<Flight> flight;
     bool same_text = true;
@@ -49,6 +52,8 @@ class Flights {
   /// Whether there is a flight in the scope.
   bool any(std::string_view scope) const;
 
+  net::HeldBytes& held() const noexcept { return held_; }
+
  private:
   static constexpr std::size_t kMostUnembedded = 4;
 
@@ -59,6 +64,7 @@ class Flights {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
   };
+  net::HeldBytes& held_;
   std::atomic<std::size_t> count_{0};
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::vector<std::shared_ptr<Flight>>, Hash, std::equal_to<>> by_scope_;

@@ -109,6 +109,8 @@ Task<int> LocalRoutes::metrics(net::Exchange& exchange) {
   Metrics::Gauges gauges;
   if (const net::HttpServer* http = shared_.http.load()) gauges.connections = http->connections();
   gauges.queued = shared_.encoders.queued() + shared_.writers.queued();
+  gauges.held_bytes = shared_.held.count();
+  gauges.ended_readers = shared_.held.ended();
   std::optional<CacheStats> stats;
   if (shared_.cache->is_local()) {
     stats = shared_.cache->stats();

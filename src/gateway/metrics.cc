@@ -131,6 +131,8 @@ std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges
                 static_cast<std::uint64_t>(std::max<std::int64_t>(in_flight.load(), 0)));
   append_metric(out, "sosie_connections", "gauge", "Client connections open.", gauges.connections);
   append_metric(out, "sosie_queued", "gauge", "Lookups and stores waiting for a worker.", gauges.queued);
+  append_metric(out, "sosie_held_bytes", "gauge", "Bytes held for clients that have not read them yet.", gauges.held_bytes);
+  append_metric(out, "sosie_slow_readers_ended_total", "counter", "Clients ended because too much was held for them.", gauges.ended_readers);
 
   if (!stats) return out;
   append_metric(out, "sosie_cache_entries", "gauge", "Entries in the cache.", stats->entries);

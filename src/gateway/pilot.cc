@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "gateway/answer_route.h"
 #include "gateway/forwarding.h"
+#include "net/held_bytes.h"
 #include "net/sse.h"
 
 namespace sosie::gateway {
@@ -14,6 +15,8 @@ using net::ClientResponse;
 using net::Task;
 
 constexpr std::size_t kMaxEventBytes = 4 << 20;
+constexpr std::size_t kPieceBytes = 64 << 10;      // of what has been collected, and is passed on after all
+constexpr std::size_t kMaxWhenTight = 256 << 10;  // of an answer that is collected while memory is tight
 constexpr net::Milliseconds kSettleTime{50};
 constexpr net::Milliseconds kPatience{20};  // with those who read what has landed
 
@@ -80,6 +83,7 @@ Task<void> AnswerRoute::fly(AskingPtr asking, std::shared_ptr<Flight> flight, Up
 
 Task<void> AnswerRoute::fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response, bool readable) {
   std::string body;
+  std::optional<net::HeldBytes::Part> held(std::in_place, shared_.held);
   for (;;) {
     auto piece = co_await response.read();
     if (auto* failure = std::get_if<ClientError>(&piece)) {
@@ -88,11 +92,14 @@ Task<void> AnswerRoute::fly_whole(AskingPtr asking, std::shared_ptr<Flight> flig
     }
     std::string& bytes = std::get<std::string>(piece);
     if (bytes.empty()) break;
+    held->add(bytes.size());
     body.empty() ? static_cast<void>(body = std::move(bytes)) : static_cast<void>(body.append(bytes));
-    if (body.size() <= shared_.options.max_kept_bytes) continue;
+    if (body.size() <= (shared_.held.tight() ? kMaxWhenTight : shared_.options.max_kept_bytes)) continue;
+    held.reset();
     co_await fly_endless(asking, flight, std::move(response), std::move(body));
     co_return;
   }
+  held.reset();
   std::variant<protocol::Kept, protocol::NotKept> kept = protocol::NotKept("not_kept");
   if (readable && asking->may_store) kept = asking->api->keep(reader_, body, asking->question);
   co_await land(asking, flight, std::move(body), std::move(kept));
@@ -102,7 +109,8 @@ Task<void> AnswerRoute::fly_endless(AskingPtr asking, std::shared_ptr<Flight> fl
   shared_.flights.remove(flight);
   if (asking->may_store) shared_.metrics.not_kept();
   flight->make_endless();
-  flight->add(std::move(begun));
+  for (std::size_t at = 0; at < begun.size(); at += kPieceBytes) flight->add(begun.substr(at, kPieceBytes));
+  std::string().swap(begun);
   for (;;) {
     const bool read = co_await flight->make_room(executor_);
     if (!read) co_return;  // Nobody is left, and nothing is kept: the call ends here.
@@ -119,8 +127,8 @@ Task<void> AnswerRoute::fly_endless(AskingPtr asking, std::shared_ptr<Flight> fl
 }
 
 Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response) {
-  net::SseParser events(kMaxEventBytes);
-  const auto assembler = asking->api->assembler();
+  std::optional<net::SseParser> events(std::in_place, kMaxEventBytes);
+  auto assembler = asking->api->assembler();
   std::size_t seen_bytes = 0;
   std::optional<ClientError> failure;
   std::string out;
@@ -133,10 +141,10 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     const std::string& bytes = std::get<std::string>(piece);
     ended = bytes.empty();
     // Some upstreams leave out the blank line behind their last event.
-    if (ended && !events.partial()) break;
-    const bool fits = events.feed(ended ? "\n\n" : std::string_view(bytes));
+    if (ended && !events->partial()) break;
+    const bool fits = events->feed(ended ? "\n\n" : std::string_view(bytes));
     // Only whole events are passed on, so that a cut never leaves half a line before the error event.
-    while (const auto event = events.next()) {
+    while (const auto event = events->next()) {
       out.append(event->raw);
       if (!event->data.empty()) assembler->add(reader_, event_name(event->raw), event->data);
     }
@@ -150,7 +158,10 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     }
     if (!fits || seen_bytes > shared_.options.max_kept_bytes) {
       // Whole events no longer matter: what follows is passed on as it comes.
-      co_await fly_endless(asking, flight, std::move(response), std::string(events.rest()));
+      std::string rest(events->rest());
+      events.reset();
+      assembler.reset();
+      co_await fly_endless(asking, flight, std::move(response), std::move(rest));
       co_return;
     }
   }

@@ -80,7 +80,9 @@ Result<Server> Server::start(std::shared_ptr<SemanticCache> cache, ServerOptions
   auto factory = [impl = impl.get()](boost::asio::any_io_executor executor) -> std::unique_ptr<net::Handler> {
     return std::make_unique<Router>(impl->shared, executor);
   };
-  auto http = net::HttpServer::start(to_http_options(impl->shared.options), std::move(factory));
+  net::HttpServerOptions http_options = to_http_options(impl->shared.options);
+  http_options.held = &impl->shared.held;
+  auto http = net::HttpServer::start(std::move(http_options), std::move(factory));
   if (!http) return http.error();
   impl->http = std::move(*http);
   impl->shared.http.store(impl->http.get());

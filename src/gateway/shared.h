@@ -11,6 +11,7 @@
 #include "gateway/metrics.h"
 #include "gateway/server.h"
 #include "gateway/upstreams.h"
+#include "net/held_bytes.h"
 #include "net/http_server.h"
 #include "net/worker_pool.h"
 #include "sosie/cache.h"
@@ -29,11 +30,15 @@ struct Shared {
   // Writers wait for the disk together; none computes unless a store comes without its embedding.
   static constexpr std::size_t kWriters = 4;
 
+  /// Of pieces, answers and replies together. Some slow readers of long answers fill it; they are ended before it is more.
+  static constexpr std::size_t kMostHeldBytes = 64 << 20;
+
   const ServerOptions options;
   const std::shared_ptr<SemanticCache> cache;
   UpstreamTable upstreams;
   Metrics metrics;
-  Flights flights;
+  net::HeldBytes held{kMostHeldBytes};
+  Flights flights{held};
   Decisions decisions;
   std::atomic<bool> draining{false};
   std::atomic<const net::HttpServer*> http{nullptr};  // for its connection count, once it is known

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/held_bytes.h"
 #include "net/http_message.h"
 #include "net/task.h"
 #include "sosie/result.h"
@@ -75,6 +76,8 @@ struct HttpServerOptions {
   Milliseconds body_timeout{30'000};    ///< Headers to the last byte of the body.
   Milliseconds idle_timeout{75'000};    ///< Between two requests.
   Milliseconds write_timeout{30'000};   ///< Between two successful writes.
+  /// Counts what waits for clients that do not read, and says which of them is ended. Outlives the server. Null: nobody counts.
+  HeldBytes* held = nullptr;
 };
 
 /// Thread-safety: every method may be called from any thread.

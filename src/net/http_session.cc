@@ -282,13 +282,16 @@ void HttpSession::render_head(const Reply& reply, std::optional<std::uint64_t> l
 Task<bool> HttpSession::send(std::string_view a, std::string_view b, std::string_view c) {
   std::array<asio::const_buffer, 3> buffers{asio::buffer(a), asio::buffer(b), asio::buffer(c)};
   const Phase before = phase_;
-  std::size_t left = a.size() + b.size() + c.size();
+  const std::size_t size = a.size() + b.size() + c.size();
+  std::size_t left = size;
   std::size_t first = 0;
+  std::optional<HeldBytes::Waiting> waiting;
   while (left != 0 && !broken_) {
     // Nearly always the kernel takes everything at once, and then there is nothing to wait for.
     error_code failure;
     std::size_t sent = socket_.write_some(buffers, failure);
     left -= sent;
+    if (waiting && sent != 0) waiting->took();
     for (; sent != 0 && first < buffers.size(); ++first) {
       const std::size_t part = std::min(sent, buffers[first].size());
       buffers[first] += part;
@@ -298,6 +301,8 @@ Task<bool> HttpSession::send(std::string_view a, std::string_view b, std::string
     if (failure && failure != asio::error::would_block && failure != asio::error::try_again) cancel();
     doubted_until_ = SteadyTime::max();  // Who has left will answer this with a reset.
     if (left == 0 || broken_) break;
+    if (!waiting && options_.held != nullptr)
+      waiting.emplace(*options_.held, size, socket_.get_executor(), [this] { cancel(); });
     enter(Phase::writing, options_.write_timeout);
     auto [waited] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, as_values);
     if (waited) cancel();

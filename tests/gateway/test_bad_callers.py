@@ -1,5 +1,6 @@
 """Callers that hang up, do not read or make mistakes, and answers that are too large: nobody else is harmed."""
 
+import contextlib
 import json
 import threading
 import time
@@ -126,6 +127,36 @@ def test_a_gigabyte_that_nobody_reads(gateway, upstream):
     taken = upstream.sent
     time.sleep(0.5)
     assert upstream.sent < taken + (64 << 20) and gateway.request("GET", "/healthz")[0] == 200
+
+
+HELD = 64 << 20  # Bytes that the gateway holds for all of them.
+
+
+@pytest.mark.parametrize("kind", ["whole", "stream", "hit", "hit as a stream", "longer than is kept"])
+def test_three_hundred_who_do_not_read(gateway, upstream, kind):
+    """What is held for them has one bound: the upstream waits, the slowest are ended, and who reads gets everything."""
+    upstream.keep_answers = False
+    upstream.text = " ".join(["w" * 10_000] * 390)  # 3.9 MB: less than is not kept, and more than sockets hold.
+    upstream.huge = 8 << 20
+    upstream.mode = "huge" if kind == "longer than is kept" else "ok"
+    hit, stream = kind.startswith("hit"), kind.endswith("stream")
+    if hit:
+        gateway.call(CHAT, QUESTION, "ann")
+    before = most = resident(gateway)
+    with contextlib.ExitStack() as callers:
+        for number in range(300):
+            callers.enter_context(asking(gateway, CHAT, key="ann" if hit else f"key-{number}", size=2_048, stream=stream))
+            if number % 10 == 0:
+                most = max(most, resident(gateway))
+        wait_for(lambda: hit or upstream.count() == 300, 60)
+        status, _, body = gateway.call(CHAT, QUESTION, "ann" if hit else "bob", stream=stream, timeout=60)
+        assert status == 200 and len(body) > 3 << 20
+        wait_for(lambda: gateway.metric("sosie_held_bytes") <= HELD, 60)
+        most = max(most, resident(gateway))
+        if hit:
+            assert gateway.metric("sosie_slow_readers_ended_total") > 100
+    assert most - before < 3 * HELD / (1 << 20), (before, most)
+    wait_for(lambda: gateway.metric("sosie_held_bytes") == 0, 60)
 
 
 # What callers get wrong.
