@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "cache/keys.h"
 #include "gateway/cache_debug.h"
 #include "gateway/forwarding.h"
@@ -353,7 +354,8 @@ Task<int> AnswerRoute::serve_uncached(net::Exchange& exchange, AskingPtr asking)
   const decide::Verdict if_all_are_called = decide::judge_answer(shared_.options.reuse, asking->question.traits.functions);
   asked.while_open = std::max(asked.reuse, if_all_are_called.reuse);
   if (asking->verdict.tool_calls_only) asked.while_open = decide::Reuse::never;  // It may become a text.
-  const auto mine = std::make_shared<Flight>(std::move(asked));
+  FlightOwner owner(shared_.flights, std::move(asked));
+  const std::shared_ptr<Flight> mine = owner.flight();
   mine->set_embedding(asking->embedding);
 
   Flights::Near near;
@@ -373,7 +375,7 @@ Task<int> AnswerRoute::serve_uncached(net::Exchange& exchange, AskingPtr asking)
     if (served) co_return *served;
   }
   if (leads && (!asking->may_follow || tried.size() == kMostFollowed)) shared_.flights.add(mine);
-  const int status = co_await lead(exchange, asking, mine);
+  const int status = co_await lead(exchange, asking, std::move(owner));
   co_return status;
 }
 
@@ -420,14 +422,13 @@ Task<std::optional<int>> AnswerRoute::follow_stream(net::Exchange& exchange, Ask
   co_return 200;
 }
 
-Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight) {
+Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwner owner) {
   if (asking->wishes.only_if_cached) {
     const int status = co_await refuse(exchange, asking, 504, "The cache has no answer, and only-if-cached was asked for.", "not_cached");
     co_return status;
   }
   Upstream* upstream = upstreams_.for_model(asking->question.model);
   if (upstream == nullptr) {
-    shared_.flights.remove(flight);
     const bool none = shared_.options.upstreams.empty();
     const int status = co_await refuse(
         exchange, asking, none ? 503 : 404,
@@ -443,11 +444,11 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, std::shar
   call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat);
   call.body = std::move(asking->body);
   asking->outcome.forwarded = true;
-  const auto ended = [this, asking, flight](std::exception_ptr thrown) {
-    // Out of memory, say: nobody must be left waiting.
-    if (thrown) crash(*asking, flight, {net::ClientFailure::cut, {ErrorCode::internal, "a call to the upstream ended in an exception"}});
+  const std::shared_ptr<Flight> flight = owner.flight();
+  const auto ended = [](std::exception_ptr thrown) {
+    if (thrown) base::log_error("a call to the upstream ended in an exception: is there memory left?");
   };
-  boost::asio::co_spawn(executor_, fly(asking, flight, upstream, std::move(call)), ended);
+  boost::asio::co_spawn(executor_, fly(asking, std::move(owner), upstream, std::move(call)), ended);
   const int status = co_await deliver(exchange, asking, flight);
   co_return status;
 }

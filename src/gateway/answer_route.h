@@ -47,14 +47,14 @@ class AnswerRoute {
   net::Task<int> serve_uncached(net::Exchange& exchange, AskingPtr asking);
   net::Task<std::optional<int>> follow(net::Exchange& exchange, AskingPtr asking, Flights::Match match);
   net::Task<std::optional<int>> follow_stream(net::Exchange& exchange, AskingPtr asking, Flight::Reader& reader);
-  net::Task<int> lead(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight);
+  net::Task<int> lead(net::Exchange& exchange, AskingPtr asking, FlightOwner owner);
   net::Task<int> deliver(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight);
   net::Task<bool> relay(net::Exchange& exchange, const protocol::Protocol& api, Flight::Reader& reader, bool events);
   net::Task<int> refuse(net::Exchange& exchange, AskingPtr asking, int status, std::string_view message, std::string_view code,
                         std::string_view headers = {});
 
   // The pilot of a flight.
-  net::Task<void> fly(AskingPtr asking, std::shared_ptr<Flight> flight, Upstream* upstream, net::ClientRequest call);
+  net::Task<void> fly(AskingPtr asking, FlightOwner owner, Upstream* upstream, net::ClientRequest call);
   net::Task<void> fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, bool readable);
   net::Task<void> fly_stream(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response);
   net::Task<void> fly_endless(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, std::string begun);

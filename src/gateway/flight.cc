@@ -36,6 +36,7 @@ void Flight::wake(std::vector<Waiter> waiters) {
 
 void Flight::start(Head head) {
   std::unique_lock lock(mutex_);
+  if (ended_) return;
   head_ = std::move(head);
   auto waiters = take_waiters();
   lock.unlock();
@@ -45,6 +46,7 @@ void Flight::start(Head head) {
 void Flight::add(std::string bytes) {
   if (bytes.empty()) return;
   std::unique_lock lock(mutex_);
+  if (ended_) return;
   push(std::move(bytes));
   auto waiters = take_waiters();
   lock.unlock();
@@ -87,6 +89,7 @@ net::Task<bool> Flight::make_room(boost::asio::any_io_executor executor) {
 
 void Flight::complete(std::string last, std::optional<Answered> answered) {
   std::unique_lock lock(mutex_);
+  if (ended_) return;
   if (!last.empty()) push(std::move(last));
   answered_ = std::move(answered);
   if (answered_ && answered_->kept) {
@@ -101,6 +104,7 @@ void Flight::complete(std::string last, std::optional<Answered> answered) {
 
 void Flight::fail(net::ClientError failure) {
   std::unique_lock lock(mutex_);
+  if (ended_) return;
   failure_ = std::move(failure);
   ended_ = true;
   auto waiters = take_waiters();

@@ -62,7 +62,7 @@ class Flight {
   void set_embedding(std::shared_ptr<const Embedding> embedding);
   std::shared_ptr<const Embedding> embedding() const;
 
-  // The pilot.
+  // The pilot. A flight ends once: what comes behind its end changes nothing.
   void start(Head head);
   void add(std::string bytes);
   void make_endless();

@@ -104,6 +104,30 @@ TEST_F(FlightTest, AFailureBeforeTheHeadGivesNoHead) {
   EXPECT_EQ(log.last, Seen::failed);
 }
 
+TEST_F(FlightTest, EndsOnce) {
+  auto flight = make_flight();
+  flight->start({200, "", "", false});
+  flight->complete("whole", Flight::Answered{std::make_shared<const std::string>("kept"), decide::Reuse::exact, {}});
+  flight->fail({net::ClientFailure::cut, {}});
+  flight->add("more");
+  flight->complete("again", std::nullopt);
+  Log log;
+  spawn(flight, log);
+  context.run();
+  EXPECT_THAT(log.pieces, ElementsAre("whole"));
+  EXPECT_EQ(log.last, Seen::end);
+  EXPECT_FALSE(Flight::Reader(flight, context.get_executor()).failure());
+  ASSERT_TRUE(flight->answered());
+  EXPECT_EQ(*flight->answered()->kept, "kept");
+
+  auto failed = make_flight();
+  failed->fail({net::ClientFailure::cut, {}});
+  failed->start({200, "", "", false});
+  failed->complete("whole", Flight::Answered{});
+  EXPECT_TRUE(Flight::Reader(failed, context.get_executor()).failure());
+  EXPECT_FALSE(failed->answered());
+}
+
 TEST_F(FlightTest, WhoWaitsForTheHeadLongerThanAllowedIsToldSo) {
   auto flight = make_flight();
   bool late = false;

@@ -72,4 +72,14 @@ bool Flights::any(std::string_view scope) const {
   return by_scope_.contains(scope);
 }
 
+FlightOwner::~FlightOwner() {
+  if (!flight_) return;
+  try {
+    flights_->remove(flight_);
+    flight_->fail({net::ClientFailure::cut, {ErrorCode::internal, "the call ended before its answer did"}});
+  } catch (...) {
+    // Out of memory even for this: the others wait until their own time is over.
+  }
+}
+
 }  // namespace sosie::gateway

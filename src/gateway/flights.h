@@ -70,4 +70,21 @@ class Flights {
   std::unordered_map<std::string, std::vector<std::shared_ptr<Flight>>, Hash, std::equal_to<>> by_scope_;
 };
 
+/// Whoever makes a flight owns one of these from before the flight can be found until its call is over. When it goes, also by an
+/// exception before the call was begun, the flight is found no more, and where it has not ended those who wait for it see it fail.
+class FlightOwner {
+ public:
+  /// `flights` outlives it.
+  FlightOwner(Flights& flights, Flight::Asked asked) : flights_(&flights), flight_(std::make_shared<Flight>(std::move(asked), flights.held())) {}
+  FlightOwner(FlightOwner&&) noexcept = default;
+  FlightOwner& operator=(FlightOwner&&) = delete;
+  ~FlightOwner();
+
+  const std::shared_ptr<Flight>& flight() const noexcept { return flight_; }
+
+ private:
+  Flights* flights_;
+  std::shared_ptr<Flight> flight_;
+};
+
 }  // namespace sosie::gateway

@@ -56,7 +56,8 @@ void AnswerRoute::crash(const Asking& asking, const std::shared_ptr<Flight>& fli
   flight->fail(std::move(failure));
 }
 
-Task<void> AnswerRoute::fly(AskingPtr asking, std::shared_ptr<Flight> flight, Upstream* upstream, net::ClientRequest call) {
+Task<void> AnswerRoute::fly(AskingPtr asking, FlightOwner owner, Upstream* upstream, net::ClientRequest call) {
+  const std::shared_ptr<Flight> flight = owner.flight();
   shared_.metrics.upstream_call();
   auto answered = co_await upstream->send(std::move(call));
   if (auto* failure = std::get_if<ClientError>(&answered)) {
@@ -169,8 +170,6 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     failure.reset();  // All is said, or the upstream has said itself what went wrong; at most the end itself is missing.
   } else if (!failure) {
     failure = ClientError{ClientFailure::cut, {ErrorCode::unavailable, "the upstream ended its stream in the middle"}};
-  } else if (!assembler->done() && assembler->ended()) {
-    failure.reset();  // All is said; only the end itself is missing.
   }
   if (failure) {
     flight->add(std::move(out));
