@@ -87,6 +87,7 @@ struct LookupOptions {
   std::size_t max_results = 1;                       ///< 1 to 100.
   bool ignore_case = false;  ///< The exact layer compares case-folded texts; such a hit reports similarity 1.
   std::shared_ptr<const Embedding> embedding;  ///< The prompt's, where it is known already.
+  bool record = true;  ///< False: only looks. Nothing is counted, and what is found grows neither in worth nor in life.
 };
 
 struct Hit {
@@ -99,11 +100,13 @@ struct Hit {
 /// Why nothing was returned.
 enum class MissReason {
   none,             ///< It is a hit.
-  empty_scope,      ///< No entry in this scope could be compared.
+  empty_scope,      ///< No entry in this scope has a meaning to be compared.
   below_threshold,  ///< The nearest entry is not near enough: see `nearest`.
   filtered,         ///< Near enough, but attributes or max_age rule it out.
   blank_prompt,     ///< There is nothing to match.
   not_exact,        ///< Only the exact layer was asked, and it has no such text.
+  unseen_differs,   ///< The scope has entries, but what the encoder does not see (`Embedding::unseen`: words that it does not know,
+                    ///< accents, the case of code) differs, or another encoder made them. None was compared.
 };
 
 /// Stable lower-case name, e.g. "below_threshold".

@@ -40,6 +40,7 @@ std::string_view to_string(MissReason reason) noexcept {
     case MissReason::filtered: return "filtered";
     case MissReason::blank_prompt: return "blank_prompt";
     case MissReason::not_exact: return "not_exact";
+    case MissReason::unseen_differs: return "unseen_differs";
   }
   return "none";
 }
@@ -92,16 +93,18 @@ struct SemanticCache::Impl {
     return id;
   }
 
-  Hit hit(std::shared_ptr<const Entry> entry, Similarity similarity, Layer layer, TimePoint now) const {
-    store->touch(entry->id, now);
-    ++(layer == Layer::exact ? exact_hits : semantic_hits);
+  Hit hit(std::shared_ptr<const Entry> entry, Similarity similarity, Layer layer, TimePoint now, bool record) const {
+    if (record) {
+      store->touch(entry->id, now);
+      ++(layer == Layer::exact ? exact_hits : semantic_hits);
+    }
     const auto age = std::max(std::chrono::milliseconds{0}, now - entry->created);
     return {std::move(entry), similarity, layer, age};
   }
 
-  Lookup miss(Lookup lookup, MissReason reason) const {
+  Lookup miss(Lookup lookup, MissReason reason, bool record) const {
     // Who asks the exact layer alone asks the other one next; that answer is the one to count.
-    if (reason != MissReason::not_exact) ++misses;
+    if (record && reason != MissReason::not_exact) ++misses;
     lookup.reason = reason;
     return lookup;
   }
@@ -112,7 +115,7 @@ struct SemanticCache::Impl {
     for (auto& entry : *found) {
       if (lookup.hits.size() == how.max_results) break;
       if (!how.ignore_case && entry->prompt != query.prompt) continue;
-      lookup.hits.push_back(hit(std::move(entry), {1}, Layer::exact, filter.now));
+      lookup.hits.push_back(hit(std::move(entry), {1}, Layer::exact, filter.now, how.record));
     }
     return {};
   }
@@ -130,9 +133,13 @@ struct SemanticCache::Impl {
       const bool same_text = neighbor.entry->prompt == query.prompt;
       const Similarity similarity = decide::reported(neighbor.similarity, same_text);
       if (!decide::accepts(similarity, threshold)) continue;
-      lookup.hits.push_back(hit(std::move(neighbor.entry), similarity, same_text ? Layer::exact : Layer::semantic, filter.now));
+      lookup.hits.push_back(hit(std::move(neighbor.entry), similarity, same_text ? Layer::exact : Layer::semantic, filter.now, how.record));
     }
-    if (!nearest->nearest) return MissReason::empty_scope;
+    if (!nearest->nearest) {
+      const auto others = store->has_others(query.scope, key);
+      if (!others) return std::move(others).error();
+      return *others ? MissReason::unseen_differs : MissReason::empty_scope;
+    }
     return nearest->filtered ? MissReason::filtered : MissReason::below_threshold;
   }
 };
@@ -170,7 +177,7 @@ Result<Lookup> SemanticCache::lookup(const Query& query, const LookupOptions& ho
   }
   Lookup lookup;
   lookup.embedding = how.embedding;
-  if (text::is_blank(query.prompt)) return impl_->miss(std::move(lookup), MissReason::blank_prompt);
+  if (text::is_blank(query.prompt)) return impl_->miss(std::move(lookup), MissReason::blank_prompt, how.record);
 
   store::Filter filter{.now = impl_->options.clock(), .attributes = query.attributes.empty() ? nullptr : &query.attributes};
   if (how.max_age && *how.max_age < kLongest) filter.not_before = filter.now - *how.max_age;
@@ -184,7 +191,7 @@ Result<Lookup> SemanticCache::lookup(const Query& query, const LookupOptions& ho
     if (!semantic) return std::move(semantic).error();
     reason = *semantic;
   }
-  if (!lookup.hit()) return impl_->miss(std::move(lookup), reason);
+  if (!lookup.hit()) return impl_->miss(std::move(lookup), reason, how.record);
   return lookup;
 }
 

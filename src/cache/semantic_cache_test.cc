@@ -241,6 +241,31 @@ TEST_F(SemanticCacheTest, WordsThatTheVocabularyLacksMustBeEqual) {
   EXPECT_TRUE(lookup(cache, {.prompt = "what does \U0001F469\u200D\U0001F52C mean?"}).hit());
 }
 
+TEST_F(SemanticCacheTest, SaysThatNothingWasComparedWhereWhatTheEncoderDoesNotSeeDiffers) {
+  auto cache = open();
+  const auto reason = [&cache](std::string_view prompt) { return lookup(cache, {.prompt = prompt, .scope = "s"}, {.threshold = Similarity{0.99}}).reason; };
+  EXPECT_EQ(reason("Wie setze ich mein Passwort zur\u00fcck?"), MissReason::empty_scope);
+  store(cache, {.prompt = "Where do I find the tickets?", .scope = "s"}, "exact", {.exact_only = true});
+  EXPECT_EQ(reason("Wie setze ich mein Passwort zur\u00fcck?"), MissReason::empty_scope);
+  store(cache, {.prompt = kQuestion, .scope = "s"}, "answer");
+  store(cache, {.prompt = kQuestion, .scope = "other"}, "answer");
+  EXPECT_EQ(reason("Wie setze ich mein Passwort zur\u00fcck?"), MissReason::unseen_differs);
+  EXPECT_EQ(reason("How do I reset GPT-4o?"), MissReason::unseen_differs);
+  EXPECT_EQ(reason("What is the capital of France?"), MissReason::below_threshold);
+  store(cache, {.prompt = "How do I reset GPT-4o?", .scope = "s"}, "answer");
+  EXPECT_EQ(reason("What is the price of GPT-4o?"), MissReason::below_threshold);
+  EXPECT_EQ(to_string(MissReason::unseen_differs), "unseen_differs");
+  EXPECT_TRUE(cache.clear("s"));
+  EXPECT_EQ(reason("How do I reset GPT-4o?"), MissReason::empty_scope);
+}
+
+TEST_F(SemanticCacheTest, AnExpiredEntryOfTheSameWordsIsNone) {
+  auto cache = open({.ttl = 10s});
+  store(cache, {.prompt = kQuestion}, "answer");
+  now_ += 11s;
+  EXPECT_EQ(lookup(cache, {.prompt = kParaphrase}).reason, MissReason::empty_scope);
+}
+
 TEST_F(SemanticCacheTest, WhatALowerCasingEncoderForgetsMustBeEqual) {
   auto cache = open();
   const std::pair<std::string_view, std::string_view> pairs[] = {
@@ -311,6 +336,33 @@ TEST_F(SemanticCacheTest, AbsoluteExpiryIsNotMovedByHitsAndSlidingIs) {
     EXPECT_FALSE(lookup(cache, {.prompt = kQuestion}).hit());
     EXPECT_EQ(*cache.sweep(), 1u);
     EXPECT_EQ(cache.stats().entries, 0u);
+  }
+}
+
+TEST_F(SemanticCacheTest, ALookThatIsNotRecordedChangesNothing) {
+  const LookupOptions look{.threshold = Similarity{0}, .max_results = 100, .record = false};
+  auto cache = open({.ttl = 10s, .expiry = Expiry::sliding});
+  store(cache, {.prompt = kQuestion}, "answer");
+  now_ += 6s;
+  EXPECT_TRUE(lookup(cache, {.prompt = kQuestion}, look).hit());
+  EXPECT_TRUE(lookup(cache, {.prompt = kParaphrase}, look).hit());
+  EXPECT_FALSE(lookup(cache, {.prompt = kQuestion, .scope = "another"}, look).hit());
+  EXPECT_FALSE(lookup(cache, {.prompt = " "}, look).hit());
+  const CacheStats stats = cache.stats();
+  EXPECT_EQ(stats.exact_hits + stats.semantic_hits + stats.misses, 0u);
+  now_ += 5s;
+  EXPECT_FALSE(lookup(cache, {.prompt = kQuestion}, look).hit());  // Its life was not drawn out.
+}
+
+TEST_F(SemanticCacheTest, ALookThatIsNotRecordedSavesNothingFromEviction) {
+  for (const bool record : {true, false}) {
+    auto cache = open({.max_bytes = 6'000});
+    store(cache, {.prompt = kQuestion}, std::string(900, 'a'));  // Worth the least.
+    store(cache, {.prompt = kOther}, std::string(1'000, 'b'));
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(lookup(cache, {.prompt = kQuestion}, {.record = record}).hit());
+    store(cache, {.prompt = "How tall is a giraffe?"}, std::string(1'000, 'c'));
+    EXPECT_EQ(cache.stats().evicted, 1u);
+    EXPECT_EQ(lookup(cache, {.prompt = kQuestion}, {.layers = Layers::exact, .record = false}).hit(), record);
   }
 }
 

@@ -30,6 +30,7 @@ std::string_view to_reason(MissReason reason) {
     case MissReason::filtered: return "filtered";
     case MissReason::blank_prompt: return "blank_prompt";
     case MissReason::not_exact: return "not_exact";
+    case MissReason::unseen_differs: return "unseen_differs";
     case MissReason::none:
     case MissReason::empty_scope: break;
   }

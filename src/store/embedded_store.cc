@@ -65,6 +65,9 @@ class EmbeddedStore final : public Store {
   Result<std::uint64_t> clear(std::optional<std::string_view> scope) override;
   Result<std::uint64_t> sweep(TimePoint now) override;
   bool may_have(std::string_view scope) const override { return residents_.may_have(scope); }
+  Result<bool> has_others(std::string_view scope, const base::Digest& partition) const override {
+    return residents_.has_others(scope, partition);
+  }
   StoreStats stats() const override;
   Result<void> check() const override;
   bool is_local() const noexcept override { return true; }

@@ -27,6 +27,7 @@ using redis::Reply;
 // Of one exact key; more are the newest ones only.
 constexpr const char* kMostExact = "256";
 constexpr const char* kMostPerStep = "200";
+constexpr const char* kMostOthers = "20";
 // Whole entries, which may be long.
 constexpr std::size_t kReadAtOnce = 20;
 
@@ -62,6 +63,7 @@ class RedisStore final : public Store {
   Result<std::uint64_t> clear(std::optional<std::string_view> scope) override;
   Result<std::uint64_t> sweep(TimePoint now) override;
   bool may_have(std::string_view) const override { return true; }  // Only the server knows.
+  Result<bool> has_others(std::string_view scope, const base::Digest& partition) const override;
   StoreStats stats() const override;
   Result<void> check() const override;
   bool is_local() const noexcept override { return false; }
@@ -339,6 +341,21 @@ Result<void> RedisStore::discard_strays() {
     if (auto done = write(redis_scripts().discard, std::move(keys)); !done) return std::move(done).error();
   } while (cursor != "0");
   return {};
+}
+
+Result<bool> RedisStore::has_others(std::string_view scope, const base::Digest& partition) const {
+  Pipeline some;
+  some.add({"SRANDMEMBER", keys_.prefix + "scope:" + scope_key(scope), kMostOthers});
+  auto ids = connection_.send_all(std::move(some));
+  if (!ids) return std::move(ids).error();
+  if (!ids->front().is_list()) return not_understood();
+  if (ids->front().items.empty()) return false;
+  Pipeline places;
+  for (const Reply& id : ids->front().items) places.add({"HGET", keys_.entry(id.text), "partition"});
+  auto found = connection_.send_all(std::move(places));
+  if (!found) return std::move(found).error();
+  const std::string own = base::to_hex(partition);
+  return std::any_of(found->begin(), found->end(), [&own](const Reply& place) { return !place.text.empty() && place.text != own; });
 }
 
 StoreStats RedisStore::stats() const {

@@ -181,6 +181,21 @@ bool Residents::may_have(std::string_view scope) const {
   return !lock || scopes_.contains(scope);
 }
 
+bool Residents::has_others(std::string_view scope, const base::Digest& partition) const {
+  std::shared_ptr<const Partition> place;
+  std::uint64_t vectors = 0;
+  {
+    std::shared_lock lock(mutex_);
+    const auto found = scopes_.find(scope);
+    if (found == scopes_.end()) return false;
+    vectors = found->second.vectors;
+    if (const auto known = partitions_.find(partition); known != partitions_.end()) place = known->second;
+  }
+  if (place == nullptr) return vectors > 0;
+  std::shared_lock lock(place->mutex);
+  return vectors > place->records.size();
+}
+
 Record* Residents::record(index::RowId id) const {
   const auto found = by_id_.find(id);
   return found == by_id_.end() ? nullptr : found->second.get();
@@ -295,6 +310,7 @@ void Residents::link(std::unique_ptr<Record> record) {
   Scope& scope = scopes_[*linked->scope];
   if (scope.name == nullptr) scope.name = linked->scope;
   ++scope.entries;
+  scope.vectors += linked->exact_only ? 0 : 1;
   linked->queued_priority = linked->priority;
   eviction_.insert({linked->queued_priority, linked});
   linked->queued_expiry = linked->expires_ms;
@@ -309,6 +325,7 @@ std::unique_ptr<Record> Residents::unlink(Record* record) {
   by_exact_key_.erase(std::find_if(first, last, [&](const auto& item) { return item.second == record; }));
   auto node = by_id_.extract(record->id);
   const auto scope = scopes_.find(*record->scope);
+  scope->second.vectors -= record->exact_only ? 0 : 1;
   if (--scope->second.entries == 0) scopes_.erase(scope);
   eviction_.erase({record->queued_priority, record});
   if (record->queued_expiry != kNever) expiry_.erase({record->queued_expiry, record});

@@ -101,6 +101,8 @@ class Residents {
   void touch(index::RowId id, std::int64_t now_ms) const;
   /// False: the scope has no entry. Waits for nobody: true also while a change is being made.
   bool may_have(std::string_view scope) const;
+  /// Whether the scope has vectors in other partitions than this one.
+  bool has_others(std::string_view scope, const base::Digest& partition) const;
   std::uint64_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
   std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   std::uint64_t scopes() const noexcept { return scope_count_.load(std::memory_order_relaxed); }
@@ -155,7 +157,7 @@ class Residents {
   };
   struct Scope {
     std::shared_ptr<const std::string> name;
-    std::uint64_t entries = 0;
+    std::uint64_t entries = 0, vectors = 0;
   };
 
   double priority_of(const Record& record) const;

@@ -85,6 +85,10 @@ class Store {
   /// False: the scope surely has no entry. Never waits.
   virtual bool may_have(std::string_view scope) const = 0;
 
+  /// Whether the scope has entries with vectors in other partitions, where no search of `partition` sees them. Those that have
+  /// expired and are not removed yet may count, too; with a server it is asked about some of the scope's entries.
+  virtual Result<bool> has_others(std::string_view scope, const base::Digest& partition) const = 0;
+
   virtual StoreStats stats() const = 0;
 
   /// Whether entries can be read and written now; what is not there says so. May wait for a server, changes nothing.

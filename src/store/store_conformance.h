@@ -275,6 +275,24 @@ TEST_P(StoreConformance, AnEntryWithoutAVectorIsFoundByItsTextOnly) {
   EXPECT_TRUE((*subject->store().get(without_vector(make_entry("", "", "", {}, at(1))).entry.id, at(1))).has_value());
 }
 
+TEST_P(StoreConformance, KnowsOfVectorsInOtherPartitionsOfAScope) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  Store& store = subject->store();
+  const base::Digest own = partition("s"), strange = base::sha256("another");
+  const auto has_others = [&store](std::string_view scope, const base::Digest& place) { return *store.has_others(scope, place); };
+  EXPECT_FALSE(has_others("s", own));
+  ASSERT_TRUE(store.put(without_vector(make_entry("s", "by its text only", "r", {}, at(0)))));
+  EXPECT_FALSE(has_others("s", own));
+  ASSERT_TRUE(store.put(make_entry("s", "p", "r", {1, 0, 0, 0, 0, 0, 0, 0}, at(0))));
+  ASSERT_TRUE(store.put(make_entry("another scope", "p", "r", {1, 0, 0, 0, 0, 0, 0, 0}, at(0))));
+  EXPECT_FALSE(has_others("s", own));
+  EXPECT_TRUE(has_others("s", strange));
+  EXPECT_FALSE(has_others("empty", strange));
+  ASSERT_EQ(*store.clear("s"), 2u);
+  EXPECT_FALSE(has_others("s", strange));
+}
+
 TEST_P(StoreConformance, AnEntryEndsAtItsExpiryAndSlidingMovesIt) {
   using namespace conformance;
   auto subject = GetParam().make(0);
