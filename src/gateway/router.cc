@@ -92,8 +92,11 @@ Task<void> Router::handle(net::Exchange& exchange) {
   Metrics& metrics = shared_.metrics;
   metrics.in_flight.fetch_add(1, std::memory_order_relaxed);
   int status = 0;
-  const std::string_view cross_site = cross_site_fault(exchange.request().headers, loopback_only_);
-  if (!cross_site.empty()) {
+  const net::HeaderList& headers = exchange.request().headers;
+  const std::string_view bad_host = host_fault(headers), cross_site = cross_site_fault(headers, loopback_only_);
+  if (!bad_host.empty()) {
+    status = co_await refuse(exchange, route, 400, bad_host, "bad_host");
+  } else if (!cross_site.empty()) {
     status = co_await refuse(exchange, route, 403, cross_site, "cross_site");
   } else if (takes_method(route, exchange.request().method)) {
     status = co_await dispatch(exchange, route);

@@ -12,6 +12,10 @@ namespace sosie::gateway {
 bool is_loopback_address(std::string_view address) noexcept;
 bool names_loopback(std::string_view authority) noexcept;
 
+/// What is wrong with the Host header; empty: nothing. There may be none, but not several, and what it says must be a host and
+/// perhaps a port, nothing that another reader may take for another host ("localhost:80@evil.example").
+std::string_view host_fault(const net::HeaderList& headers) noexcept;
+
 /// Why a request is refused; empty: it is not. An Origin must be of the authority in Host. With `loopback_only`, for a
 /// server that only its own machine reaches, Host must name the loopback or be absent: a name that was rebound to it
 /// does not.
