@@ -62,6 +62,11 @@ void read_gateway(TomlSection section, gateway::ServerOptions& server) {
   }
   section.flag("opt_in", server.opt_in);
   section.flag("cross_protocol", server.cross_protocol);
+  section.texts("ignored_headers", server.ignored_headers);
+  for (std::string& header : server.ignored_headers) {
+    header = header_name(header);
+    if (header.empty()) section.fault("ignored_headers", "must be a list of names of headers");
+  }
   section.texts("ignored_fields", server.ignored_fields);
   section.duration("replay_pace", kShortest, kLongestPace, server.replay_pace);
   section.duration("follow_timeout", kShortest, kLongest, server.follow_timeout);

@@ -220,7 +220,7 @@ std::string AnswerRoute::conclude(const Asking& asking) {
   const Outcome& outcome = asking.outcome;
   shared_.metrics.answered(asking.api->surface(), outcome);
   Decision decision;
-  decision.tenant = asking.tenant.id;
+  decision.caller = asking.tenant.caller;
   decision.surface = asking.api->surface();
   decision.outcome = outcome;
   decision.time = base::system_now();
@@ -442,7 +442,8 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwn
   net::ClientRequest call;
   call.method = "POST";
   call.target = upstream_target(exchange.request().target);
-  call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat);
+  const ReadBy reader = asking->verdict.reuse == decide::Reuse::never ? ReadBy::one_caller : ReadBy::cache;
+  call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat, reader);
   call.body = std::move(asking->body);
   asking->outcome.forwarded = true;
   const std::shared_ptr<Flight> flight = owner.flight();

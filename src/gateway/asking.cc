@@ -31,9 +31,10 @@ std::optional<BadRequest> read_question(const ServerOptions& options, protocol::
   if (root->get_object().get(object) != simdjson::SUCCESS) return BadRequest{"the request body must be a JSON object", ""};
 
   scope.clear();
-  asking.tenant = tenant_of(request.headers, options.tenant);
-  add_caller(request.headers, asking.tenant, options.tenant, options.compat, scope);
-  if (const auto query = query_of(request.target); !query.empty()) scope.add("query", query, true);  // It may carry a key.
+  const std::string_view query = query_of(request.target);
+  asking.tenant = tenant_of(request.headers, query, options.tenant, options.compat);
+  add_caller(request.headers, asking.tenant, options.tenant, options.compat, options.ignored_headers, scope);
+  if (!query.empty()) scope.add("query", query, true);  // It may carry a key.
   const std::string_view ours = options.compat.litellm ? kCacheMember : std::string_view{};
   if (auto bad = api.read(object, ours, asking.question, scope)) return std::move(*bad);
   simdjson::dom::element member;

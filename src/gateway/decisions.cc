@@ -18,10 +18,64 @@ using protocol::ScopePart;
 
 constexpr std::size_t kPromptsOfScope = 4;
 
-struct Slot {
-  std::uint32_t number = 0;
-  bool used = false;
-  Decision decision;
+std::uint64_t bytes_of(const ScopeParts& parts) {
+  std::uint64_t bytes = 0;
+  for (const ScopePart& part : parts) bytes += sizeof part + part.name.capacity() + part.shown.capacity();
+  return bytes;
+}
+
+std::uint64_t bytes_of(const Decision& decision) {
+  std::uint64_t bytes = sizeof decision + decision.scope.capacity() + decision.prompt.capacity() + decision.outcome.entry_id.capacity();
+  if (decision.parts != nullptr) bytes += bytes_of(*decision.parts);
+  for (const std::string& each : decision.not_obeyed) bytes += sizeof each + each.capacity();
+  return bytes;
+}
+
+/// The last decisions, in the order they were recorded: kDecisions, or as many as fit into a number of bytes.
+class Ring {
+ public:
+  explicit Ring(std::uint64_t max_bytes) : max_bytes_(max_bytes) {}
+
+  /// `decision` is then what stood in its place, for the caller to free.
+  void add(std::uint32_t number, Decision& decision) {
+    const std::uint64_t bytes = bytes_of(decision);
+    if (count_ == decisions_.size()) pass_oldest();
+    while (count_ > 0 && bytes_ + bytes > max_bytes_) {
+      decisions_[first_] = {};
+      pass_oldest();
+    }
+    const std::size_t at = (first_ + count_++) % decisions_.size();
+    numbers_[at] = number;
+    sizes_[at] = bytes;
+    bytes_ += bytes;
+    std::swap(decisions_[at], decision);
+  }
+
+  /// Null: it is not there.
+  const Decision* find(std::uint32_t number) const {
+    for (std::size_t i = count_; i-- > 0;) {
+      const std::size_t at = (first_ + i) % decisions_.size();
+      if (numbers_[at] == number) return &decisions_[at];
+    }
+    return nullptr;
+  }
+
+  std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  void pass_oldest() {
+    bytes_ -= sizes_[first_];
+    first_ = (first_ + 1) % decisions_.size();
+    --count_;
+  }
+
+  const std::uint64_t max_bytes_;
+  std::uint64_t bytes_ = 0;
+  std::size_t first_ = 0, count_ = 0;
+  // Numbers stand by themselves: who looks for one reads nothing else.
+  std::vector<std::uint32_t> numbers_ = std::vector<std::uint32_t>(Decisions::kDecisions);
+  std::vector<std::uint64_t> sizes_ = std::vector<std::uint64_t>(Decisions::kDecisions);
+  std::vector<Decision> decisions_ = std::vector<Decision>(Decisions::kDecisions);
 };
 
 std::uint64_t hash_of(std::string_view text) noexcept { return std::hash<std::string_view>()(text); }
@@ -31,14 +85,17 @@ struct Stored {
   struct Prompt {
     std::uint64_t hash = 0;
     std::string entry_id;
+    TimePoint time;
   };
   std::uint64_t scope = 0;  // Its hash; good enough for an explanation.
   std::shared_ptr<const ScopeParts> parts;
   std::vector<Prompt> prompts;  // The latest last.
+
+  std::uint64_t bytes() const { return sizeof *this + bytes_of(*parts) + kPromptsOfScope * (sizeof(Prompt) + 32); }
 };
 
-struct TenantScopes {
-  base::Digest tenant;
+struct CallerScopes {
+  base::Digest caller;
   std::list<Stored> scopes;  // The latest first.
 };
 
@@ -90,24 +147,37 @@ struct Decisions::Impl {
 
   mutable std::mutex ring_mutex;
   // Hits come by the ten thousands a second, and what is asked about is mostly the rest.
-  std::vector<Slot> hits{kDecisions}, others{kDecisions};
+  Ring hits{kHitBytes}, others{kOtherBytes};
 
   mutable std::mutex scopes_mutex;
-  std::list<TenantScopes> tenants;  // The latest first.
-  std::unordered_map<base::Digest, std::list<TenantScopes>::iterator, DigestHash> by_tenant;
+  std::list<CallerScopes> callers;  // The latest first.
+  std::unordered_map<base::Digest, std::list<CallerScopes>::iterator, DigestHash> by_caller;
+  std::uint64_t scope_bytes = 0;
 
-  TenantScopes& scopes_of(const base::Digest& tenant) {
-    if (const auto known = by_tenant.find(tenant); known != by_tenant.end()) {
-      tenants.splice(tenants.begin(), tenants, known->second);
-      return tenants.front();
+  std::list<Stored>& scopes_of(const base::Digest& caller) {
+    if (const auto known = by_caller.find(caller); known != by_caller.end()) {
+      callers.splice(callers.begin(), callers, known->second);
+    } else {
+      callers.push_front({caller, {}});
+      by_caller.emplace(caller, callers.begin());
     }
-    tenants.push_front({tenant, {}});
-    by_tenant.emplace(tenant, tenants.begin());
-    if (tenants.size() > kTenants) {
-      by_tenant.erase(tenants.back().tenant);
-      tenants.pop_back();
+    return callers.front().scopes;
+  }
+
+  void drop_oldest_scope(std::list<Stored>& scopes) {
+    scope_bytes -= scopes.back().bytes();
+    scopes.pop_back();
+  }
+
+  /// Whoever has been silent longest loses first. The scope noted last stays.
+  void keep_bounds() {
+    if (callers.front().scopes.size() > kScopes) drop_oldest_scope(callers.front().scopes);
+    while (callers.size() > kCallers || scope_bytes > kScopeBytes) {
+      drop_oldest_scope(callers.back().scopes);
+      if (!callers.back().scopes.empty()) continue;
+      by_caller.erase(callers.back().caller);
+      callers.pop_back();
     }
-    return tenants.front();
   }
 };
 
@@ -119,55 +189,66 @@ void Decisions::record(std::string_view id, Decision decision) {
   const auto number = impl_->ids.number_of(id);
   if (!number) return;
   const std::lock_guard lock(impl_->ring_mutex);
-  Slot& slot = (decision.outcome.fate == Fate::hit ? impl_->hits : impl_->others)[*number % kDecisions];
-  slot.number = *number;
-  slot.used = true;
-  std::swap(slot.decision, decision);  // What was there dies with the argument, behind the lock.
+  (decision.outcome.fate == Fate::hit ? impl_->hits : impl_->others).add(*number, decision);  // What was there dies behind the lock.
 }
 
-std::optional<Decision> Decisions::find(std::string_view id, const base::Digest& tenant) const {
+std::optional<Decision> Decisions::find(std::string_view id, const base::Digest& caller) const {
   const auto number = impl_->ids.number_of(id);
   if (!number) return std::nullopt;
   const std::lock_guard lock(impl_->ring_mutex);
-  for (const std::vector<Slot>* ring : {&impl_->others, &impl_->hits}) {
-    const Slot& slot = (*ring)[*number % kDecisions];
-    if (slot.used && slot.number == *number && slot.decision.tenant == tenant) return slot.decision;
+  for (const Ring* ring : {&impl_->others, &impl_->hits}) {
+    const Decision* found = ring->find(*number);
+    if (found != nullptr && found->caller == caller) return *found;
   }
   return std::nullopt;
 }
 
-void Decisions::note_scope(const base::Digest& tenant, const std::string& scope, const std::string& entry_id,
-                           std::string_view prompt, std::shared_ptr<const ScopeParts> parts) {
+void Decisions::note_scope(const base::Digest& caller, const std::string& scope, const std::string& entry_id, std::string_view prompt,
+                           TimePoint time, std::shared_ptr<const ScopeParts> parts) {
   if (parts == nullptr) return;
   const std::uint64_t scope_hash = hash_of(scope), prompt_hash = hash_of(prompt);
   const std::lock_guard lock(impl_->scopes_mutex);
-  std::list<Stored>& scopes = impl_->scopes_of(tenant).scopes;
+  std::list<Stored>& scopes = impl_->scopes_of(caller);
   const auto known =
       std::find_if(scopes.begin(), scopes.end(), [&](const Stored& each) { return each.scope == scope_hash; });
-  if (known != scopes.end())
+  if (known != scopes.end()) {
     scopes.splice(scopes.begin(), scopes, known);
-  else
+  } else {
     scopes.push_front({scope_hash, std::move(parts), {}});
-  if (scopes.size() > kScopes) scopes.pop_back();
+    impl_->scope_bytes += scopes.front().bytes();
+  }
   std::vector<Stored::Prompt>& prompts = scopes.front().prompts;
-  std::erase_if(prompts, [&](const Stored::Prompt& each) { return each.hash == prompt_hash; });
+  if (const auto same = std::find_if(prompts.begin(), prompts.end(), [&](const auto& each) { return each.hash == prompt_hash; });
+      same != prompts.end()) {
+    time = std::min(time, same->time);  // It was there before, if with another answer.
+    prompts.erase(same);
+  }
   if (prompts.size() == kPromptsOfScope) prompts.erase(prompts.begin());
-  prompts.push_back({prompt_hash, entry_id});
+  prompts.push_back({prompt_hash, entry_id, time});
+  impl_->keep_bounds();
+}
+
+std::uint64_t Decisions::bytes() const {
+  const std::scoped_lock lock(impl_->ring_mutex, impl_->scopes_mutex);
+  return impl_->hits.bytes() + impl_->others.bytes() + impl_->scope_bytes;
 }
 
 std::optional<Decisions::Closest> Decisions::closest_scope(const Decision& decision) const {
   if (decision.parts == nullptr) return std::nullopt;
   const std::uint64_t scope_hash = hash_of(decision.scope), prompt_hash = hash_of(decision.prompt);
   const std::lock_guard lock(impl_->scopes_mutex);
-  const auto tenant = impl_->by_tenant.find(decision.tenant);
-  if (tenant == impl_->by_tenant.end()) return std::nullopt;
+  const auto caller = impl_->by_caller.find(decision.caller);
+  if (caller == impl_->by_caller.end()) return std::nullopt;
+  const auto was_there = [&decision](const Stored::Prompt& prompt) { return prompt.time <= decision.time; };
   const Stored* best = nullptr;
   std::pair<bool, std::size_t> best_rank{};
   Closest closest;
-  for (const Stored& each : tenant->second->scopes) {
+  for (const Stored& each : caller->second->scopes) {
     if (each.scope == scope_hash) continue;
+    const auto latest = std::find_if(each.prompts.rbegin(), each.prompts.rend(), was_there);
+    if (latest == each.prompts.rend()) continue;
     const auto same = std::find_if(each.prompts.begin(), each.prompts.end(), [&](const Stored::Prompt& prompt) {
-      return !decision.prompt.empty() && prompt.hash == prompt_hash;
+      return !decision.prompt.empty() && prompt.hash == prompt_hash && was_there(prompt);
     });
     std::pair<bool, std::size_t> rank{same == each.prompts.end(), 0};
     for_each_difference(*each.parts, *decision.parts, [&](const ScopePart*, const ScopePart*) { ++rank.second; });
@@ -175,7 +256,7 @@ std::optional<Decisions::Closest> Decisions::closest_scope(const Decision& decis
     best = &each;
     best_rank = rank;
     closest.same_prompt = !rank.first;
-    closest.entry_id = closest.same_prompt ? same->entry_id : each.prompts.back().entry_id;
+    closest.entry_id = closest.same_prompt ? same->entry_id : latest->entry_id;
   }
   if (best == nullptr) return std::nullopt;
   closest.differing = differences(*best->parts, *decision.parts);

@@ -11,13 +11,15 @@ namespace sosie::gateway {
 namespace {
 
 constexpr base::Digest kBlue{1}, kRed{2};
+constexpr TimePoint kEarlier{std::chrono::milliseconds(1'000)}, kNow{std::chrono::milliseconds(2'000)}, kLater{std::chrono::milliseconds(3'000)};
 
-Decision decision(const base::Digest& tenant, Fate fate = Fate::miss) {
+Decision decision(const base::Digest& caller, Fate fate = Fate::miss) {
   Decision made;
-  made.tenant = tenant;
+  made.caller = caller;
   made.outcome.fate = fate;
   made.scope = "scope";
   made.prompt = "prompt";
+  made.time = kNow;
   return made;
 }
 
@@ -61,7 +63,7 @@ TEST(RequestIds, CannotBeMadeUp) {
   }
 }
 
-TEST(Decisions, AreFoundByTheirOwnTenantOnly) {
+TEST(Decisions, AreFoundByTheirOwnCallerOnly) {
   Decisions decisions;
   const std::string id = decisions.new_id();
   EXPECT_FALSE(decisions.find(id, kBlue));
@@ -85,6 +87,38 @@ TEST(Decisions, AreForgottenInTurn) {
   for (std::size_t i = 10; i < ids.size(); ++i) EXPECT_TRUE(decisions.find(ids[i], kBlue)) << i;
 }
 
+// A request of the largest size that is remembered.
+Decision large(Fate fate = Fate::miss) {
+  Decision made = decision(kBlue, fate);
+  made.prompt.assign(Decision::kMaxPrompt, 'x');
+  ScopeParts many;
+  for (int i = 0; i < 128; ++i) many.push_back(part(std::string(128, 'n'), 1, std::string(42, 's')));
+  if (fate != Fate::hit) made.parts = parts(std::move(many));
+  return made;
+}
+
+TEST(Decisions, AreBoundedByTheirBytesToo) {
+  constexpr std::uint64_t kAll = Decisions::kHitBytes + Decisions::kOtherBytes + Decisions::kScopeBytes;
+  Decisions decisions;
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < Decisions::kDecisions; ++i) {
+    const Decision made = large();
+    decisions.note_scope(base::sha256(std::to_string(i / 8)), std::to_string(i), "e", made.prompt, kEarlier, made.parts);
+    decisions.note_scope(kBlue, std::to_string(i), "e", made.prompt, kEarlier, made.parts);
+    ids.push_back(decisions.new_id());
+    decisions.record(ids.back(), made);
+    decisions.record(decisions.new_id(), large(Fate::hit));
+    ASSERT_LE(decisions.bytes(), kAll);
+  }
+  EXPECT_GT(decisions.bytes(), kAll * 9 / 10);
+  EXPECT_TRUE(decisions.find(ids.back(), kBlue));
+  EXPECT_TRUE(decisions.find(ids[ids.size() - 500], kBlue));
+  EXPECT_FALSE(decisions.find(ids.front(), kBlue));
+  Decision asked = large();
+  asked.scope = "another";
+  EXPECT_TRUE(decisions.closest_scope(asked));
+}
+
 TEST(Decisions, HitsPushNoMissOut) {
   Decisions decisions;
   const std::string miss = decisions.new_id();
@@ -99,14 +133,14 @@ TEST(Decisions, TakeAnyThread) {
   std::vector<std::thread> threads;
   for (std::uint8_t t = 0; t < 4; ++t)
     threads.emplace_back([&decisions, t] {
-      const base::Digest tenant{t};
+      const base::Digest caller{t};
       for (int i = 0; i < 2'000; ++i) {
         const std::string id = decisions.new_id();
-        decisions.record(id, decision(tenant, i % 2 == 0 ? Fate::hit : Fate::miss));
-        decisions.note_scope(tenant, "s" + std::to_string(i), "e", "p", parts({part("a", 1)}));
-        const auto found = decisions.find(id, tenant);
-        EXPECT_TRUE(!found || found->tenant == tenant);
-        decisions.closest_scope(decision(tenant));
+        decisions.record(id, decision(caller, i % 2 == 0 ? Fate::hit : Fate::miss));
+        decisions.note_scope(caller, "s" + std::to_string(i), "e", "p", kEarlier, parts({part("a", 1)}));
+        const auto found = decisions.find(id, caller);
+        EXPECT_TRUE(!found || found->caller == caller);
+        decisions.closest_scope(decision(caller));
       }
     });
   for (std::thread& each : threads) each.join();
@@ -130,45 +164,58 @@ TEST(ClosestScope, DiffersInTheFewestParts) {
   Decision asked = decision(kBlue);
   asked.parts = parts({part("model", 1), part("temperature", 2, "0.2")});
   EXPECT_FALSE(decisions.closest_scope(asked));
-  decisions.note_scope(kBlue, "far", "e1", "another prompt",
+  decisions.note_scope(kBlue, "far", "e1", "another prompt", kEarlier,
                        parts({part("model", 7), part("temperature", 8, "1"), part("seed", 3)}));
-  decisions.note_scope(kBlue, "near", "e2", "another prompt", parts({part("model", 1), part("temperature", 9, "0.7")}));
+  decisions.note_scope(kBlue, "near", "e2", "another prompt", kEarlier, parts({part("model", 1), part("temperature", 9, "0.7")}));
   auto closest = decisions.closest_scope(asked);
   ASSERT_TRUE(closest);
   EXPECT_EQ(closest->entry_id, "e2");
   EXPECT_FALSE(closest->same_prompt);
   EXPECT_EQ(closest->differing, std::vector<std::string>{"temperature (0.7 there, 0.2 here)"});
 
-  decisions.note_scope(kBlue, "far", "e3", "prompt", parts({part("model", 7)}));
-  decisions.note_scope(kBlue, "far", "e4", "a later one", parts({part("model", 7)}));
+  decisions.note_scope(kBlue, "far", "e3", "prompt", kEarlier, parts({part("model", 7)}));
+  decisions.note_scope(kBlue, "far", "e4", "a later one", kEarlier, parts({part("model", 7)}));
   closest = decisions.closest_scope(asked);
   ASSERT_TRUE(closest);
   EXPECT_EQ(closest->entry_id, "e3");  // the same prompt comes first
   EXPECT_TRUE(closest->same_prompt);
 }
 
-TEST(ClosestScope, IsTheTenantsOwnAndNotTheAskedOne) {
+TEST(ClosestScope, WasThereWhenItWasAsked) {
   Decisions decisions;
   Decision asked = decision(kBlue);
   asked.parts = parts({part("model", 1)});
-  decisions.note_scope(kRed, "other", "e1", "prompt", parts({part("model", 2)}));
-  decisions.note_scope(kBlue, "scope", "e2", "prompt", parts({part("model", 1)}));
+  decisions.note_scope(kBlue, "later", "e1", "prompt", kLater, parts({part("model", 2)}));
+  EXPECT_FALSE(decisions.closest_scope(asked));
+  decisions.note_scope(kBlue, "far", "e2", "another", kEarlier, parts({part("model", 3), part("seed", 1)}));
+  EXPECT_EQ(decisions.closest_scope(asked)->entry_id, "e2");
+  decisions.note_scope(kBlue, "far", "e3", "prompt", kLater, parts({part("model", 3), part("seed", 1)}));
+  EXPECT_EQ(decisions.closest_scope(asked)->entry_id, "e2");
+  EXPECT_FALSE(decisions.closest_scope(asked)->same_prompt);
+}
+
+TEST(ClosestScope, IsTheCallersOwnAndNotTheAskedOne) {
+  Decisions decisions;
+  Decision asked = decision(kBlue);
+  asked.parts = parts({part("model", 1)});
+  decisions.note_scope(kRed, "other", "e1", "prompt", kEarlier, parts({part("model", 2)}));
+  decisions.note_scope(kBlue, "scope", "e2", "prompt", kEarlier, parts({part("model", 1)}));
   EXPECT_FALSE(decisions.closest_scope(asked));
   asked.parts = nullptr;
-  decisions.note_scope(kBlue, "third", "e3", "prompt", parts({part("model", 3)}));
+  decisions.note_scope(kBlue, "third", "e3", "prompt", kEarlier, parts({part("model", 3)}));
   EXPECT_FALSE(decisions.closest_scope(asked));
 }
 
-TEST(ClosestScope, RemembersTheLastScopesAndTenants) {
+TEST(ClosestScope, RemembersTheLastScopesAndCallers) {
   Decisions decisions;
   Decision asked = decision(kBlue);
   asked.parts = parts({part("n", 0)});
-  decisions.note_scope(kBlue, "first", "first", "prompt", parts({part("n", 1)}));
+  decisions.note_scope(kBlue, "first", "first", "prompt", kEarlier, parts({part("n", 1)}));
   for (std::size_t i = 0; i < Decisions::kScopes; ++i)
-    decisions.note_scope(kBlue, "s" + std::to_string(i), "later", "other", parts({part("n", 2)}));
+    decisions.note_scope(kBlue, "s" + std::to_string(i), "later", "other", kEarlier, parts({part("n", 2)}));
   EXPECT_EQ(decisions.closest_scope(asked)->entry_id, "later");
-  for (std::size_t i = 0; i < Decisions::kTenants; ++i)
-    decisions.note_scope(base::sha256(std::to_string(i)), "s", "e", "p", parts({part("n", 2)}));
+  for (std::size_t i = 0; i < Decisions::kCallers; ++i)
+    decisions.note_scope(base::sha256(std::to_string(i)), "s", "e", "p", kEarlier, parts({part("n", 2)}));
   EXPECT_FALSE(decisions.closest_scope(asked));
 }
 

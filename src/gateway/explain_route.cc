@@ -1,5 +1,6 @@
 #include "gateway/explain_route.h"
 
+#include "gateway/asking.h"
 #include "gateway/openai_error.h"
 #include "gateway/tenant.h"
 
@@ -10,12 +11,14 @@ ExplainRoute::ExplainRoute(Shared& shared, boost::asio::any_io_executor executor
 
 net::Task<int> ExplainRoute::handle(net::Exchange& exchange) {
   const std::string id(exchange.request().path().substr(kPrefix.size()));
-  const Tenant tenant = tenant_of(exchange.request().headers, shared_.options.tenant);
-  auto decision = shared_.decisions.find(id, tenant.id);
+  const net::Request& request = exchange.request();
+  const ServerOptions& options = shared_.options;
+  const Tenant tenant = tenant_of(request.headers, query_of(request.target), options.tenant, options.compat);
+  auto decision = shared_.decisions.find(id, tenant.caller);
   if (!decision) {
     net::Reply reply = openai_error(404,
-                                    "No such request is remembered for these credentials: the latest are, by the "
-                                    "x-sosie-request-id of their answers.",
+                                    "No such request of this caller is remembered: the latest are, by the x-sosie-request-id of their "
+                                    "answers, for who sends the same credentials.",
                                     {}, "not_found");
     co_await exchange.respond(std::move(reply));
     co_return 404;

@@ -5,6 +5,7 @@
 
 #include "gateway/openai_error.h"
 #include "gateway/request_headers.h"
+#include "gateway/retry.h"
 
 namespace sosie::gateway {
 namespace {
@@ -19,9 +20,10 @@ constexpr std::array<std::string_view, 2> kSetByReplies = {"content-type", "date
 
 std::string answer_lines(const net::HeaderList& headers, bool all) {
   std::string lines;
+  const ConnectionOptions connections_own(headers);
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers[i];
-    if (is_hop_by_hop(name) || is_ours(name) || is_connection_option(headers, name)) continue;
+    if (is_hop_by_hop(name) || is_ours(name) || connections_own.has(name)) continue;
     if (!all && is_among(name, kSetByReplies)) continue;
     net::append_header(lines, name, value);
   }
@@ -57,7 +59,7 @@ bool was_received(net::ClientFailure kind) {
 
 std::string header_lines_of(const net::ClientError& failure) {
   if (failure.kind == net::ClientFailure::refused) return "Retry-After: " + std::to_string(failure.retry_after.count()) + "\r\n";
-  return was_received(failure.kind) ? "x-should-retry: false\r\n" : "";
+  return std::string(was_received(failure.kind) ? kDoNotRetry : kRetrySoon);
 }
 
 }  // namespace
@@ -65,15 +67,17 @@ std::string header_lines_of(const net::ClientError& failure) {
 std::string upstream_header_lines(const net::HeaderList& headers, const UpstreamOptions& upstream, const Compat& compat,
                                   ReadBy reader) {
   std::string lines;
+  const ConnectionOptions connections_own(headers);
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers[i];
     const bool callers_own = reader == ReadBy::caller && is_among(name, kForTheCaller);
     if (use_of_request_header(name, compat) == HeaderUse::stays && !callers_own) continue;
-    if (is_connection_option(headers, name)) continue;
+    if (connections_own.has(name)) continue;
+    if (reader == ReadBy::cache && net::same_name(name, "idempotency-key")) continue;
     if (!upstream.api_key.empty() && is_credential(name)) continue;
     net::append_header(lines, name, value);
   }
-  if (reader == ReadBy::cache) lines.append("Accept-Encoding: identity\r\n");
+  if (reader != ReadBy::caller) lines.append("Accept-Encoding: identity\r\n");
   if (upstream.api_key.empty()) return lines;
   switch (upstream.key_header) {
     case KeyHeader::authorization: net::append_header(lines, "Authorization", "Bearer " + upstream.api_key); break;

@@ -10,12 +10,17 @@
 
 namespace sosie::gateway {
 
-/// Who reads an answer: the cache, for which it must come plain, or the caller alone.
-enum class ReadBy { cache, caller };
+/// Who reads an answer.
+enum class ReadBy {
+  cache,       ///< The cache and other callers, too. It must come plain, and be an answer to the question alone.
+  one_caller,  ///< This caller alone, but by an API that is understood here: it must come plain.
+  caller,      ///< This caller alone, as it comes.
+};
 
 /// Header lines for the upstream: the caller's in their order, less what belongs to its connection and to us. Where the upstream has
-/// a key of its own, every credential of the caller gives way to it. For the caller alone also Accept-Encoding and Cache-Control
-/// are passed on. Cookies never are: a browser sends this host's, whoever set them.
+/// a key of its own, every API key of the caller gives way to it. An Idempotency-Key stays here where others may read the answer:
+/// an upstream that knows the key answers with what it once said, to whatever question. For the caller as it comes also
+/// Accept-Encoding and Cache-Control are passed on. Cookies never are: a browser sends this host's, whoever set them.
 std::string upstream_header_lines(const net::HeaderList& headers, const UpstreamOptions& upstream, const Compat& compat,
                                   ReadBy reader = ReadBy::cache);
 
@@ -30,7 +35,7 @@ std::string untouched_header_lines(const net::HeaderList& headers);
 std::string_view upstream_target(std::string_view target);
 
 /// 502, 503 or 504, as OpenAI's clients read it. Names no address and no key. Once the upstream has the call, with
-/// "x-should-retry: false"; where it was not asked since it fails, with Retry-After.
+/// "x-should-retry: false"; else with Retry-After.
 net::Reply upstream_failure_reply(const net::ClientError& failure);
 
 /// A failure of the upstream in words, for whichever API it is said in.

@@ -40,6 +40,15 @@ TEST(UpstreamHeaders, WhatOnlyTheCallerReadsComesAsHeWantsIt) {
   EXPECT_EQ(upstream_header_lines({}, with_key(""), Compat(), ReadBy::caller), "");
 }
 
+// An upstream that knows the key gives the answer that it gave before, to another question perhaps.
+TEST(UpstreamHeaders, AnIdempotencyKeyStaysWhereOthersMayReadTheAnswer) {
+  net::HeaderList list;
+  list.add("Idempotency-Key", "k");
+  EXPECT_EQ(upstream_header_lines(list, with_key(""), Compat()), "Accept-Encoding: identity\r\n");
+  EXPECT_EQ(upstream_header_lines(list, with_key(""), Compat(), ReadBy::one_caller), "Idempotency-Key: k\r\nAccept-Encoding: identity\r\n");
+  EXPECT_EQ(upstream_header_lines(list, with_key(""), Compat(), ReadBy::caller), "Idempotency-Key: k\r\n");
+}
+
 TEST(UpstreamHeaders, EveryConnectionLineCounts) {
   net::HeaderList list;
   list.add("Connection", "keep-alive");
@@ -96,8 +105,8 @@ TEST(UpstreamFailures, SayWhetherToTryAgain) {
     EXPECT_EQ(failure_words(failure).status, upstream_failure_reply(failure).status);
     return failure_words(failure).headers;
   };
-  EXPECT_EQ(headers_of(net::ClientFailure::connect), "");
-  EXPECT_EQ(headers_of(net::ClientFailure::cancelled), "");
+  EXPECT_EQ(headers_of(net::ClientFailure::connect), "Retry-After: 1\r\n");
+  EXPECT_EQ(headers_of(net::ClientFailure::cancelled), "Retry-After: 1\r\n");
   EXPECT_EQ(headers_of(net::ClientFailure::refused), "Retry-After: 7\r\n");
   for (const auto kind : {net::ClientFailure::timeout, net::ClientFailure::cut, net::ClientFailure::malformed})
     EXPECT_EQ(headers_of(kind), "x-should-retry: false\r\n");

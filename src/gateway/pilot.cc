@@ -228,7 +228,7 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
   const bool stored = ran && *ran;
   stored ? shared_.metrics.stored() : shared_.metrics.store_failed();
   if (stored)
-    shared_.decisions.note_scope(asking->tenant.id, asking->scope, **ran, asking->question.prompt, asking->parts);
+    shared_.decisions.note_scope(asking->tenant.caller, asking->scope, **ran, asking->question.prompt, answered.created, asking->parts);
 }
 
 }  // namespace sosie::gateway

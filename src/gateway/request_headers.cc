@@ -44,7 +44,7 @@ constexpr auto kKnown = std::to_array<Known>({
     // Answers must come plain, so that they can be read and kept; Cache-Control speaks to this cache.
     {"host", Kind::stays}, {"expect", Kind::stays}, {"accept-encoding", Kind::stays}, {"cache-control", Kind::stays},
     {"cookie", Kind::stays}, {"authorization", Kind::credential}, {"x-api-key", Kind::credential},
-    {"api-key", Kind::credential}, {"accept", Kind::passes}, {"accept-language", Kind::passes},
+    {"api-key", Kind::credential}, {"x-goog-api-key", Kind::credential}, {"accept", Kind::passes}, {"accept-language", Kind::passes},
     {"accept-charset", Kind::passes}, {"user-agent", Kind::passes}, {"content-type", Kind::passes},
     {"idempotency-key", Kind::passes}, {"origin", Kind::passes}, {"referer", Kind::passes}, {"via", Kind::passes},
     {"forwarded", Kind::passes}, {"priority", Kind::passes}, {"pragma", Kind::passes}, {"date", Kind::passes},
@@ -61,7 +61,11 @@ constexpr auto kKnown = std::to_array<Known>({
     {"request-id", Kind::passes}, {"x-correlation-id", Kind::passes}, {"traceparent", Kind::passes},
     {"tracestate", Kind::passes}, {"baggage", Kind::passes}, {"b3", Kind::passes}, {"sentry-trace", Kind::passes},
     {"uber-trace-id", Kind::passes}, {"x-amzn-trace-id", Kind::passes}, {"x-cloud-trace-context", Kind::passes},
-    {"newrelic", Kind::passes}, {"elastic-apm-traceparent", Kind::passes}, {"x-portkey-cache", Kind::portkey_wish},
+    {"newrelic", Kind::passes}, {"elastic-apm-traceparent", Kind::passes},
+    // Of coding agents: which session, thread or window asks. Another one in every conversation.
+    {"x-claude-code-session-id", Kind::passes}, {"session-id", Kind::passes}, {"session_id", Kind::passes},
+    {"thread-id", Kind::passes}, {"thread_id", Kind::passes}, {"conversation-id", Kind::passes},
+    {"conversation_id", Kind::passes}, {"x-session-id", Kind::passes}, {"x-session-affinity", Kind::passes}, {"x-portkey-cache", Kind::portkey_wish},
     {"x-portkey-cache-force-refresh", Kind::portkey_wish}, {"x-portkey-cache-namespace", Kind::portkey_wish},
     {"x-portkey-trace-id", Kind::portkey_trace}, {"x-portkey-span-id", Kind::portkey_trace},
     {"x-portkey-parent-span-id", Kind::portkey_trace}, {"x-portkey-span-name", Kind::portkey_trace},
@@ -79,7 +83,7 @@ constexpr auto kKnown = std::to_array<Known>({
 });
 
 // Not "x-forwarded-": proxies that log people in say so who they are (X-Forwarded-User, -Email, -Groups).
-constexpr std::array<std::string_view, 4> kPassPrefixes = {"x-stainless-", "sec-", "x-b3-", "x-datadog-"};
+constexpr std::array<std::string_view, 6> kPassPrefixes = {"x-stainless-", "sec-", "x-b3-", "x-datadog-", "x-codex-", "x-opencode-"};
 
 // Open addressing by length and three characters, so that a name costs one comparison.
 constexpr std::size_t kSlots = 512;
@@ -137,6 +141,16 @@ bool is_credential(std::string_view name) noexcept { return kind_of(name) == Kin
 
 bool is_ours(std::string_view name) noexcept { return begins_with(name, "x-sosie-"); }
 
+std::string_view dialect_of_wish(std::string_view name) noexcept {
+  switch (kind_of(name)) {
+    case Kind::portkey_wish: return "portkey";
+    case Kind::helicone_wish: return "helicone";
+    case Kind::cloudflare_wish: return "cloudflare";
+    case Kind::bifrost_wish: return "bifrost";
+    default: return {};
+  }
+}
+
 bool is_wish_header(std::string_view name, const Compat& compat) noexcept {
   return is_wish(kind_of(name), compat) || is_ours(name);
 }
@@ -153,7 +167,21 @@ HeaderUse use_of_request_header(std::string_view name, const Compat& compat) noe
   return HeaderUse::separates;
 }
 
-bool is_connection_option(const net::HeaderList& headers, std::string_view name) noexcept {
+bool may_name_caller(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 21> kTelling = {"key",   "token",    "auth",    "secret",   "passw",    "credential", "jwt",
+                                                         "bearer", "assertion", "user",   "email",    "login",    "principal",  "identity",
+                                                         "account", "group",   "sig",     "cert",     "cookie",   "tenant",     "customer"};
+  return std::any_of(kTelling.begin(), kTelling.end(), [name](std::string_view part) {
+    return std::search(name.begin(), name.end(), part.begin(), part.end(), [](char x, char y) { return lower(x) == y; }) != name.end();
+  });
+}
+
+bool name_less(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return a.size() < b.size();
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) < lower(y); });
+}
+
+ConnectionOptions::ConnectionOptions(const net::HeaderList& headers) {
   for (std::size_t i = 0; i < headers.size(); ++i) {
     if (!net::same_name(headers[i].name, "connection")) continue;
     std::string_view rest = headers[i].value;
@@ -163,10 +191,15 @@ bool is_connection_option(const net::HeaderList& headers, std::string_view name)
       rest.remove_prefix(std::min(comma + 1, rest.size()));
       while (option.starts_with(' ') || option.starts_with('\t')) option.remove_prefix(1);
       while (option.ends_with(' ') || option.ends_with('\t')) option.remove_suffix(1);
-      if (net::same_name(option, name)) return true;
+      if (option.empty() || net::same_name(option, "close") || net::same_name(option, "keep-alive")) continue;
+      names_.push_back(option);
     }
   }
-  return false;
+  std::sort(names_.begin(), names_.end(), name_less);
+}
+
+bool ConnectionOptions::has(std::string_view name) const noexcept {
+  return std::binary_search(names_.begin(), names_.end(), name, name_less);
 }
 
 }  // namespace sosie::gateway

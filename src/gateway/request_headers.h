@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "gateway/wishes.h"
 #include "net/http_message.h"
@@ -18,11 +19,18 @@ enum class HeaderUse {
 };
 HeaderUse use_of_request_header(std::string_view name, const Compat& compat) noexcept;
 
+/// The dialect, as the configuration calls it, whose wish a request header is, turned on or not. Empty: none's.
+std::string_view dialect_of_wish(std::string_view name) noexcept;
+
 /// Whether a request header belongs to one of the dialects turned on (or is native), and so stays here.
 bool is_wish_header(std::string_view name, const Compat& compat) noexcept;
 
-/// authorization, x-api-key, api-key: who asks.
+/// authorization, x-api-key, api-key, x-goog-api-key: the API key of who asks.
 bool is_credential(std::string_view name) noexcept;
+
+/// Whether a header or a parameter of a query by that name may say who asks: a key, a token, a user (X-Forwarded-User,
+/// "access_token"). Judged by the name; in doubt it may.
+bool may_name_caller(std::string_view name) noexcept;
 
 /// Whether a header of that name, in a request or in an answer, belongs to one connection only.
 bool is_hop_by_hop(std::string_view name) noexcept;
@@ -30,7 +38,18 @@ bool is_hop_by_hop(std::string_view name) noexcept;
 /// Whether the name begins with "x-sosie-": ours, in a request or in an answer.
 bool is_ours(std::string_view name) noexcept;
 
-/// Whether a Connection header, of which there may be several, names `name` as its own business.
-bool is_connection_option(const net::HeaderList& headers, std::string_view name) noexcept;
+/// An order of names in which the same names, in whatever case, stand together.
+bool name_less(std::string_view a, std::string_view b) noexcept;
+
+/// The headers that a message's Connection headers, of which there may be several, name as the connection's own business.
+/// Refers to the list. Cost: the list is read once, however many names are asked for.
+class ConnectionOptions {
+ public:
+  explicit ConnectionOptions(const net::HeaderList& headers);
+  bool has(std::string_view name) const noexcept;
+
+ private:
+  std::vector<std::string_view> names_;  // In the order of name_less; not those that every connection has, which never pass.
+};
 
 }  // namespace sosie::gateway

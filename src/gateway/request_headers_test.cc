@@ -20,7 +20,7 @@ TEST(RequestHeaders, WhatChangesNoAnswerPasses) {
   for (const char* name :
        {"Accept", "USER-AGENT", "content-type", "traceparent", "X-Stainless-Lang", "Sec-Fetch-Mode", "X-Forwarded-For",
         "x-forwarded-proto", "x-forwarded-host",
-        "b3", "X-B3-TraceId", "x-datadog-parent-id", "x-amzn-trace-id", "Date", "x-request-id"})
+        "b3", "X-B3-TraceId", "X-Claude-Code-Session-Id", "x-codex-anything", "x-opencode-project", "x-datadog-parent-id", "x-amzn-trace-id", "Date", "x-request-id"})
     EXPECT_EQ(use_of_request_header(name, kNone), HeaderUse::passes) << name;
 }
 
@@ -53,6 +53,20 @@ TEST(RequestHeaders, ADialectsTracesPassWhereItIsTurnedOn) {
     EXPECT_EQ(use_of_request_header(name, kAll), HeaderUse::passes) << name;
     EXPECT_EQ(use_of_request_header(name, kNone), HeaderUse::separates) << name;
   }
+}
+
+TEST(RequestHeaders, SomeMayNameWhoAsks) {
+  for (const char* name : {"X-Forwarded-User", "x-api-key", "KEY", "access_token", "X-Auth-Request-Email", "x-amzn-oidc-identity", "sig"})
+    EXPECT_TRUE(may_name_caller(name)) << name;
+  for (const char* name : {"OpenAI-Organization", "anthropic-beta", "api-version", "x-region", ""}) EXPECT_FALSE(may_name_caller(name)) << name;
+}
+
+TEST(ConnectionOptions, AreOfAllConnectionHeaders) {
+  net::HeaderList headers;
+  for (const char* value : {"keep-alive", " X-One ,x-two", "", ",,close", "Upgrade"}) headers.add("Connection", value);
+  const ConnectionOptions own(headers);
+  for (const char* name : {"x-one", "X-TWO", "upgrade"}) EXPECT_TRUE(own.has(name)) << name;
+  for (const char* name : {"", "x-on", "x-three", "connection"}) EXPECT_FALSE(own.has(name)) << name;
 }
 
 }  // namespace

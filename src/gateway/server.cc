@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "gateway/request_headers.h"
 #include "gateway/router.h"
 #include "gateway/shared.h"
 #include "net/http_server.h"
@@ -33,6 +34,14 @@ Result<void> check(const ServerOptions& options) {
   // Parts without which answers would reach other callers or other questions.
   constexpr std::string_view kNeverIgnored[] = {"tenant", "api",   "query",    "partition",    "model", "history", "last_turn",
                                                 "input",  "tools", "messages", "instructions", "prompt", "system"};
+  for (const std::string& header : options.ignored_headers) {
+    const auto fault = [&header](std::string_view why) {
+      return Error{ErrorCode::invalid_argument, "ignored_headers must not name " + header + ": " + std::string(why)};
+    };
+    if (is_credential(header) || (options.tenant.by == TenantBy::header && header == options.tenant.header))
+      return fault("[tenant] says who shares answers");
+    if (use_of_request_header(header, options.compat) != HeaderUse::separates) return fault("it keeps no answers apart anyway");
+  }
   for (const std::string& field : options.ignored_fields)
     if (std::find(std::begin(kNeverIgnored), std::end(kNeverIgnored), field) != std::end(kNeverIgnored))
       return Error{ErrorCode::invalid_argument, "ignored_fields must not name " + field + ": it changes every answer"};

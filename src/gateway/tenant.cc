@@ -74,43 +74,84 @@ bool is_default(std::string_view name, std::string_view value) noexcept {
          net::same_name(name, "anthropic-version");
 }
 
+/// Whether a header, which reaches the upstream, tells callers apart though it is no API key.
+bool is_separating(std::string_view name, const TenantOptions& options, const Compat& compat) noexcept {
+  if (use_of_request_header(name, compat) != HeaderUse::separates || is_credential(name)) return false;
+  return options.by != TenantBy::header || !net::same_name(name, options.header);
+}
+
+std::string lowered(std::string_view name) {
+  std::string text(name);
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+/// Appends what says who asks beside the keys: what its name gives away, or all that separates.
+void add_telling(const net::HeaderList& headers, std::string_view query, const TenantOptions& options, const Compat& compat,
+                 bool all, std::vector<std::string>& telling) {
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const auto [name, value] = headers[i];
+    if (!is_separating(name, options, compat) || is_default(name, value)) continue;
+    if (all || may_name_caller(name)) telling.push_back(lowered(name).append(1, ':').append(value));
+  }
+  query.remove_prefix(std::min<std::size_t>(1, query.size()));
+  while (!query.empty()) {
+    const std::string_view parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(parameter.size() + 1, query.size()));
+    if (all || may_name_caller(parameter.substr(0, parameter.find('=')))) telling.push_back(std::string("?").append(parameter));
+  }
+}
+
 }  // namespace
 
-Tenant tenant_of(const net::HeaderList& headers, const TenantOptions& options) {
+Tenant tenant_of(const net::HeaderList& headers, std::string_view query, const TenantOptions& options, const Compat& compat) {
   const Keys keys(headers);
   Tenant tenant{.may_loosen = is_listed(keys, options.may_loosen)};
-  if (options.by == TenantBy::everyone) return tenant;
-  if (options.by == TenantBy::header) {
-    if (const auto values = values_of(headers, options.header); !values.empty()) {
-      tenant.id = digest_of('h', values);
-      return tenant;
-    }
+  const auto said = options.by == TenantBy::header ? values_of(headers, options.header) : std::vector<std::string_view>();
+  const bool by_keys = options.by == TenantBy::credentials || (options.by == TenantBy::header && said.empty());
+  if (!said.empty()) tenant.id = digest_of('h', said);
+  if (by_keys) tenant.id = digest_of('k', keys);
+
+  std::vector<std::string> more;
+  if (!by_keys)
+    for (const std::string_view key : keys) more.push_back(std::string(" ").append(key));  // A space: no header is called so.
+  add_telling(headers, query, options, compat, /*all=*/false, more);
+  tenant.anonymous = said.empty() && keys.begin() == keys.end() && more.empty();
+  if (by_keys && tenant.anonymous) add_telling(headers, query, options, compat, /*all=*/true, more);
+  tenant.caller = tenant.id;
+  if (!more.empty()) {
+    std::sort(more.begin(), more.end());
+    more.emplace_back(reinterpret_cast<const char*>(tenant.id.data()), tenant.id.size());
+    tenant.caller = digest_of('c', more);
   }
-  tenant.id = digest_of('k', keys);
   return tenant;
 }
 
 void add_caller(const net::HeaderList& headers, const Tenant& tenant, const TenantOptions& options,
-                const Compat& compat, protocol::Scope& scope) {
+                const Compat& compat, const std::vector<std::string>& ignored, protocol::Scope& scope) {
   if (options.by != TenantBy::everyone)
     scope.add("tenant", {reinterpret_cast<const char*>(tenant.id.data()), tenant.id.size()}, true);
-  const bool by_header = options.by == TenantBy::header;
+  thread_local std::vector<std::size_t> separating;  // Lines of one name stand together, in their order.
+  separating.clear();
+  const ConnectionOptions connections_own(headers);
   for (std::size_t i = 0; i < headers.size(); ++i) {
-    const auto [name, value] = headers[i];
-    if (use_of_request_header(name, compat) != HeaderUse::separates || is_credential(name)) continue;
-    if (by_header && net::same_name(name, options.header)) continue;
-    if (is_connection_option(headers, name)) continue;  // It does not reach the upstream.
-    // All lines of a name make one part, where its first one stands.
-    bool first = true;
-    for (std::size_t j = 0; j < i && first; ++j) first = !net::same_name(headers[j].name, name);
-    if (!first) continue;
-    thread_local std::string part, values;
-    part.assign("header.");
-    for (const char c : name) part.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-    values.assign(value);
-    for (std::size_t j = i + 1; j < headers.size(); ++j)
-      if (net::same_name(headers[j].name, name)) values.append(1, '\n').append(headers[j].value);
-    if (!is_default(name, values)) scope.add(part, values, true);
+    const std::string_view name = headers[i].name;
+    if (!is_separating(name, options, compat) || connections_own.has(name)) continue;  // The latter do not reach the upstream.
+    const bool is_ignored =
+        std::any_of(ignored.begin(), ignored.end(), [name](const std::string& each) { return net::same_name(each, name); });
+    if (!is_ignored) separating.push_back(i);
+  }
+  std::stable_sort(separating.begin(), separating.end(),
+                   [&headers](std::size_t a, std::size_t b) { return name_less(headers[a].name, headers[b].name); });
+  thread_local std::string part, values;
+  for (auto line = separating.begin(); line != separating.end();) {
+    const std::string_view name = headers[*line].name;
+    values.assign(headers[*line].value);
+    for (++line; line != separating.end() && net::same_name(headers[*line].name, name); ++line)
+      values.append(1, '\n').append(headers[*line].value);
+    if (is_default(name, values)) continue;
+    part.assign("header.").append(lowered(name));
+    scope.add(part, values, true);
   }
 }
 
