@@ -223,10 +223,11 @@ std::string AnswerRoute::conclude(const Asking& asking) {
   decision.caller = asking.tenant.caller;
   decision.surface = asking.api->surface();
   decision.outcome = outcome;
-  decision.time = base::system_now();
+  decision.time = asking.time;
   decision.scope = asking.scope;
   if (asking.question.prompt.size() <= Decision::kMaxPrompt) decision.prompt = asking.question.prompt;
   decision.parts = asking.parts;
+  decision.not_obeyed = asking.wishes.not_obeyed;
   shared_.decisions.record(asking.id, std::move(decision));
   std::string lines;
   lines.reserve(512);

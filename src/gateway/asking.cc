@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "text/utf8.h"
 
 namespace sosie::gateway {
@@ -54,6 +55,7 @@ std::variant<std::shared_ptr<Asking>, BadRequest> read_asking(Shared& shared, pr
                                                               const protocol::Protocol& api) {
   const ServerOptions& options = shared.options;
   auto asking = std::make_shared<Asking>();
+  asking->time = base::system_now();
   bool has_member = false;
   if (auto bad = read_question(options, reader, scope, exchange.request(), api, *asking, has_member)) return std::move(*bad);
   asking->id = shared.decisions.new_id();

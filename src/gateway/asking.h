@@ -26,6 +26,7 @@ struct Asking {
   Wishes wishes;
   decide::Verdict verdict;
   std::string id;    ///< For `GET /v1/explain/`.
+  TimePoint time{};  ///< When it was read.
   std::string body;  ///< As it goes to the upstream.
   Outcome outcome;
   std::shared_ptr<const Embedding> embedding;

@@ -4,8 +4,11 @@
 #include <array>
 #include <charconv>
 #include <ctime>
+#include <memory>
+#include <span>
 
 #include "protocol/json.h"
+#include "text/unseen.h"
 #include "text/utf8.h"
 
 namespace sosie::gateway {
@@ -15,6 +18,8 @@ using protocol::append_json_number;
 using protocol::append_json_string;
 
 constexpr std::size_t kCandidates = 5;
+constexpr std::size_t kLookedAt = 25;  // Some may be newer than the request.
+constexpr std::size_t kMostUnseen = 16;
 constexpr std::size_t kMaxShown = 1'024;  // Bytes of a candidate's prompt.
 
 /// Members of an object, one after the other.
@@ -110,7 +115,8 @@ std::string difference_from(const Decisions::Closest& closest) {
 }
 
 /// What decided, in a sentence.
-std::string verdict_sentence(const Outcome& outcome, const std::optional<Decisions::Closest>& closest) {
+std::string verdict_sentence(const Outcome& outcome, const std::vector<std::string>& unseen,
+                             const std::optional<Decisions::Closest>& closest) {
   const bool same_text = outcome.layer == Layer::exact;
   const std::string near =
       outcome.similarity ? fraction_text(shown_similarity(*outcome.similarity, outcome.layer)) : std::string("unknown");
@@ -134,6 +140,9 @@ std::string verdict_sentence(const Outcome& outcome, const std::optional<Decisio
       text.append("has similarity ").append(fraction_text(shown_similarity(*outcome.similarity, Layer::semantic))).append(", ");
     return text.append(outcome.similarity ? "below the threshold " : "is below the threshold ").append(threshold);
   }
+  if (outcome.reason == "unseen_differs")
+    return "no entry in this scope was compared: words that the encoder does not know, accents or the case of code differ (" +
+           (unseen.empty() ? std::string("this text has none") : "here: " + joined(unseen)) + "), or another encoder made the entries";
   if (outcome.reason == "filtered") return "an entry was near enough, but older than the request allows";
   if (outcome.reason == "not_exact") {
     std::string text = "no entry in this scope has this very text, and others were not considered";
@@ -158,20 +167,41 @@ void append_candidate(std::string& out, const Hit& hit, Similarity threshold) {
   object.end();
 }
 
+/// Whether it was there when the request was asked. What came of the request itself was not, not even in the same millisecond.
+bool was_there(const Entry& entry, const Decision& decision) {
+  if (entry.created != decision.time) return entry.created < decision.time;
+  return entry.prompt != decision.prompt;
+}
+
 void append_candidates(Object& object, const Decision& decision, const SemanticCache& cache) {
   // Entries that are used again for the same text only have no vectors to compare.
   if (decision.prompt.empty() || decision.outcome.reuse != decide::Reuse::by_meaning) return;
-  const auto found = cache.lookup({.prompt = decision.prompt, .scope = decision.scope},
-                                  {.layers = Layers::semantic, .threshold = Similarity{0}, .max_results = kCandidates});
+  const std::string_view prompt = decision.prompt;
+  auto embedded = cache.embedder().embed(std::span(&prompt, 1));
+  LookupOptions look{.layers = Layers::semantic, .threshold = Similarity{0}, .max_results = kLookedAt, .record = false};
+  if (embedded) look.embedding = std::make_shared<const Embedding>(std::move(embedded->front()));
+  const auto found = embedded ? cache.lookup({.prompt = prompt, .scope = decision.scope}, look) : Result<Lookup>(embedded.error());
   if (!found) {
     object.text("candidates_error", found.error().message);
     return;
   }
   std::string& out = object.key("candidates");
   out.push_back('[');
+  std::size_t count = 0;
   for (const Hit& hit : found->hits) {
+    if (!was_there(*hit.entry, decision)) continue;
     if (out.back() != '[') out.push_back(',');
     append_candidate(out, hit, decision.outcome.threshold);
+    if (++count == kCandidates) break;
+  }
+  out.push_back(']');
+}
+
+void append_texts(std::string& out, const std::vector<std::string>& texts) {
+  out.push_back('[');
+  for (const std::string& each : texts) {
+    if (out.back() != '[') out.push_back(',');
+    append_json_string(out, each);
   }
   out.push_back(']');
 }
@@ -179,8 +209,9 @@ void append_candidates(Object& object, const Decision& decision, const SemanticC
 }  // namespace
 
 std::string explain(std::string_view id, const Decision& decision, const SemanticCache& cache,
-                    const std::optional<Decisions::Closest>& closest) {
+                    const std::optional<Decisions::Closest>& closest, bool with_candidates) {
   const Outcome& outcome = decision.outcome;
+  const std::vector<std::string> unseen = text::unseen_words(cache.embedder().unseen(decision.prompt), kMostUnseen);
   const bool answered = outcome.fate == Fate::hit || outcome.fate == Fate::coalesced;
   std::string out;
   Object object(out);
@@ -189,7 +220,7 @@ std::string explain(std::string_view id, const Decision& decision, const Semanti
   object.text("api", to_string(decision.surface));
   object.text("fate", to_string(outcome.fate));
   if (!outcome.reason.empty()) object.text("reason", outcome.reason);
-  object.text("explanation", verdict_sentence(outcome, closest));
+  object.text("explanation", verdict_sentence(outcome, unseen, closest));
   if (answered) object.text("layer", to_string(outcome.layer));
   if (!outcome.entry_id.empty()) object.text("entry_id", outcome.entry_id);
   if (outcome.similarity) {
@@ -201,6 +232,8 @@ std::string explain(std::string_view id, const Decision& decision, const Semanti
   object.text("reuse", to_string(outcome.reuse));
   if (!outcome.reuse_reason.empty()) object.text("reuse_reason", outcome.reuse_reason);
   object.yes_or_no("stored", outcome.stored);
+  if (!decision.not_obeyed.empty()) append_texts(object.key("not_obeyed"), decision.not_obeyed);
+  if (!unseen.empty()) append_texts(object.key("unseen"), unseen);
   object.text("scope", decision.scope);
   if (decision.parts != nullptr) {
     object.key("parts").push_back('[');
@@ -213,7 +246,7 @@ std::string explain(std::string_view id, const Decision& decision, const Semanti
     }
     out.push_back(']');
   }
-  append_candidates(object, decision, cache);
+  if (with_candidates) append_candidates(object, decision, cache);
   if (!answered && closest)
     object.text("closest",
                 (closest->same_prompt ? "the same text has an entry in another scope: " : "the nearest other scope: ") +

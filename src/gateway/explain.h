@@ -10,11 +10,12 @@
 
 namespace sosie::gateway {
 
-/// The JSON of `GET /v1/explain/{id}`: what happened, what decided, the scope's parts, and the candidates as the cache
-/// has them now (best first, with their similarities in cosine and in LangCache's measure). `closest` may be unset.
+/// The JSON of `GET /v1/explain/{id}`: what happened, what decided, what was asked for in vain, the scope's parts, and the candidates:
+/// those that were there when it was asked and still are (best first, with their similarities in cosine and in LangCache's measure),
+/// unless `with_candidates` is false. `closest` may be unset.
 ///
-/// Blocks: embeds the prompt and looks the candidates up. Thread-safety: safe.
+/// Blocks: embeds the prompt and looks the candidates up. Changes nothing, and counts nowhere. Thread-safety: safe.
 std::string explain(std::string_view id, const Decision& decision, const SemanticCache& cache,
-                    const std::optional<Decisions::Closest>& closest);
+                    const std::optional<Decisions::Closest>& closest, bool with_candidates = true);
 
 }  // namespace sosie::gateway

@@ -11,15 +11,24 @@ using namespace std::chrono_literals;
 
 class ExplainTest : public ::testing::Test {
  protected:
+  static constexpr TimePoint kAsked{std::chrono::milliseconds(1'700'000'000'123)};
+  static inline TimePoint now = kAsked - 1min;
+
+  void SetUp() override { now = kAsked - 1min; }
+
   static SemanticCache& cache() {
-    static auto opened = SemanticCache::open({});
+    static auto opened = [] {
+      CacheOptions options;
+      options.clock = [] { return now; };
+      return SemanticCache::open(std::move(options));
+    }();
     if (!opened) throw std::runtime_error(opened.error().message);
     return *opened;
   }
 
   Decision miss(std::string scope, std::string prompt, std::string_view reason) {
     Decision decision;
-    decision.time = TimePoint(std::chrono::milliseconds(1'700'000'000'123));
+    decision.time = kAsked;
     decision.scope = std::move(scope);
     decision.prompt = std::move(prompt);
     decision.outcome.fate = Fate::miss;
@@ -84,6 +93,55 @@ TEST_F(ExplainTest, ShowsTheCandidatesOfThisScopeBestFirst) {
   EXPECT_NEAR(double(first["langcache_similarity"]), (1 + similarity) / 2, 1e-6);
   EXPECT_EQ(bool(first["would_hit"]), similarity >= 0.85);
   EXPECT_EQ(text(json, "explanation"), "the nearest entry in this scope has similarity 0.8, below the threshold 0.85");
+}
+
+TEST_F(ExplainTest, ShowsTheCandidatesThatWereThereWhenItWasAsked) {
+  const std::string asked = "How do I reset my password?";
+  ASSERT_TRUE(cache().store({.prompt = "How can I reset my password?", .scope = "ask:then"}, "a"));
+  now = kAsked;
+  ASSERT_TRUE(cache().store({.prompt = asked, .scope = "ask:then"}, "its own, in the same millisecond"));
+  now = kAsked + 1ms;
+  ASSERT_TRUE(cache().store({.prompt = "How could I reset my password?", .scope = "ask:then"}, "another's, later"));
+  const simdjson::dom::array candidates = read(miss("ask:then", asked, "below_threshold"))["candidates"];
+  ASSERT_EQ(candidates.size(), 1u);
+  EXPECT_EQ(text(candidates.at(0), "prompt"), "How can I reset my password?");
+}
+
+TEST_F(ExplainTest, ChangesNothing) {
+  const auto id = cache().store({.prompt = "How can I reset my password?", .scope = "ask:still"}, "a");
+  ASSERT_TRUE(id);
+  const CacheStats before = cache().stats();
+  const simdjson::dom::array candidates = read(miss("ask:still", "How do I reset my password?", "below_threshold"))["candidates"];
+  EXPECT_EQ(candidates.size(), 1u);
+  const CacheStats after = cache().stats();
+  EXPECT_EQ(after.exact_hits, before.exact_hits);
+  EXPECT_EQ(after.semantic_hits, before.semantic_hits);
+  EXPECT_EQ(after.misses, before.misses);
+  EXPECT_EQ(after.embeddings, before.embeddings);
+}
+
+TEST_F(ExplainTest, NamesTheWordsThatTheEncoderDoesNotSee) {
+  auto json = read(miss("ask:words", "Wie setze ich mein Passwort zur\u00fcck mit GPT-4o?", "unseen_differs"));
+  EXPECT_EQ(text(json, "explanation"),
+            "no entry in this scope was compared: words that the encoder does not know, accents or the case of code differ (here: "
+            "zur\u00fcck, GPT-4o?), or another encoder made the entries");
+  EXPECT_EQ(simdjson::minify(simdjson::dom::element(json["unseen"])), "[\"zur\u00fcck\",\"GPT-4o?\"]");
+  json = read(miss("ask:words", "How do I reset my password?", "unseen_differs"));
+  EXPECT_NE(text(json, "explanation").find("(this text has none)"), std::string_view::npos);
+  EXPECT_NE(json["unseen"].error(), simdjson::SUCCESS);
+}
+
+TEST_F(ExplainTest, NamesWhatWasNotObeyed) {
+  Decision decision = miss("ask:00", "Is it?", "below_threshold");
+  EXPECT_NE(read(decision)["not_obeyed"].error(), simdjson::SUCCESS);
+  decision.not_obeyed = {"x-sosie-threshold 0.8: lower than \"0.85\""};
+  EXPECT_EQ(simdjson::minify(simdjson::dom::element(read(decision)["not_obeyed"])), R"(["x-sosie-threshold 0.8: lower than \"0.85\""])");
+}
+
+TEST_F(ExplainTest, KeepsSimilaritiesFromWhoMayNotUseTheEncoder) {
+  ASSERT_TRUE(cache().store({.prompt = "How can I reset my password?", .scope = "ask:kept"}, "a"));
+  const std::string told = explain("req-1", miss("ask:kept", "How do I reset my password?", "below_threshold"), cache(), {}, false);
+  EXPECT_EQ(told.find("candidates"), std::string::npos);
 }
 
 TEST_F(ExplainTest, SaysWhichScopeWasNear) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 #include "gateway/go_duration.h"
 #include "gateway/request_headers.h"
@@ -42,27 +44,53 @@ std::optional<double> read_fraction(std::string_view text) noexcept {
   return number;
 }
 
-/// Each way of saying it makes the wish stricter, never freer.
+void note(Wishes& wishes, std::string what, std::string_view why) {
+  if (wishes.not_obeyed.size() < Wishes::kMostNotObeyed) wishes.not_obeyed.push_back(std::move(what.append(": ").append(why)));
+}
+
+/// A header's value or a key, where it is short and plain enough to be repeated; with a space in front.
+std::string quoted(std::string_view text) {
+  constexpr std::size_t kMost = 40;
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  return !text.empty() && plain && text.size() <= kMost ? " " + std::string(text) : "";
+}
+
+std::string in_digits(double number) {
+  char digits[32];
+  return quoted({digits, std::to_chars(digits, digits + sizeof digits, number).ptr});
+}
+
+std::string in_seconds(milliseconds length) { return in_digits(static_cast<double>(length.count()) / 1'000) + " s"; }
+
+constexpr std::string_view kStricterHolds = "a stricter one was asked for, too", kNotRead = "it cannot be read";
+
+/// Each way of saying it makes the wish stricter, never freer. `by`: a literal, who says so.
 class Strictest {
  public:
-  explicit Strictest(Wishes& wishes) : wishes_(wishes) {}
+  Strictest(Wishes& wishes, std::string_view by) : wishes_(wishes), by_(by) {}
 
   void max_age(milliseconds age) {
     wishes_.no_cache = wishes_.no_cache || age.count() == 0;
-    wishes_.max_age = std::min(wishes_.max_age.value_or(age), age);
+    keep_stricter(wishes_.max_age, wishes_.max_age_by, age, std::less<>(), in_seconds);
   }
   void ttl(milliseconds ttl) {
     // An entry that dies at once need not be made.
     if (ttl.count() == 0)
       wishes_.no_store = true;
     else
-      wishes_.ttl = std::min(wishes_.ttl.value_or(ttl), ttl);
+      keep_stricter(wishes_.ttl, wishes_.ttl_by, ttl, std::less<>(), in_seconds);
+  }
+  /// The dialect that says so has a bound of its own.
+  void ttl(milliseconds ttl, milliseconds most) {
+    if (ttl > most) note(wishes_, std::string(by_) + in_seconds(ttl), "more than the" + in_seconds(most) + " that this dialect has at most");
+    this->ttl(std::min(ttl, most));
   }
   void threshold(double cosine) {
-    wishes_.threshold = std::max(wishes_.threshold.value_or(Similarity{cosine}), Similarity{cosine});
+    keep_stricter(wishes_.threshold, wishes_.threshold_by, Similarity{cosine}, [](Similarity a, Similarity b) { return a > b; },
+                  [](Similarity similarity) { return in_digits(similarity.value); });
   }
-  void partition(std::string_view name, std::string_view value) {
-    wishes_.partition.append(name)
+  void partition(std::string_view value) {
+    wishes_.partition.append(by_)
         .append(1, ':')
         .append(std::to_string(value.size()))
         .append(1, ':')
@@ -71,7 +99,16 @@ class Strictest {
   }
 
  private:
+  template <class Value, class Stricter, class Say>
+  void keep_stricter(std::optional<Value>& kept, std::string_view& kept_by, Value wanted, Stricter stricter, Say say) {
+    if (kept && stricter(*kept, wanted)) return note(wishes_, std::string(by_) + say(wanted), kStricterHolds);
+    if (kept && stricter(wanted, *kept)) note(wishes_, std::string(kept_by) + say(*kept), kStricterHolds);
+    kept = wanted;
+    kept_by = by_;
+  }
+
   Wishes& wishes_;
+  const std::string_view by_;
 };
 
 template <class Visit>
@@ -106,8 +143,8 @@ bool read_common_directive(std::string_view name, bool has_value, Wishes& wishes
 std::optional<BadRequest> read_native(std::string_view name, std::string_view value, Wishes& wishes) {
   constexpr std::string_view kControl = "x-sosie-cache-control", kThreshold = "x-sosie-threshold",
                              kNamespace = "x-sosie-namespace";
-  Strictest strictest(wishes);
   if (same_word(name, kControl)) {
+    Strictest strictest(wishes, kControl);
     const bool good =
         for_each_directive(value, [&](std::string_view word, std::string_view argument, bool has_argument) {
           if (read_common_directive(word, has_argument, wishes)) return true;
@@ -129,78 +166,107 @@ std::optional<BadRequest> read_native(std::string_view name, std::string_view va
     if (!number || *number < 0 || *number > 1)
       return BadRequest{"the header 'x-sosie-threshold' must be a number from 0 to 1, a cosine similarity",
                         std::string(kThreshold)};
-    strictest.threshold(*number);
+    Strictest(wishes, kThreshold).threshold(*number);
   } else if (same_word(name, kNamespace)) {
     if (value.empty() || value.size() > kMaxNamespace)
       return BadRequest{"the header 'x-sosie-namespace' must have 1 to 256 bytes", std::string(kNamespace)};
-    strictest.partition(kNamespace, value);
+    Strictest(wishes, kNamespace).partition(value);
+  } else {
+    const std::string shown = quoted(name);
+    return BadRequest{"the header" + (shown.empty() ? std::string(" beginning with 'x-sosie-'") : " '" + shown.substr(1) + "'") +
+                          " is not known: there are 'x-sosie-cache-control', 'x-sosie-threshold' and 'x-sosie-namespace'",
+                      shown.empty() ? std::string() : shown.substr(1)};
   }
   return std::nullopt;
 }
 
+/// "true" in any case; "false", or nothing, says nothing. Anything else is noted.
+bool read_true(std::string_view name, std::string_view value, Wishes& wishes) {
+  const bool said = same_word(value, "true");
+  if (!said && !value.empty() && !same_word(value, "false")) note(wishes, std::string(name) + quoted(value), kNotRead);
+  return said;
+}
+
+void read_portkey_mode(std::string_view name, std::string_view value, Wishes& wishes) {
+  const bool exact = same_word(value, "simple"), semantic = same_word(value, "semantic");
+  wishes.exact_only = wishes.exact_only || exact;
+  wishes.opted_in = wishes.opted_in || exact || semantic;
+  if (!exact && !semantic && !value.empty()) note(wishes, std::string(name) + quoted(value), "the modes are simple and semantic");
+}
+
 void read_portkey(std::string_view name, std::string_view value, Wishes& wishes) {
-  if (same_word(name, "x-portkey-cache")) {
-    wishes.exact_only = wishes.exact_only || same_word(value, "simple");
-    wishes.opted_in = wishes.opted_in || same_word(value, "simple") || same_word(value, "semantic");
-  } else if (same_word(name, "x-portkey-cache-force-refresh")) {
-    wishes.no_cache = wishes.no_cache || same_word(value, "true");
-  } else if (same_word(name, "x-portkey-cache-namespace") && !value.empty()) {
-    Strictest(wishes).partition("x-portkey-cache-namespace", value);
+  constexpr std::string_view kMode = "x-portkey-cache", kRefresh = "x-portkey-cache-force-refresh", kNamespace = "x-portkey-cache-namespace";
+  if (same_word(name, kMode)) {
+    read_portkey_mode(kMode, value, wishes);
+  } else if (same_word(name, kRefresh)) {
+    wishes.no_cache = read_true(kRefresh, value, wishes) || wishes.no_cache;
+  } else if (same_word(name, kNamespace) && !value.empty()) {
+    Strictest(wishes, kNamespace).partition(value);
   }
 }
 
 /// {"cache":{"mode":"simple","max_age":60}}; anything else, also the name of a configuration kept elsewhere, says
 /// nothing here.
 void read_portkey_config(std::string_view value, Wishes& wishes) {
+  constexpr std::string_view kConfig = "x-portkey-config", kMode = "x-portkey-config cache.mode", kMaxAge = "x-portkey-config cache.max_age";
   constexpr seconds kLongest{90 * 86'400};
-  if (!value.starts_with('{')) return;
   protocol::JsonReader reader;
-  const auto root = reader.read_copy(value);
+  const auto root = value.starts_with('{') ? reader.read_copy(value) : std::nullopt;
+  if (!root && !value.empty()) note(wishes, std::string(kConfig) + quoted(value), "of a configuration kept elsewhere nothing is known here");
   simdjson::dom::element cache;
   if (!root || (*root)["cache"].get(cache) != simdjson::SUCCESS) return;
   std::string_view mode;
-  if (cache["mode"].get(mode) == simdjson::SUCCESS || cache.get(mode) == simdjson::SUCCESS)
-    read_portkey("x-portkey-cache", mode, wishes);
+  if (cache["mode"].get(mode) == simdjson::SUCCESS || cache.get(mode) == simdjson::SUCCESS) read_portkey_mode(kMode, mode, wishes);
+  simdjson::dom::element said;
+  if (cache["max_age"].get(said) != simdjson::SUCCESS) return;
   std::int64_t age = 0;
-  if (cache["max_age"].get(age) != simdjson::SUCCESS || age <= 0) return;
-  const seconds longest = std::min(seconds(std::min(age, kMaxSeconds)), kLongest);
-  Strictest(wishes).max_age(longest);
-  Strictest(wishes).ttl(longest);
+  if (said.get(age) != simdjson::SUCCESS || age <= 0) return note(wishes, std::string(kMaxAge), kNotRead);
+  const seconds wanted(std::min(age, kMaxSeconds));
+  Strictest(wishes, kMaxAge).max_age(std::min(wanted, kLongest));
+  Strictest(wishes, kMaxAge).ttl(wanted, kLongest);
 }
 
 void read_cloudflare(std::string_view name, std::string_view value, Wishes& wishes) {
+  constexpr std::string_view kSkip = "cf-aig-skip-cache", kTtl = "cf-aig-cache-ttl", kKey = "cf-aig-cache-key";
   constexpr seconds kLongest{30 * 86'400};
-  if (same_word(name, "cf-aig-skip-cache")) {
-    const bool skip = same_word(value, "true");
+  if (same_word(name, kSkip)) {
+    const bool skip = read_true(kSkip, value, wishes);
     wishes.no_cache = wishes.no_cache || skip;
     wishes.no_store = wishes.no_store || skip;
-  } else if (same_word(name, "cf-aig-cache-ttl")) {
+  } else if (same_word(name, kTtl)) {
     const auto ttl = read_seconds(value);
-    if (!ttl || ttl->count() == 0) return;
-    Strictest(wishes).ttl(std::min(*ttl, kLongest));
+    if (!ttl || ttl->count() == 0) return note(wishes, std::string(kTtl) + quoted(value), kNotRead);
+    Strictest(wishes, kTtl).ttl(*ttl, kLongest);
     wishes.opted_in = true;
-  } else if (same_word(name, "cf-aig-cache-key") && !value.empty()) {
-    Strictest(wishes).partition("cf-aig-cache-key", value);
+  } else if (same_word(name, kKey) && !value.empty()) {
+    Strictest(wishes, kKey).partition(value);
     wishes.opted_in = true;
   }
 }
 
 void read_bifrost(std::string_view name, std::string_view value, Wishes& wishes) {
-  if (same_word(name, "x-bf-cache-key") && !value.empty()) {
-    Strictest(wishes).partition("x-bf-cache-key", value);
+  constexpr std::string_view kKey = "x-bf-cache-key", kVirtualKey = "x-bf-vk", kTtl = "x-bf-cache-ttl", kThreshold = "x-bf-cache-threshold",
+                             kType = "x-bf-cache-type", kNoStore = "x-bf-cache-no-store";
+  if (same_word(name, kKey) && !value.empty()) {
+    Strictest(wishes, kKey).partition(value);
     wishes.opted_in = true;
-  } else if (same_word(name, "x-bf-vk") && !value.empty()) {
-    Strictest(wishes).partition("x-bf-vk", value);
-  } else if (same_word(name, "x-bf-cache-ttl")) {
+  } else if (same_word(name, kVirtualKey) && !value.empty()) {
+    Strictest(wishes, kVirtualKey).partition(value);
+  } else if (same_word(name, kTtl)) {
     auto ttl = read_go_duration(value);
     if (const auto whole = read_seconds(value)) ttl = *whole;
-    if (ttl && ttl->count() > 0) Strictest(wishes).ttl(*ttl);
-  } else if (same_word(name, "x-bf-cache-threshold")) {
-    if (const auto number = read_fraction(value)) Strictest(wishes).threshold(std::clamp(*number, 0.0, 1.0));
-  } else if (same_word(name, "x-bf-cache-type")) {
+    if (!ttl || ttl->count() <= 0) return note(wishes, std::string(kTtl) + quoted(value), kNotRead);
+    Strictest(wishes, kTtl).ttl(*ttl);
+  } else if (same_word(name, kThreshold)) {
+    const auto number = read_fraction(value);
+    if (!number || *number < 0 || *number > 1) note(wishes, std::string(kThreshold) + quoted(value), "it is no number from 0 to 1");
+    if (number) Strictest(wishes, kThreshold).threshold(std::clamp(*number, 0.0, 1.0));
+  } else if (same_word(name, kType)) {
     wishes.exact_only = wishes.exact_only || value == "direct";
-  } else if (same_word(name, "x-bf-cache-no-store")) {
+    if (value != "direct" && value != "semantic" && !value.empty()) note(wishes, std::string(kType) + quoted(value), "the types are direct and semantic");
+  } else if (same_word(name, kNoStore)) {
     wishes.no_store = wishes.no_store || value == "true";
+    if (value != "true" && value != "false" && !value.empty()) note(wishes, std::string(kNoStore) + quoted(value), kNotRead);
   }
 }
 
@@ -210,32 +276,38 @@ struct Helicone {
   std::optional<seconds> max_age;
 
   void read(std::string_view name, std::string_view value, Wishes& wishes) {
-    if (same_word(name, "helicone-cache-enabled")) {
-      enabled = enabled || same_word(value, "true");
-      const bool off = same_word(value, "false");
-      wishes.opted_in = wishes.opted_in || same_word(value, "true");
+    constexpr std::string_view kEnabled = "helicone-cache-enabled", kSeed = "helicone-cache-seed", kBucket = "helicone-cache-bucket-max-size";
+    if (same_word(name, kEnabled)) {
+      const bool on = read_true(kEnabled, value, wishes), off = same_word(value, "false");
+      enabled = enabled || on;
+      wishes.opted_in = wishes.opted_in || on;
       wishes.no_cache = wishes.no_cache || off;
       wishes.no_store = wishes.no_store || off;
-    } else if (same_word(name, "helicone-cache-seed") && !value.empty()) {
-      Strictest(wishes).partition("helicone-cache-seed", value);
+    } else if (same_word(name, kSeed) && !value.empty()) {
+      Strictest(wishes, kSeed).partition(value);
+    } else if (same_word(name, kBucket) && value != "1") {
+      note(wishes, std::string(kBucket) + quoted(value), "a question has one answer here");
     }
   }
   void apply(Wishes& wishes) const {
     constexpr seconds kLongest{365 * 86'400};
-    if (enabled && max_age) Strictest(wishes).ttl(std::min(*max_age, kLongest));
+    if (enabled && max_age) Strictest(wishes, "Cache-Control max-age").ttl(*max_age, kLongest);
   }
 };
 
 void read_cache_control(std::string_view value, const Compat& compat, Wishes& wishes, Helicone& helicone) {
+  constexpr std::string_view kMaxAge = "Cache-Control max-age", kSharedMaxAge = "Cache-Control s-maxage";
   for_each_directive(value, [&](std::string_view name, std::string_view argument, bool has_argument) {
     if (read_common_directive(name, has_argument, wishes)) return true;
+    const bool is_max_age = same_word(name, "max-age"), is_shared = same_word(name, "s-maxage");
     const auto number = read_seconds(argument);
-    if (!number) return true;
-    if (same_word(name, "max-age")) {
-      Strictest(wishes).max_age(*number);
+    if (is_max_age && number) {
+      Strictest(wishes, kMaxAge).max_age(*number);
       helicone.max_age = *number;
-    } else if (compat.litellm && same_word(name, "s-maxage")) {
-      Strictest(wishes).ttl(*number);
+    } else if (compat.litellm && is_shared && number) {
+      Strictest(wishes, kSharedMaxAge).ttl(*number);
+    } else {
+      note(wishes, "Cache-Control" + quoted(name), is_max_age || (is_shared && compat.litellm) ? kNotRead : "it has no effect here");
     }
     return true;
   });
@@ -268,8 +340,12 @@ std::variant<Wishes, BadRequest> read_wishes(const net::HeaderList& headers, con
       read_cache_control(value, compat, wishes, helicone);
     } else if (compat.portkey && same_word(name, "x-portkey-config")) {
       read_portkey_config(value, wishes);
-    } else if (is_wish_header(name, compat)) {
-      // Of the dialects turned on; a name belongs to one of them only.
+    } else if (const std::string_view dialect = dialect_of_wish(name); !dialect.empty()) {
+      if (!is_wish_header(name, compat)) {
+        note(wishes, std::string(name), "[gateway] compat does not name " + std::string(dialect));
+        continue;
+      }
+      // A name belongs to one dialect only.
       read_portkey(name, value, wishes);
       helicone.read(name, value, wishes);
       read_cloudflare(name, value, wishes);
@@ -284,7 +360,6 @@ std::optional<BadRequest> read_cache_member(simdjson::dom::element cache, Wishes
   simdjson::dom::object object;
   if (cache.get_object().get(object) != simdjson::SUCCESS) return wrong("", "an object");
   if (protocol::has_duplicate_keys(object)) return BadRequest{"'cache' repeats a key", "cache"};
-  Strictest strictest(wishes);
   for (const auto& [key, value] : object) {
     if (value.is_null()) continue;
     bool* flag = key == "no-cache"    ? &wishes.no_cache
@@ -298,16 +373,18 @@ std::optional<BadRequest> read_cache_member(simdjson::dom::element cache, Wishes
     } else if (key == "ttl") {
       const auto length = read_length(value);
       if (!length || length->count() == 0) return wrong(key, "a number of seconds above 0");
-      strictest.ttl(*length);
+      Strictest(wishes, "cache.ttl").ttl(*length);
     } else if (key == "s-maxage" || key == "s-max-age") {
       const auto length = read_length(value);
       if (!length) return wrong(key, "a number of seconds, 0 or more");
-      strictest.max_age(*length);
+      Strictest(wishes, "cache.s-maxage").max_age(*length);
     } else if (key == "namespace") {
       std::string_view name;
       if (value.get_string().get(name) != simdjson::SUCCESS || name.size() > kMaxNamespace)
         return wrong(key, "a string of up to 256 bytes");
-      if (!name.empty()) strictest.partition("cache.namespace", name);
+      if (!name.empty()) Strictest(wishes, "cache.namespace").partition(name);
+    } else {
+      note(wishes, "cache" + (quoted(key).empty() ? std::string() : "." + std::string(key)), "it has no effect here");
     }
   }
   return std::nullopt;
@@ -315,8 +392,16 @@ std::optional<BadRequest> read_cache_member(simdjson::dom::element cache, Wishes
 
 void apply_limits(Wishes& wishes, bool may_loosen, Similarity threshold, std::optional<milliseconds> ttl) {
   if (may_loosen) return;
-  if (wishes.threshold && *wishes.threshold < threshold) wishes.threshold.reset();
-  if (wishes.ttl && ttl && *wishes.ttl > *ttl) wishes.ttl.reset();
+  constexpr std::string_view kOnlyListed = ", and [tenant] may_loosen does not list this key";
+  if (wishes.threshold && *wishes.threshold < threshold) {
+    note(wishes, std::string(wishes.threshold_by) + in_digits(wishes.threshold->value),
+         "lower than the server's" + in_digits(threshold.value) + std::string(kOnlyListed));
+    wishes.threshold.reset();
+  }
+  if (wishes.ttl && ttl && *wishes.ttl > *ttl) {
+    note(wishes, std::string(wishes.ttl_by) + in_seconds(*wishes.ttl), "longer than the server's" + in_seconds(*ttl) + std::string(kOnlyListed));
+    wishes.ttl.reset();
+  }
 }
 
 }  // namespace sosie::gateway

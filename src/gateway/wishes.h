@@ -35,9 +35,16 @@ struct Wishes {
   std::optional<std::chrono::milliseconds> ttl;      ///< Of the entry that is made.
   std::optional<Similarity> threshold;               ///< Cosine.
   std::string partition;  ///< Namespaces, cache keys, seeds: they join the scope, each behind its name. Empty: none.
+
+  /// What was asked for in vain, each with the reason, for `GET /v1/explain/`: "x-sosie-threshold 0.8: …". At most kMostNotObeyed.
+  std::vector<std::string> not_obeyed;
+  std::string_view threshold_by = "threshold", ttl_by = "ttl", max_age_by = "max-age";  ///< Literals: who said so.
+
+  static constexpr std::size_t kMostNotObeyed = 16;
 };
 
-/// Headers of a request. A native header that cannot be read is an error; what other dialects ignore is ignored.
+/// Headers of a request. A native header that is not known or cannot be read is an error; what other dialects ignore is ignored,
+/// and noted.
 ///   x-sosie-cache-control: no-cache, no-store, only-if-cached, exact, use-cache, max-age=SECONDS, ttl=SECONDS
 ///   x-sosie-threshold: 0 to 1       x-sosie-namespace: 1 to 256 bytes
 ///   Cache-Control: no-cache, no-store, only-if-cached, max-age=SECONDS; s-maxage=SECONDS is LiteLLM's: the new entry's
@@ -45,11 +52,11 @@ struct Wishes {
 std::variant<Wishes, protocol::BadRequest> read_wishes(const net::HeaderList& headers, const Compat& compat);
 
 /// LiteLLM's `cache` member of a body (contract: peers of LiteLLM's proxy): ttl, s-maxage, s-max-age, no-cache,
-/// no-store, namespace, use-cache; other keys are ignored. Anything of another type is an error that names the field.
+/// no-store, namespace, use-cache; other keys are ignored, and noted. Anything of another type is an error that names the field.
 std::optional<protocol::BadRequest> read_cache_member(simdjson::dom::element cache, Wishes& wishes);
 
 /// What the server's settings allow: without `may_loosen` the threshold only rises above `threshold` and the ttl only
-/// falls below `ttl` (unset: for ever).
+/// falls below `ttl` (unset: for ever); a wish for more is noted.
 void apply_limits(Wishes& wishes, bool may_loosen, Similarity threshold, std::optional<std::chrono::milliseconds> ttl);
 
 }  // namespace sosie::gateway

@@ -55,7 +55,7 @@ TEST(NativeWishes, AreRead) {
   EXPECT_EQ(all.threshold->value, 0.95);
   EXPECT_NE(all.partition.find("blue"), std::string::npos);
   EXPECT_TRUE(says_nothing(wishes({})));
-  EXPECT_TRUE(says_nothing(wishes({{"x-sosie-cache-control", ""}, {"x-sosie-request-id", "x"}})));
+  EXPECT_TRUE(says_nothing(wishes({{"x-sosie-cache-control", ""}})));
   EXPECT_EQ(wishes({{"x-sosie-cache-control", "max-age=0"}}).no_cache, true);
 }
 
@@ -65,6 +65,11 @@ TEST(NativeWishes, ThatCannotBeReadAreErrorsThatNameTheHeader) {
     EXPECT_EQ(fault({{"x-sosie-cache-control", value}}), "x-sosie-cache-control") << value;
   for (const char* value : {"", "x", "1.01", "-0.1", "nan", "inf", "0.9x", "0,9", "90%"})
     EXPECT_EQ(fault({{"x-sosie-threshold", value}}), "x-sosie-threshold") << value;
+  EXPECT_EQ(fault({{"x-sosie-foo", "1"}}), "x-sosie-foo");
+  EXPECT_EQ(fault({{"X-Sosie-Treshold", "0.9"}}), "X-Sosie-Treshold");
+  const auto unknown = read({{"x-sosie-foo", "secret"}}, kNone);
+  EXPECT_EQ(std::get<BadRequest>(unknown).message,
+            "the header 'x-sosie-foo' is not known: there are 'x-sosie-cache-control', 'x-sosie-threshold' and 'x-sosie-namespace'");
   const std::string most(256, 'a'), more(257, 'a');
   EXPECT_EQ(fault({{"x-sosie-namespace", ""}}), "x-sosie-namespace");
   EXPECT_EQ(fault({{"x-sosie-namespace", more}}), "x-sosie-namespace");
@@ -174,6 +179,48 @@ TEST(Bifrost, FollowsItsTable) {
   EXPECT_NE(wishes({{"x-bf-vk", "one"}}, kBifrost).partition, wishes({{"x-bf-vk", "two"}}, kBifrost).partition);
 }
 
+using Texts = std::vector<std::string>;
+
+TEST(NotObeyed, NamesWhatHasNoEffectHere) {
+  EXPECT_EQ(wishes({{"Cache-Control", "no-cache, max-stale=3, Private, max-age=soon, s-maxage=4, no-store=1"}}).not_obeyed,
+            (Texts{"Cache-Control max-stale: it has no effect here", "Cache-Control Private: it has no effect here",
+                   "Cache-Control max-age: it cannot be read", "Cache-Control s-maxage: it has no effect here",
+                   "Cache-Control no-store: it has no effect here"}));
+  EXPECT_EQ(wishes({{"Cache-Control", "s-maxage=4, max-age=5"}}, Compat{}).not_obeyed, Texts{});
+  EXPECT_EQ(wishes({{"x-sosie-cache-control", "no-cache"}, {"x-sosie-threshold", "0.9"}}).not_obeyed, Texts{});
+  EXPECT_EQ(wishes({{"x-bf-cache-threshold", "0.9"}, {"cf-aig-skip-cache", "true"}}).not_obeyed,
+            (Texts{"x-bf-cache-threshold: [gateway] compat does not name bifrost", "cf-aig-skip-cache: [gateway] compat does not name cloudflare"}));
+}
+
+TEST(NotObeyed, NamesWhatADialectCannotRead) {
+  EXPECT_EQ(wishes({{"x-bf-cache-ttl", "soon"}}, kBifrost).not_obeyed, Texts{"x-bf-cache-ttl soon: it cannot be read"});
+  EXPECT_EQ(wishes({{"x-bf-cache-threshold", "1.7"}}, kBifrost).not_obeyed, Texts{"x-bf-cache-threshold 1.7: it is no number from 0 to 1"});
+  EXPECT_EQ(wishes({{"x-bf-cache-type", "fuzzy"}}, kBifrost).not_obeyed.size(), 1u);
+  EXPECT_EQ(wishes({{"cf-aig-cache-ttl", "99999999"}}, kCloudflare).not_obeyed,
+            Texts{"cf-aig-cache-ttl 99999999 s: more than the 2592000 s that this dialect has at most"});
+  EXPECT_EQ(wishes({{"cf-aig-skip-cache", "perhaps"}}, kCloudflare).not_obeyed, Texts{"cf-aig-skip-cache perhaps: it cannot be read"});
+  EXPECT_EQ(wishes({{"x-portkey-config", "pc-abc"}}, kPortkey).not_obeyed,
+            Texts{"x-portkey-config pc-abc: of a configuration kept elsewhere nothing is known here"});
+  EXPECT_EQ(wishes({{"x-portkey-cache", "magic"}}, kPortkey).not_obeyed, Texts{"x-portkey-cache magic: the modes are simple and semantic"});
+  EXPECT_EQ(wishes({{"Helicone-Cache-Bucket-Max-Size", "3"}}, kHelicone).not_obeyed,
+            Texts{"helicone-cache-bucket-max-size 3: a question has one answer here"});
+}
+
+TEST(NotObeyed, NamesTheLessStrictOfTwo) {
+  EXPECT_EQ(wishes({{"x-sosie-threshold", "0.9"}, {"x-bf-cache-threshold", "0.8"}}, kBifrost).not_obeyed,
+            Texts{"x-bf-cache-threshold 0.8: a stricter one was asked for, too"});
+  EXPECT_EQ(wishes({{"x-bf-cache-ttl", "1500ms"}, {"x-sosie-cache-control", "ttl=1"}}, kBifrost).not_obeyed,
+            Texts{"x-bf-cache-ttl 1.5 s: a stricter one was asked for, too"});
+}
+
+TEST(NotObeyed, IsBoundedAndPlain) {
+  const std::string line = std::string(50, 'x') + ", caf\xe9, a b";
+  const Wishes many = wishes({{"Cache-Control", line}, {"Cache-Control", std::string(60'000, ',')}, {"Cache-Control", "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o"}});
+  EXPECT_EQ(many.not_obeyed.size(), Wishes::kMostNotObeyed);
+  EXPECT_EQ(many.not_obeyed[0], "Cache-Control: it has no effect here");
+  EXPECT_EQ(many.not_obeyed[1], "Cache-Control: it has no effect here");
+}
+
 TEST(Dialects, AreNotReadUnlessTurnedOn) {
   EXPECT_TRUE(says_nothing(wishes({{"x-portkey-cache", "simple"},
                                    {"x-portkey-config", R"({"cache":{"mode":"simple"}})"},
@@ -210,6 +257,7 @@ TEST(CacheMember, IsRead) {
   EXPECT_TRUE(member(R"({"s-maxage":0})").wishes.no_cache);
   EXPECT_TRUE(says_nothing(member(R"({"ttl":null,"no-cache":null,"namespace":null})").wishes));
   EXPECT_TRUE(says_nothing(member("{}").wishes));
+  EXPECT_EQ(wishes.not_obeyed, Texts{"cache.supported: it has no effect here"});
 }
 
 TEST(CacheMember, OfTheWrongTypeIsAnErrorThatNamesTheField) {
@@ -244,6 +292,11 @@ TEST(Limits, OnlyLetWishesMakeThingsStricter) {
   EXPECT_FALSE(limited(0.8, 90s, false).threshold);
   EXPECT_FALSE(limited(0.8, 90s, false).ttl);
   EXPECT_EQ(limited(0.8, 90s, false, std::nullopt).ttl, 90s);
+  EXPECT_EQ(limited(0.8, 90s, false).not_obeyed,
+            (Texts{"threshold 0.8: lower than the server's 0.85, and [tenant] may_loosen does not list this key",
+                   "ttl 90 s: longer than the server's 60 s, and [tenant] may_loosen does not list this key"}));
+  EXPECT_EQ(limited(0.9, 30s, false).not_obeyed, Texts{});
+  EXPECT_EQ(limited(0.8, 90s, true).not_obeyed, Texts{});
   EXPECT_EQ(limited(0.8, 90s, true).threshold->value, 0.8);
   EXPECT_EQ(limited(0.8, 90s, true).ttl, 90s);
 }
