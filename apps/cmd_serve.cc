@@ -46,8 +46,8 @@ void greet(const gateway::Server& server, const Arguments& arguments, const Cach
     std::printf("upstream     none: only what is cached is answered (--upstream URL, or OPENAI_BASE_URL and OPENAI_API_KEY)\n");
   std::printf(
       "\nTry, in another terminal:\n"
-      "  curl -s %s/v1/caches/demo/entries -d '{\"prompt\":\"How do I reset my password?\",\"response\":\"Settings, Security, Reset.\"}'\n"
-      "  curl -s %s/v1/caches/demo/entries/search -d '{\"prompt\":\"How can I reset my password?\"}'\n"
+      "  curl -s -H 'Authorization: Bearer demo' %s/v1/caches/demo/entries -d '{\"prompt\":\"How do I reset my password?\",\"response\":\"Settings, Security, Reset.\"}'\n"
+      "  curl -s -H 'Authorization: Bearer demo' %s/v1/caches/demo/entries/search -d '{\"prompt\":\"How can I reset my password?\"}'\n"
       "  curl -s %s/metrics\n\n",
       url.c_str(), url.c_str(), url.c_str());
   std::fflush(stdout);

@@ -10,6 +10,7 @@
 #include "cache/keys.h"
 #include "gateway/cache_debug.h"
 #include "gateway/forwarding.h"
+#include "gateway/retry.h"
 
 namespace sosie::gateway {
 namespace {
@@ -68,15 +69,18 @@ class EventBorder {
 
 }  // namespace
 
-AnswerRoute::AnswerRoute(Shared& shared, protocol::JsonReader& reader, Upstreams& upstreams, boost::asio::any_io_executor executor)
-    : shared_(shared), reader_(reader), upstreams_(upstreams), executor_(std::move(executor)) {}
+AnswerRoute::AnswerRoute(Shared& shared, protocol::JsonReader& reader, Upstreams& upstreams, PassThrough& pass_through,
+                         boost::asio::any_io_executor executor)
+    : shared_(shared), reader_(reader), upstreams_(upstreams), pass_through_(pass_through), executor_(std::move(executor)) {}
 
 Task<int> AnswerRoute::handle(net::Exchange& exchange, const protocol::Protocol& api) {
   auto read = read_asking(shared_, reader_, scope_, exchange, api);
-  if (const auto* bad = std::get_if<protocol::BadRequest>(&read)) {
+  if (const auto* not_read = std::get_if<NotRead>(&read)) {
+    const auto passed_on = co_await pass_through_.handle_unread(exchange, *not_read);
+    if (passed_on) co_return *passed_on;
     net::Reply reply;
     reply.status = 400;
-    reply.body = api.error_body(400, bad->message, bad->param, {});
+    reply.body = api.error_body(400, not_read->fault.message, not_read->fault.param, {});
     co_await exchange.respond(std::move(reply));
     co_return 400;
   }
@@ -426,7 +430,8 @@ Task<std::optional<int>> AnswerRoute::follow_stream(net::Exchange& exchange, Ask
 
 Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwner owner) {
   if (asking->wishes.only_if_cached) {
-    const int status = co_await refuse(exchange, asking, 504, "The cache has no answer, and only-if-cached was asked for.", "not_cached");
+    const int status = co_await refuse(exchange, asking, 504, "The cache has no answer, and only-if-cached was asked for.", "not_cached",
+                                        kDoNotRetry);
     co_return status;
   }
   Upstream* upstream = upstreams_.for_model(asking->question.model);
@@ -437,12 +442,14 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwn
         none ? "The cache has no answer, and no upstream is configured. Start the server with --upstream URL, or with "
                "OPENAI_BASE_URL and OPENAI_API_KEY set."
              : "No upstream is configured for this model. Add its name to the models of an [[upstream]].",
-        none ? "no_upstream" : "model_not_found");
+        none ? "no_upstream" : "model_not_found", kDoNotRetry);
     co_return status;
   }
   net::ClientRequest call;
   call.method = "POST";
-  call.target = upstream_target(exchange.request().target);
+  std::string_view path = exchange.request().path();
+  if (path.ends_with('/')) path.remove_suffix(1);  // It is read as if it were not there, here and at the upstream.
+  call.target = std::string(upstream_target(path)).append(query_of(exchange.request().target));
   const ReadBy reader = asking->verdict.reuse == decide::Reuse::never ? ReadBy::one_caller : ReadBy::cache;
   call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat, reader);
   call.body = std::move(asking->body);

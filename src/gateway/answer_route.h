@@ -12,6 +12,7 @@
 
 #include "gateway/asking.h"
 #include "gateway/flights.h"
+#include "gateway/pass_through.h"
 #include "gateway/shared.h"
 #include "gateway/upstreams.h"
 #include "net/http_server.h"
@@ -21,7 +22,8 @@ namespace sosie::gateway {
 /// One an I/O thread. Each task answers the exchange and returns the status it answered with.
 class AnswerRoute {
  public:
-  AnswerRoute(Shared& shared, protocol::JsonReader& reader, Upstreams& upstreams, boost::asio::any_io_executor executor);
+  AnswerRoute(Shared& shared, protocol::JsonReader& reader, Upstreams& upstreams, PassThrough& pass_through,
+              boost::asio::any_io_executor executor);
 
   net::Task<int> handle(net::Exchange& exchange, const protocol::Protocol& api);
 
@@ -70,6 +72,7 @@ class AnswerRoute {
   protocol::JsonReader& reader_;
   protocol::Scope scope_;  ///< Of the request being read; the next one's after a wait.
   Upstreams& upstreams_;
+  PassThrough& pass_through_;
   const boost::asio::any_io_executor executor_;
 };
 

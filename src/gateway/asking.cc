@@ -10,39 +10,56 @@ namespace {
 
 using protocol::BadRequest;
 
-constexpr std::string_view kCacheMember = "cache";
-
 std::string scope_name(const base::Digest& digest) { return "ask:" + base::to_hex(digest); }
+
+/// Whether any object in it repeats a key.
+bool repeats_a_key(simdjson::dom::element value) {
+  if (value.is_array()) {
+    for (const simdjson::dom::element each : value.get_array().value_unsafe())
+      if (repeats_a_key(each)) return true;
+  } else if (value.is_object()) {
+    const simdjson::dom::object members = value.get_object().value_unsafe();
+    if (protocol::has_duplicate_keys(members)) return true;
+    for (const auto& member : members)
+      if (repeats_a_key(member.value)) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
 std::string_view query_of(std::string_view target) { return target.substr(std::min(target.find('?'), target.size())); }
 
-std::optional<BadRequest> read_question(const ServerOptions& options, protocol::JsonReader& reader, protocol::Scope& scope,
-                                        const net::Request& request, const protocol::Protocol& api, Asking& asking,
-                                        bool& has_member) {
+bool may_use_encoder(const ServerOptions& options, const Tenant& tenant) {
+  return options.upstreams.empty() || options.tenant.by == TenantBy::everyone || !tenant.anonymous;
+}
+
+std::optional<NotRead> read_question(const ServerOptions& options, protocol::JsonReader& reader, protocol::Scope& scope,
+                                     const net::Request& request, const protocol::Protocol& api, Asking& asking, bool& has_member) {
   auto wishes = read_wishes(request.headers, options.compat);
-  if (auto* bad = std::get_if<BadRequest>(&wishes)) return std::move(*bad);
+  if (auto* bad = std::get_if<BadRequest>(&wishes)) return NotRead{std::move(*bad)};
   asking.api = &api;
   asking.wishes = std::get<Wishes>(std::move(wishes));
+  const bool may_forward = !asking.wishes.only_if_cached;
 
   const auto root = reader.read(request.body);
-  if (!root) return BadRequest{"the request body " + std::string(reader.why()), ""};
+  if (!root) return NotRead{{"the request body " + std::string(reader.why()), ""}, may_forward};
   simdjson::dom::object object;
-  if (root->get_object().get(object) != simdjson::SUCCESS) return BadRequest{"the request body must be a JSON object", ""};
+  if (root->get_object().get(object) != simdjson::SUCCESS) return NotRead{{"the request body must be a JSON object", ""}, may_forward};
+  const std::string_view ours = options.compat.litellm ? kCacheMember : std::string_view{};
+  simdjson::dom::element member;
+  has_member = !ours.empty() && object[ours].get(member) == simdjson::SUCCESS;
+  if (has_member && !member.is_null()) {
+    if (auto bad = read_cache_member(member, asking.wishes)) return NotRead{std::move(*bad)};
+  }
 
   scope.clear();
   const std::string_view query = query_of(request.target);
   asking.tenant = tenant_of(request.headers, query, options.tenant, options.compat);
   add_caller(request.headers, asking.tenant, options.tenant, options.compat, options.ignored_headers, scope);
   if (!query.empty()) scope.add("query", query, true);  // It may carry a key.
-  const std::string_view ours = options.compat.litellm ? kCacheMember : std::string_view{};
-  if (auto bad = api.read(object, ours, asking.question, scope)) return std::move(*bad);
-  simdjson::dom::element member;
-  has_member = !ours.empty() && object[ours].get(member) == simdjson::SUCCESS;
-  if (has_member && !member.is_null()) {
-    if (auto bad = read_cache_member(member, asking.wishes)) return std::move(*bad);
-  }
+  if (auto bad = api.read(object, ours, asking.question, scope))
+    return NotRead{std::move(*bad), may_forward && !repeats_a_key(*root), has_member};
   if (!options.cross_protocol) scope.add("api", to_string(api.surface()));
   if (!asking.wishes.partition.empty()) scope.add("partition", asking.wishes.partition, true);
   for (const std::string& name : options.ignored_fields) scope.remove(name);
@@ -50,14 +67,13 @@ std::optional<BadRequest> read_question(const ServerOptions& options, protocol::
   return std::nullopt;
 }
 
-std::variant<std::shared_ptr<Asking>, BadRequest> read_asking(Shared& shared, protocol::JsonReader& reader,
-                                                              protocol::Scope& scope, net::Exchange& exchange,
-                                                              const protocol::Protocol& api) {
+std::variant<std::shared_ptr<Asking>, NotRead> read_asking(Shared& shared, protocol::JsonReader& reader, protocol::Scope& scope,
+                                                           net::Exchange& exchange, const protocol::Protocol& api) {
   const ServerOptions& options = shared.options;
   auto asking = std::make_shared<Asking>();
   asking->time = base::system_now();
   bool has_member = false;
-  if (auto bad = read_question(options, reader, scope, exchange.request(), api, *asking, has_member)) return std::move(*bad);
+  if (auto not_read = read_question(options, reader, scope, exchange.request(), api, *asking, has_member)) return std::move(*not_read);
   asking->id = shared.decisions.new_id();
   const CacheOptions& cache = shared.cache->options();
   apply_limits(asking->wishes, asking->tenant.may_loosen, cache.threshold, cache.ttl);

@@ -44,18 +44,33 @@ struct AskedText {
   std::shared_ptr<const void> owner_;
 };
 
-/// Reads a request. The exchange gives its body up; `scope` is left as the request's.
-std::variant<std::shared_ptr<Asking>, protocol::BadRequest> read_asking(Shared& shared, protocol::JsonReader& reader,
-                                                                        protocol::Scope& scope, net::Exchange& exchange,
-                                                                        const protocol::Protocol& api);
+/// Why a request cannot be answered by way of the cache.
+struct NotRead {
+  protocol::BadRequest fault;
+
+  /// The fault is in what is the upstream's to read: it may take what is not understood here. Else the request must go no further:
+  /// it says something of the cache that is wrong, asks for the cache alone, or repeats a key, of which readers take one or the other.
+  bool may_forward = false;
+  bool has_member = false;  ///< The body is an object with a `cache` member of LiteLLM's, which is not the upstream's.
+};
+
+/// Reads a request. The exchange gives its body up, unless it is not read; `scope` is left as the request's.
+std::variant<std::shared_ptr<Asking>, NotRead> read_asking(Shared& shared, protocol::JsonReader& reader, protocol::Scope& scope,
+                                                           net::Exchange& exchange, const protocol::Protocol& api);
 
 /// Reads what a request asks into `asking`: question, scope, tenant, wishes. For who stores an answer that nobody has asked for.
 /// Sets `has_member` where the body has a `cache` member of LiteLLM's.
-std::optional<protocol::BadRequest> read_question(const ServerOptions& options, protocol::JsonReader& reader, protocol::Scope& scope,
-                                                  const net::Request& request, const protocol::Protocol& api, Asking& asking,
-                                                  bool& has_member);
+std::optional<NotRead> read_question(const ServerOptions& options, protocol::JsonReader& reader, protocol::Scope& scope,
+                                     const net::Request& request, const protocol::Protocol& api, Asking& asking, bool& has_member);
 
 /// With its "?"; empty without one.
 std::string_view query_of(std::string_view target);
+
+/// Whether a caller may be told how alike texts are: by the local encoder, LangCache's API or an explanation's candidates. Where
+/// callers bring keys of their own, one that names itself by nothing may not. No key is checked: the gateway knows none.
+bool may_use_encoder(const ServerOptions& options, const Tenant& tenant);
+
+/// LiteLLM's member of a body.
+inline constexpr std::string_view kCacheMember = "cache";
 
 }  // namespace sosie::gateway

@@ -2,6 +2,7 @@
 
 #include "gateway/asking.h"
 #include "gateway/openai_error.h"
+#include "gateway/retry.h"
 #include "gateway/tenant.h"
 
 namespace sosie::gateway {
@@ -23,12 +24,15 @@ net::Task<int> ExplainRoute::handle(net::Exchange& exchange) {
     co_await exchange.respond(std::move(reply));
     co_return 404;
   }
-  std::function<Result<std::string>()> job = [&shared = shared_, id, decision = std::move(*decision)]() -> Result<std::string> {
-    return explain(id, decision, *shared.cache, shared.decisions.closest_scope(decision));
+  const bool with_candidates = may_use_encoder(options, tenant);
+  std::function<Result<std::string>()> job = [&shared = shared_, id, decision = std::move(*decision),
+                                              with_candidates]() -> Result<std::string> {
+    return explain(id, decision, *shared.cache, shared.decisions.closest_scope(decision), with_candidates);
   };
   auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   if (!ran || !*ran) {
     net::Reply reply = openai_error(503, "The cache is busy or failed. Try again later.", {}, "cache_unavailable");
+    reply.headers = kRetrySoon;
     co_await exchange.respond(std::move(reply));
     co_return 503;
   }

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "decide/self_contained.h"
+#include "gateway/retry.h"
 
 namespace sosie::gateway {
 namespace {
@@ -278,7 +279,10 @@ Task<int> LangCacheRoute::fail(net::Exchange& exchange, Error error, bool busy) 
   Faults faults;
   // Blank in a way only the cache knows (white space of any script).
   if (kind == LangCacheError::invalid_data) faults.push_back({"prompt", "blank", "must not be blank"});
-  const int status = co_await refuse(exchange, kind, error.message, std::move(faults));
+  net::Reply reply = langcache_error(kind, user_agent(exchange), error.message, faults);
+  if (kind == LangCacheError::too_many_requests || kind == LangCacheError::database_unavailable) reply.headers = kRetrySoon;
+  const int status = reply.status;
+  co_await exchange.respond(std::move(reply));
   co_return status;
 }
 

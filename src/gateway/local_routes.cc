@@ -6,6 +6,7 @@
 
 #include "gateway/embeddings.h"
 #include "gateway/openai_error.h"
+#include "gateway/retry.h"
 
 namespace sosie::gateway {
 namespace {
@@ -41,6 +42,7 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
     auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(kSliceTime));
     if (!ran || !*ran) {
       net::Reply reply = openai_error(503, "The encoder is busy or failed. Try again later.", {}, "encoder_unavailable");
+      reply.headers = kRetrySoon;
       co_await exchange.respond(std::move(reply));
       co_return 503;
     }
@@ -72,6 +74,13 @@ Task<int> LocalRoutes::models(net::Exchange& exchange) {
   co_return 200;
 }
 
+Task<int> LocalRoutes::root(net::Exchange& exchange) {
+  net::Reply reply;
+  reply.body = R"({"name":"sosie","paths":["/v1/","/healthz","/readyz","/metrics"]})";
+  co_await exchange.respond(std::move(reply));
+  co_return 200;
+}
+
 Task<int> LocalRoutes::healthy(net::Exchange& exchange) {
   net::Reply reply;
   reply.body = R"({"status":"ok"})";
@@ -80,26 +89,39 @@ Task<int> LocalRoutes::healthy(net::Exchange& exchange) {
 }
 
 Task<int> LocalRoutes::ready(net::Exchange& exchange) {
+  const auto deadline = net::after(shared_.options.lookup_timeout);
   std::string_view trouble;
+  std::string why;
+  const auto note = [&](const Result<Result<void>>& ran, std::string_view failed, std::string_view slow) {
+    if (!ran) {
+      trouble = ran.error().code == ErrorCode::resource_exhausted ? "overloaded" : slow;
+    } else if (!*ran) {
+      trouble = failed;
+      why = ran->error().message;
+    }
+  };
   if (shared_.draining.load()) {
     trouble = "draining";
   } else {
     // Not a lookup, which would count as a miss.
-    std::function<Result<std::uint64_t>()> job = [cache = shared_.cache]() -> Result<std::uint64_t> {
+    std::function<Result<void>()> embed = [cache = shared_.cache]() -> Result<void> {
       const std::string_view text = "ready?";
-      if (auto embedded = cache->embedder().embed(std::span(&text, 1)); !embedded) return embedded.error();
-      return cache->stats().entries;
+      auto embedded = cache->embedder().embed(std::span(&text, 1));
+      return embedded ? Result<void>() : Result<void>(embedded.error());
     };
-    auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
-    if (!ran) {
-      trouble = ran.error().code == ErrorCode::resource_exhausted ? "overloaded" : "slow";
-    } else if (!*ran) {
-      trouble = to_string(ran->error().code);
-    }
+    const auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), deadline);
+    note(embedded, "encoder_failed", "slow");
+  }
+  if (trouble.empty()) {
+    std::function<Result<void>()> check = [cache = shared_.cache] { return cache->check(); };
+    const auto checked = co_await shared_.writers.run(executor_, std::move(check), deadline);
+    note(checked, "store_unavailable", "store_slow");
   }
   net::Reply reply;
   reply.status = trouble.empty() ? 200 : 503;
-  reply.body = R"({"status":")" + std::string(trouble.empty() ? "ready" : trouble) + "\"}";
+  reply.body = R"({"status":")" + std::string(trouble.empty() ? "ready" : trouble) + '"';
+  if (!why.empty()) append_json_string(reply.body.append(R"(,"reason":)"), why);
+  reply.body.push_back('}');
   const int status = reply.status;
   co_await exchange.respond(std::move(reply));
   co_return status;

@@ -18,9 +18,11 @@ class LocalRoutes {
   net::Task<int> embeddings(net::Exchange& exchange);
   /// GET /v1/models
   net::Task<int> models(net::Exchange& exchange);
+  /// GET / and /v1: who is there.
+  net::Task<int> root(net::Exchange& exchange);
   /// GET /healthz: the process answers.
   net::Task<int> healthy(net::Exchange& exchange);
-  /// GET /readyz: the encoder works, the cache is open, and no shutdown has begun.
+  /// GET /readyz: the encoder works, the store can be read and written, and no shutdown has begun.
   net::Task<int> ready(net::Exchange& exchange);
   /// GET /metrics
   net::Task<int> metrics(net::Exchange& exchange);

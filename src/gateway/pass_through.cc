@@ -1,5 +1,7 @@
 #include "gateway/pass_through.h"
 
+#include <simdjson.h>
+
 #include <charconv>
 #include <optional>
 #include <string>
@@ -31,26 +33,54 @@ bool has_body(const net::Request& request, int status) {
   return request.method != "HEAD" && status != 204 && status != 304;
 }
 
-bool looks_like_object(std::string_view body) {
+/// The "model" of a body that is a JSON object, read no further than that takes: what else stands there need not be readable.
+/// Unset: it has none, or several. `body` may get more room behind its end.
+std::optional<std::string> model_of(std::string& body) {
+  namespace ondemand = simdjson::ondemand;
   const std::size_t first = body.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && body[first] == '{';
+  if (first == std::string::npos || body[first] != '{') return std::nullopt;
+  body.reserve(body.size() + net::kBodyPadding);
+  ondemand::parser parser;
+  ondemand::document document;
+  ondemand::object members;
+  if (parser.iterate(simdjson::padded_string_view(body.data(), body.size(), body.capacity())).get(document) != simdjson::SUCCESS ||
+      document.get_object().get(members) != simdjson::SUCCESS)
+    return std::nullopt;
+  std::optional<std::string> model;
+  for (auto member : members) {
+    std::string_view key, value;
+    if (member.unescaped_key().get(key) != simdjson::SUCCESS) break;  // Here it is no JSON any more.
+    if (key != "model") continue;
+    if (model || member.value().get_string().get(value) != simdjson::SUCCESS) return std::nullopt;
+    model = value;
+  }
+  return model;
 }
 
 }  // namespace
 
-PassThrough::PassThrough(Shared& shared, JsonReader& reader, Upstreams& upstreams)
-    : shared_(shared), reader_(reader), upstreams_(upstreams) {}
-
-Upstream* PassThrough::choose(const net::Request& request) {
-  if (looks_like_object(request.body)) {
-    std::string_view model;
-    if (const auto root = reader_.read(request.body); root && (*root)["model"].get(model) == simdjson::SUCCESS)
-      return upstreams_.for_model(model);
-  }
-  return upstreams_.any();
-}
+PassThrough::PassThrough(Shared& shared, Upstreams& upstreams) : shared_(shared), upstreams_(upstreams) {}
 
 Task<int> PassThrough::handle(net::Exchange& exchange) {
+  std::string body = exchange.take_body();
+  const auto model = model_of(body);
+  Upstream* upstream = model ? upstreams_.for_model(*model) : upstreams_.any();
+  const int status = co_await forward(exchange, std::move(body), upstream, "not_cacheable");
+  co_return status;
+}
+
+Task<std::optional<int>> PassThrough::handle_unread(net::Exchange& exchange, const NotRead& not_read) {
+  if (!not_read.may_forward || shared_.options.upstreams.empty()) co_return std::nullopt;
+  std::string body = exchange.take_body();
+  if (not_read.has_member) body = protocol::without_member(body, kCacheMember);
+  // A model that cannot be read goes to one that takes every model, and to nobody else.
+  Upstream* upstream = upstreams_.for_model(model_of(body).value_or(""));
+  if (upstream == nullptr) co_return std::nullopt;
+  const int status = co_await forward(exchange, std::move(body), upstream, "unreadable_request");
+  co_return status;
+}
+
+Task<int> PassThrough::forward(net::Exchange& exchange, std::string body, Upstream* upstream, std::string_view reason) {
   const net::Request& request = exchange.request();
   if (shared_.options.upstreams.empty()) {
     const int status =
@@ -64,14 +94,13 @@ Task<int> PassThrough::handle(net::Exchange& exchange) {
     const int status = co_await refuse(exchange, 400, "The path is not plain.", "");
     co_return status;
   }
-  Upstream* upstream = choose(request);
   if (upstream == nullptr) {
     const int status = co_await refuse(
         exchange, 404, "No upstream is configured for this model. Add its name to the models of an [[upstream]].", "model_not_found");
     co_return status;
   }
   call.headers = upstream_header_lines(request.headers, upstream->options(), shared_.options.compat, ReadBy::caller);
-  call.body = exchange.take_body();
+  call.body = std::move(body);
   call.stop = exchange.gone();
   shared_.metrics.upstream_call();
   auto answered = co_await upstream->send(std::move(call));
@@ -79,11 +108,11 @@ Task<int> PassThrough::handle(net::Exchange& exchange) {
     const int status = co_await fail(exchange, *failure);
     co_return status;
   }
-  const int status = co_await relay(exchange, std::get<ClientResponse>(std::move(answered)));
+  const int status = co_await relay(exchange, std::get<ClientResponse>(std::move(answered)), reason);
   co_return status;
 }
 
-Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response) {
+Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response, std::string_view reason) {
   const int status = response.status();
   net::Reply head;
   head.status = status;
@@ -93,7 +122,7 @@ Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response) {
   head.length = length_of(response.headers());
   Outcome outcome;
   outcome.fate = Fate::bypass;
-  outcome.reason = "not_cacheable";
+  outcome.reason = reason;
   outcome.forwarded = true;
   append_outcome_headers(head.headers, outcome, {}, shared_.options.compat);
   // Where the length is known, nobody waits for the head alone: it leaves with the first piece.

@@ -1,7 +1,9 @@
 // pass_through.h: requests that the cache has nothing to do with, and their answers, both untouched.
 #pragma once
 
-#include "gateway/json.h"
+#include <optional>
+
+#include "gateway/asking.h"
 #include "gateway/shared.h"
 #include "gateway/upstreams.h"
 #include "net/http_server.h"
@@ -11,21 +13,23 @@ namespace sosie::gateway {
 /// Any method and any path below /v1/. One an I/O thread.
 class PassThrough {
  public:
-  PassThrough(Shared& shared, JsonReader& reader, Upstreams& upstreams);
+  PassThrough(Shared& shared, Upstreams& upstreams);
 
   /// Asks the upstream that has the body's "model" (any, where it names none) and passes its answer on as it comes, no faster than the
   /// caller reads, with the length that the upstream gave it. Answers the exchange; returns the status.
   net::Task<int> handle(net::Exchange& exchange);
 
+  /// The same for a request of an API that is understood here, but not this time: the upstream may take it. Unset: nothing was done,
+  /// for it may not be passed on, or nobody can be asked.
+  net::Task<std::optional<int>> handle_unread(net::Exchange& exchange, const NotRead& not_read);
+
  private:
-  /// Null: none has the model.
-  Upstream* choose(const net::Request& request);
-  net::Task<int> relay(net::Exchange& exchange, net::ClientResponse response);
+  net::Task<int> forward(net::Exchange& exchange, std::string body, Upstream* upstream, std::string_view reason);
+  net::Task<int> relay(net::Exchange& exchange, net::ClientResponse response, std::string_view reason);
   net::Task<int> fail(net::Exchange& exchange, const net::ClientError& failure);
   net::Task<int> refuse(net::Exchange& exchange, int status, std::string_view message, std::string_view code);
 
   Shared& shared_;
-  JsonReader& reader_;
   Upstreams& upstreams_;
 };
 

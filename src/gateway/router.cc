@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "gateway/openai_error.h"
+#include "gateway/retry.h"
 #include "gateway/same_site.h"
 
 namespace sosie::gateway {
@@ -11,14 +12,16 @@ namespace {
 using net::Task;
 
 Route route_of(std::string_view path) {
+  if (path.starts_with("/v1/caches/")) return Route::langcache;
+  if (path.starts_with(ExplainRoute::kPrefix)) return Route::explain;
+  if (path.ends_with('/')) path.remove_suffix(1);
+  if (path.empty() || path == "/v1") return Route::health;
   if (path == "/v1/chat/completions") return Route::chat;
   if (path == "/v1/completions") return Route::completions;
   if (path == "/v1/responses") return Route::responses;
   if (path == "/v1/messages") return Route::messages;
   if (path == "/v1/embeddings") return Route::embeddings;
   if (path == "/v1/models") return Route::models;
-  if (path.starts_with("/v1/caches/")) return Route::langcache;
-  if (path.starts_with(ExplainRoute::kPrefix)) return Route::explain;
   if (path.starts_with("/v1/")) return Route::forward;
   if (path == "/healthz" || path == "/readyz") return Route::health;
   if (path == "/metrics") return Route::metrics;
@@ -58,11 +61,19 @@ std::optional<protocol::Surface> surface_of(Route route) {
   }
 }
 
+/// Whether a handshake for WebSockets, which clients of the Responses and realtime APIs try first.
+bool wants_websocket(const net::Request& request) {
+  if (request.method != "GET") return false;
+  for (std::size_t i = 0; i < request.headers.size(); ++i)
+    if (const auto [name, value] = request.headers[i]; net::same_name(name, "upgrade") && net::same_name(value, "websocket")) return true;
+  return false;
+}
+
 /// In the form of the route's API.
 net::Reply error_reply(Route route, int status, std::string_view message, std::string_view code, std::string_view agent) {
   if (route == Route::langcache) {
     LangCacheError kind = LangCacheError::invalid_data;
-    if (status == 403) kind = LangCacheError::insufficient_permissions;
+    if (status == 401 || status == 403) kind = LangCacheError::insufficient_permissions;
     if (status == 413) kind = LangCacheError::payload_too_large;
     return langcache_error(kind, agent, message);
   }
@@ -80,8 +91,8 @@ Router::Router(Shared& shared, boost::asio::any_io_executor executor)
     : shared_(shared),
       loopback_only_(is_loopback_address(shared.options.address)),
       upstreams_(shared.upstreams, executor),
-      answers_(shared, reader_, upstreams_, executor),
-      pass_through_(shared, reader_, upstreams_),
+      pass_through_(shared, upstreams_),
+      answers_(shared, reader_, upstreams_, pass_through_, executor),
       local_(shared, reader_, executor),
       langcache_(shared, reader_, executor),
       explain_(shared, executor) {}
@@ -98,6 +109,9 @@ Task<void> Router::handle(net::Exchange& exchange) {
     status = co_await refuse(exchange, route, 400, bad_host, "bad_host");
   } else if (!cross_site.empty()) {
     status = co_await refuse(exchange, route, 403, cross_site, "cross_site");
+  } else if (wants_websocket(exchange.request())) {
+    status = co_await refuse(exchange, route, 426, "WebSockets are not spoken here: send the request by HTTP/1.1.", "upgrade_required",
+                             "Upgrade: HTTP/1.1\r\nConnection: Upgrade\r\n");
   } else if (takes_method(route, exchange.request().method)) {
     status = co_await dispatch(exchange, route);
   } else {
@@ -116,12 +130,15 @@ Task<int> Router::dispatch(net::Exchange& exchange, Route route) {
     case Route::responses:
     case Route::messages: co_return co_await answers_.handle(exchange, protocol::protocol_of(*surface_of(route)));
     case Route::embeddings: co_return co_await embeddings(exchange);
-    case Route::langcache: co_return co_await langcache_.handle(exchange);
+    case Route::langcache:
+      if (!may_ask_encoder(exchange.request())) co_return co_await refuse_encoder(exchange, route);
+      co_return co_await langcache_.handle(exchange);
     case Route::explain: co_return co_await explain_.handle(exchange);
     case Route::metrics: co_return co_await local_.metrics(exchange);
     case Route::health:
-      if (exchange.request().path() == "/healthz") co_return co_await local_.healthy(exchange);
-      co_return co_await local_.ready(exchange);
+      if (exchange.request().path().starts_with("/healthz")) co_return co_await local_.healthy(exchange);
+      if (exchange.request().path().starts_with("/readyz")) co_return co_await local_.ready(exchange);
+      co_return co_await local_.root(exchange);
     case Route::models:
       if (upstreams_.any() == nullptr) co_return co_await local_.models(exchange);
       co_return co_await pass_through_.handle(exchange);
@@ -144,6 +161,10 @@ Task<int> Router::embeddings(net::Exchange& exchange) {
     local = root && root->is_object() && (*root)["model"].get_string().get(model) == simdjson::SUCCESS &&
             model == shared_.options.embedding_model;
   }
+  if (local && !may_ask_encoder(exchange.request())) {
+    const int status = co_await refuse_encoder(exchange, Route::embeddings);
+    co_return status;
+  }
   if (local) {
     const int status = co_await local_.embeddings(exchange);
     co_return status;
@@ -152,13 +173,27 @@ Task<int> Router::embeddings(net::Exchange& exchange) {
   co_return status;
 }
 
+bool Router::may_ask_encoder(const net::Request& request) const {
+  const ServerOptions& options = shared_.options;
+  return may_use_encoder(options, tenant_of(request.headers, query_of(request.target), options.tenant, options.compat));
+}
+
+Task<int> Router::refuse_encoder(net::Exchange& exchange, Route route) {
+  const int status = co_await refuse(exchange, route, 401,
+                                     "The encoder answers callers with a key: send yours as Authorization: Bearer KEY. Where nobody has one, "
+                                     "start the server with [tenant] by = \"everyone\".",
+                                     "missing_key", "WWW-Authenticate: Bearer\r\n");
+  co_return status;
+}
+
 Task<int> Router::refuse(net::Exchange& exchange, Route route, int status, std::string_view message, std::string_view code,
                          std::string headers) {
   const std::string_view agent = exchange.request().headers.find("user-agent").value_or("");
   net::Reply reply = error_reply(route, status, message, code, agent);
   reply.headers = std::move(headers);
+  const int said = reply.status;  // LangCache's API has its own.
   co_await exchange.respond(std::move(reply));
-  co_return status;
+  co_return said;
 }
 
 net::Reply Router::refusal(int status, std::string_view target) {
@@ -168,7 +203,9 @@ net::Reply Router::refusal(int status, std::string_view target) {
   if (status == 408) message = "The request did not arrive in time.";
   const Route route = route_of(target.substr(0, target.find('?')));
   shared_.metrics.request(route, status, std::chrono::nanoseconds{0});
-  return error_reply(route, status, message, {}, {});
+  net::Reply reply = error_reply(route, status, message, {}, {});
+  if (status == 408) reply.headers = kRetrySoon;
+  return reply;
 }
 
 void Router::cancel() { upstreams_.cancel(); }

@@ -28,6 +28,8 @@ class Router final : public net::Handler {
  private:
   net::Task<int> dispatch(net::Exchange& exchange, Route route);
   net::Task<int> embeddings(net::Exchange& exchange);
+  bool may_ask_encoder(const net::Request& request) const;
+  net::Task<int> refuse_encoder(net::Exchange& exchange, Route route);
   net::Task<int> refuse(net::Exchange& exchange, Route route, int status, std::string_view message, std::string_view code,
                         std::string headers = {});
 
@@ -35,8 +37,8 @@ class Router final : public net::Handler {
   const bool loopback_only_;
   JsonReader reader_;
   Upstreams upstreams_;
-  AnswerRoute answers_;
   PassThrough pass_through_;
+  AnswerRoute answers_;
   LocalRoutes local_;
   LangCacheRoute langcache_;
   ExplainRoute explain_;

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import urllib.request
 
+import pytest
+
 
 def post(url, body):
     request = urllib.request.Request(url, data=json.dumps(body).encode())
@@ -13,8 +15,9 @@ def post(url, body):
         return json.loads(answer.read())
 
 
-def test_the_curl_lines_that_it_prints_work(serve, tmp_path):
-    with serve("--data", tmp_path / "data") as server:
+@pytest.mark.parametrize("more", [(), ("--upstream", "http://127.0.0.1:1/v1")])
+def test_the_curl_lines_that_it_prints_work(serve, tmp_path, more):
+    with serve("--data", tmp_path / "data", *more) as server:
         assert str(tmp_path / "data") in server.greeting
         lines = re.findall(r"^ *(curl .*)$", server.greeting, re.M)
         assert len(lines) == 3

@@ -63,11 +63,20 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("name", BAD_BODIES)
-def test_bad_chat_bodies(alive, upstream, name):
-    status, _, body = alive.request("POST", "/v1/chat/completions", BAD_BODIES[name])
+def test_bad_chat_bodies(start_gateway, tmp_path, alive, upstream, name):
+    """They are refused where there is no upstream; else it is the one to refuse them, but for what readers take in different ways."""
+    status, _, body = start_gateway(data=tmp_path / "alone").request("POST", "/v1/chat/completions", BAD_BODIES[name])
     error = json.loads(body)["error"]
     assert status == 400 and error["type"] == "invalid_request_error" and set(error) == {"message", "type", "param", "code"}
-    assert upstream.calls == []
+    upstream.raw["/v1/chat/completions"] = b"HTTP/1.1 400 X\r\nContent-Length: 2\r\n\r\nno"
+    for _ in range(2):
+        status, headers, body = alive.request("POST", "/v1/chat/completions", BAD_BODIES[name])
+        if name.startswith("repeated"):
+            assert status == 400 and json.loads(body)["error"]["type"] == "invalid_request_error"
+        else:
+            assert (status, body, headers["x-sosie-reason"]) == (400, b"no", "unreadable_request")
+    del upstream.raw["/v1/chat/completions"]
+    assert [call["body"] for call in upstream.calls] == ([] if name.startswith("repeated") else [BAD_BODIES[name]] * 2)
 
 
 def test_a_huge_body_is_refused_without_being_read(alive, upstream):
@@ -155,6 +164,29 @@ def test_methods_and_paths(alive):
     assert alive.request("GET", "/nothing")[0] == 404
     status, headers, body = alive.request("HEAD", "/healthz")
     assert status == 200 and body == b"" and int(headers["content-length"]) > 0
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/realtime?model=m", "/v1/chat/completions"])
+def test_who_wants_websockets_is_told_to_go_on_without(alive, upstream, path):
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
+    status, headers, body = alive.request("GET", path, headers=handshake)
+    assert status == 426 and "HTTP/1.1" in headers["upgrade"] and "error" in json.loads(body) and upstream.calls == []
+    assert alive.ask("May I?", {"Connection": "Upgrade", "Upgrade": "h2c"})[0] == 200  # Nobody must upgrade.
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/healthz", "/healthz/", "/v1/models", "/v1/models/"])
+def test_whoever_looks_whether_anybody_is_there_finds_somebody(alive, path):
+    status, headers, body = alive.request("HEAD", path)
+    assert 200 <= status < 300 and body == b""
+    status, headers, body = alive.request("GET", path)
+    assert status == 200 and json.loads(body)
+
+
+def test_head_is_as_get_without_a_body(alive):
+    """Also where GET is not taken: RFC 9110."""
+    for method in ("GET", "HEAD"):
+        status, headers, _ = alive.request(method, "/v1/messages")
+        assert (status, headers["allow"]) == (405, "POST")
 
 
 def test_more_connections_than_are_served_at_once(alive):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 import time
 
 import pytest
@@ -133,14 +134,15 @@ def test_a_miss_is_explained_by_the_scope_that_was_near(speaks, key):
 
 
 def test_a_query_and_a_namespace_are_not_shown(speaks, key):
-    """They may hold keys, and of those who send none in a header all are one tenant."""
-    body = {"model": "m", "messages": [{"role": "user", "content": f"{QUESTION} {key}"}]}
-    for secret in ("first", "second"):
-        path = f"/v1/chat/completions?api_key={secret}"
-        _, said, _ = speaks.request("POST", path, body, {"x-sosie-namespace": secret, "cache-control": "no-store"} if secret == "second" else {})
+    """They may be secrets."""
+    body = {"model": "m", "messages": [{"role": "user", "content": QUESTION}]}
+    key = {"authorization": f"Bearer {key}"}
+    speaks.request("POST", "/v1/chat/completions?route=first", body, key)
 
     def told():
-        return explain(speaks, said["x-sosie-request-id"])[1]
+        path = "/v1/chat/completions?route=second"
+        _, said, _ = speaks.request("POST", path, body, {**key, "x-sosie-namespace": "second", "cache-control": "no-store"})
+        return explain(speaks, said["x-sosie-request-id"], key)[1]
 
     text = json.dumps(until(told, lambda told: "closest" in told))
     assert "query" in text and "partition" in text and "first" not in text and "second" not in text
@@ -148,15 +150,154 @@ def test_a_query_and_a_namespace_are_not_shown(speaks, key):
 
 def test_candidates_are_shown_with_both_measures(speaks, key):
     key = {"authorization": f"Bearer {key}"}
-    _, first, _ = speaks.ask(QUESTION, key)
-    until(lambda: explain(speaks, first["x-sosie-request-id"], key)[1], lambda told: told["candidates"])
-    _, said, _ = speaks.ask(PARAPHRASE, {**key, "x-sosie-threshold": "0.999"})
-    assert said["x-sosie-reason"] == "below_threshold"
-    _, told = explain(speaks, said["x-sosie-request-id"], key)
-    near = next(each for each in told["candidates"] if each["prompt"] == QUESTION)
-    assert near["similarity"] == pytest.approx(told["similarity"], abs=1e-4) and near["would_hit"] is False
+    speaks.ask(QUESTION, key)
+
+    def asked_after_it():
+        _, said, _ = speaks.ask(PARAPHRASE, {**key, "x-sosie-threshold": "0.999", "cache-control": "no-store"})
+        return explain(speaks, said["x-sosie-request-id"], key)[1]
+
+    told = until(asked_after_it, lambda told: told["candidates"])
+    assert told["reason"] == "below_threshold" and told["threshold"] == 0.999
+    (near,) = told["candidates"]
+    assert near["prompt"] == QUESTION and near["similarity"] == pytest.approx(told["similarity"], abs=1e-4) and near["would_hit"] is False
     assert near["langcache_similarity"] == pytest.approx((1 + near["similarity"]) / 2, abs=1e-6)
-    assert told["threshold"] == 0.999
+
+
+def test_what_came_later_is_no_candidate(speaks, key):
+    """Not the request's own answer either."""
+    key = {"authorization": f"Bearer {key}"}
+    _, first, _ = speaks.ask(QUESTION, key)
+
+    def asked_after_it():
+        _, said, _ = speaks.ask(PARAPHRASE, {**key, "x-sosie-threshold": "0.999", "cache-control": "no-store"})
+        return explain(speaks, said["x-sosie-request-id"], key)[1]
+
+    until(asked_after_it, lambda told: told["candidates"])
+    assert explain(speaks, first["x-sosie-request-id"], key)[1]["candidates"] == []
+
+
+def test_what_was_not_obeyed_is_named(speaks, key):
+    key = {"authorization": f"Bearer {key}"}
+    wishes = {"x-sosie-threshold": "0.5", "cache-control": "max-stale=3, no-cache", "x-bf-cache-threshold": "0.4"}
+    _, said, _ = speaks.ask(QUESTION, {**key, **wishes}, cache={"surprise": 1})
+    _, told = explain(speaks, said["x-sosie-request-id"], {**key, "x-bf-cache-threshold": "0.4"})
+    assert told["threshold"] == 0.85 and told["not_obeyed"] == [
+        "Cache-Control max-stale: it has no effect here",
+        "x-bf-cache-threshold: [gateway] compat does not name bifrost",
+        "cache.surprise: it has no effect here",
+        "x-sosie-threshold 0.5: lower than the server's 0.85, and [tenant] may_loosen does not list this key",
+    ]
+    _, said, _ = speaks.ask(QUESTION, key)
+    assert "not_obeyed" not in explain(speaks, said["x-sosie-request-id"], key)[1]
+
+
+@pytest.mark.parametrize("text, words", [("Wie setze ich mein Passwort zur\u00fcck?", ["zur\u00fcck"]), ("How do I reset my GPT-4o password?", ["GPT-4o"]), (QUESTION, None)])
+def test_words_that_the_encoder_does_not_see_are_named(speaks, key, text, words):
+    key = {"authorization": f"Bearer {key}"}
+    speaks.ask(QUESTION if words else "How do I reset my caf\u00e9?", key)
+
+    def asked_after_it():
+        _, said, _ = speaks.ask(text, {**key, "cache-control": "no-store"})
+        return said
+
+    said = until(asked_after_it, lambda said: said["x-sosie-reason"] == "unseen_differs")
+    assert said["x-sosie-reason"] == "unseen_differs" and "fwd=miss" in said["cache-status"]
+    _, told = explain(speaks, said["x-sosie-request-id"], key)
+    assert told["reason"] == "unseen_differs" and told.get("unseen") == words and told["candidates"] == []
+    assert ", ".join(words or ["this text has none"]) in told["explanation"]
+
+
+def test_an_explanation_changes_nothing(speaks, key):
+    key = {"authorization": f"Bearer {key}"}
+    speaks.ask(QUESTION, key)
+
+    def asked_after_it():
+        _, said, _ = speaks.ask(PARAPHRASE, {**key, "x-sosie-threshold": "0.999", "cache-control": "no-store"})
+        return said["x-sosie-request-id"], explain(speaks, said["x-sosie-request-id"], key)[1]
+
+    request_id, _ = until(asked_after_it, lambda asked: asked[1]["candidates"])  # By then the answer is stored.
+
+    def figures():
+        text = speaks.request("GET", "/metrics")[2].decode()
+        return [line for line in text.splitlines() if line.startswith(("sosie_cache", "sosie_hits", "sosie_uncached", "sosie_embed", "sosie_entries", "sosie_stored"))]
+
+    before = figures()
+    assert before and explain(speaks, request_id, key)[1]["candidates"] and figures() == before
+
+
+OTHER_CREDENTIALS = [
+    ("", {"x-goog-api-key": "K"}),
+    ("?key=K", {}),
+    ("?x=1&access_token=K", {"authorization": "Bearer shared"}),
+    ("", {"authorization": "Bearer shared", "X-Forwarded-User": "K"}),
+    ("", {"authorization": "Bearer shared", "Cf-Access-Jwt-Assertion": "K"}),
+    ("", {"authorization": "Bearer shared", "X-Customer-Id": "K"}),
+    ("?odd=K", {"x-odd": "K"}),
+]
+
+
+@pytest.mark.parametrize("query, headers", OTHER_CREDENTIALS)
+def test_who_uses_other_credentials_is_told_nothing_of_others(speaks, query, headers, key):
+    """One of two callers asked the same before. The other must not hear of it, nor read the first one's explanation."""
+    body = {"model": "m", "messages": [{"role": "user", "content": QUESTION}]}
+
+    def as_caller(name, text=None, **fields):
+        own = {k: v.replace("K", name).replace("shared", key) for k, v in headers.items()}
+        path = query.replace("K", name)
+        if text:
+            return explain(speaks, text + path, own)
+        return speaks.request("POST", "/v1/chat/completions" + path, {**body, **fields}, {**own, "cache-control": "no-store" if fields else "max-age=60"})[1]
+
+    first = as_caller(f"{key}-first")["x-sosie-request-id"]
+    until(lambda: as_caller(f"{key}-first", as_caller(f"{key}-first", temperature=0.2)["x-sosie-request-id"])[1], lambda told: "closest" in told)
+    second = as_caller(f"{key}-second", temperature=0.2)["x-sosie-request-id"]
+    status, told = as_caller(f"{key}-second", second)
+    assert status == 200 and "closest" not in told and told["explanation"] == "no entry in this scope"
+    assert as_caller(f"{key}-second", first)[0] == 404 and as_caller(f"{key}-first", first)[0] == 200
+
+
+def test_the_encoder_is_no_oracle_for_who_has_no_key(speaks, key):
+    """Keys are not checked, for the gateway knows none; but where callers bring some, nobody goes without."""
+    embed = {"model": "all-MiniLM-L6-v2", "input": QUESTION}
+    search = {"prompt": QUESTION}
+    for path, body, kind in (("/v1/embeddings", embed, "missing_key"), ("/v1/caches/c/entries/search", search, None)):
+        status, headers, said = speaks.request("POST", path, body)
+        assert status in (401, 403) and (kind is None or json.loads(said)["error"]["code"] == kind), (path, said)
+        assert speaks.request("POST", path, body, {"authorization": f"Bearer {key}"})[0] == 200
+    text = f"How do I reset {key}?"
+    speaks.ask(text)
+    _, said, _ = speaks.ask(f"How can I reset {key}?", {"x-sosie-threshold": "0.9999"})
+    _, told = explain(speaks, said["x-sosie-request-id"])
+    assert "candidates" not in told
+
+
+def test_without_an_upstream_or_with_one_tenant_the_encoder_answers_all(start_gateway, upstream, tmp_path):
+    embed = {"model": "all-MiniLM-L6-v2", "input": QUESTION}
+    assert start_gateway(data=tmp_path / "alone").request("POST", "/v1/embeddings", embed)[0] == 200
+    settings = tmp_path / "sosie.toml"
+    settings.write_text('[tenant]\nby = "everyone"\n')
+    one = start_gateway(upstream.url, env={"SOSIE_CONFIG": str(settings)}, data=tmp_path / "one")
+    assert one.request("POST", "/v1/embeddings", embed)[0] == 200
+    assert one.request("POST", "/v1/caches/c/entries/search", {"prompt": QUESTION})[0] == 200
+
+
+def test_headers_that_are_ignored_keep_nothing_apart(start_gateway, upstream, tmp_path, sosie_bin):
+    settings = tmp_path / "sosie.toml"
+    settings.write_text('[gateway]\nignored_headers = ["X-My-Trace"]\n')
+    gateway = start_gateway(upstream.url, env={"SOSIE_CONFIG": str(settings)})
+    assert gateway.ask(QUESTION, {"x-my-trace": "1"})[1]["x-sosie-cache"] == "miss"
+    assert upstream.calls[-1]["headers"]["x-my-trace"] == "1"
+    assert gateway.ask(QUESTION, {"X-My-Trace": "2"})[1]["x-sosie-cache"] == "hit"
+    assert gateway.ask(QUESTION, {"x-others-trace": "2"})[1]["x-sosie-cache"] == "miss"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "x-goog-api-key", "user-agent", "traceparent", "x-sosie-threshold", "host", "cookie", "not a name", "x-codex-id"])
+def test_an_ignored_header_that_has_no_effect_is_refused(sosie_bin, tmp_path, name):
+    settings = tmp_path / "sosie.toml"
+    settings.write_text(f'[gateway]\nignored_headers = ["{name}"]\n')
+    command = [sosie_bin, "--config", settings, "serve", "--listen", "127.0.0.1:0", "--data", tmp_path / "data"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0 and "ignored_headers" in done.stderr
 
 
 def test_a_policy_is_explained(speaks, key):

@@ -1,5 +1,6 @@
 """Health, metrics and the end of the process."""
 
+import json
 import signal
 import socket
 import threading
@@ -28,6 +29,29 @@ def test_health_and_metrics(gateway):
     assert gateway.metric('sosie_request_duration_seconds_count{route="chat"}') == 3
     assert gateway.metric('sosie_requests_total{route="messages",status="200"}') == 1
     assert gateway.metric("sosie_cache_entries") == 2
+
+
+def not_ready(gateway):
+    status, _, body = gateway.request("GET", "/readyz")
+    return status == 503 and json.loads(body)
+
+
+def test_it_is_not_ready_without_its_store(start_gateway, tmp_path):
+    far = start_gateway(None, "--store", "redis://127.0.0.1:1")
+    assert not_ready(far)["status"] == "store_unavailable" and "Redis" in not_ready(far)["reason"]
+    assert far.request("GET", "/healthz")[0] == 200
+    near = start_gateway(data=tmp_path / "near")
+    assert near.request("GET", "/readyz")[0] == 200
+    (tmp_path / "near" / "sosie.db").unlink()
+    assert not_ready(near)["status"] == "store_unavailable" and not_ready(near)["reason"]
+    assert near.request("HEAD", "/readyz")[0] == 503
+
+
+def test_a_store_that_hangs_is_not_ready_either(start_gateway):
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:  # Accepts, and says nothing.
+        gateway = start_gateway(None, "--store", f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        assert not_ready(gateway)["status"] in ("store_unavailable", "store_slow")
+        assert gateway.request("GET", "/healthz")[0] == 200
 
 
 def test_metrics_are_well_formed(gateway):

@@ -27,8 +27,15 @@ def test_refused(start_gateway):
     gateway = start_gateway(f"http://127.0.0.1:{port}/v1")
     status, headers, body = gateway.ask(QUESTION)
     assert status == 502 and is_error(body) and headers["x-sosie-cache"] == "miss"
-    assert "x-should-retry" not in headers  # nobody has the call
+    assert "x-should-retry" not in headers and int(headers["retry-after"]) >= 1  # nobody has the call
     assert gateway.metric('sosie_upstream_failures_total{kind="connect"}') == 1
+
+
+@pytest.mark.parametrize("headers, status, code", [({}, 503, "no_upstream"), ({"x-sosie-cache-control": "only-if-cached"}, 504, "not_cached")])
+def test_what_asking_again_will_not_mend_says_so(start_gateway, headers, status, code):
+    """SDKs try again by themselves after any 5xx."""
+    got, said, body = start_gateway().ask(QUESTION, headers)
+    assert got == status and json.loads(body)["error"]["code"] == code and said["x-should-retry"] == "false"
 
 
 FAULTS = {
