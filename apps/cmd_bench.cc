@@ -22,7 +22,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct BenchArguments {
   LocalEncoderOptions encoder;
   std::size_t tokens = 16, batch = 1, entries = 100'000, dimension = 384, connections = 16, repeats = 0, http_entries = 1;
   double seconds = 3;
@@ -66,7 +66,7 @@ int report(json out, const std::vector<double>& sorted_ms, bool as_json) {
   return interrupted() ? end_interrupted("this is of fewer runs than asked for") : kOk;
 }
 
-int bench_embed(const Arguments& arguments) {
+int bench_embed(const BenchArguments& arguments) {
   auto encoder = embed::LocalEncoder::open(arguments.encoder);
   if (!encoder) return fail(encoder.error());
   if (arguments.tokens < 3 || arguments.tokens > (*encoder)->max_tokens()) {
@@ -89,7 +89,7 @@ int bench_embed(const Arguments& arguments) {
                 times, arguments.json);
 }
 
-int bench_search(const Arguments& arguments) {
+int bench_search(const BenchArguments& arguments) {
   std::mt19937_64 random(1);
   std::normal_distribution<float> normal;
   const auto unit = [&] {
@@ -159,7 +159,7 @@ Result<void> store_chat_answer(SemanticCache& cache, const std::string& body) {
   return {};
 }
 
-int bench_http(const Arguments& arguments) {
+int bench_http(const BenchArguments& arguments) {
   auto opened = SemanticCache::open({.encoder = {.model = arguments.encoder.model, .precision = arguments.encoder.precision}});
   if (!opened) return fail(opened.error());
   const auto cache = std::make_shared<SemanticCache>(std::move(*opened));
@@ -191,7 +191,7 @@ int bench_http(const Arguments& arguments) {
 }  // namespace
 
 void add_bench(CLI::App& app, const Settings& settings, Run& run) {
-  static Arguments arguments;
+  static BenchArguments arguments;
   auto* command = app.add_subcommand("bench", "Measure this machine: embed, search or http");
   command->require_subcommand(1);
   command->footer("Examples:\n  sosie bench embed --precision int8 --tokens 16 --json\n  sosie bench search --entries 100000\n  sosie bench http");

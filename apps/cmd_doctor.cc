@@ -13,7 +13,7 @@
 namespace sosie::app {
 namespace {
 
-struct Arguments {
+struct DoctorArguments {
   Settings settings;
   CacheChoice cache;
 };
@@ -47,7 +47,7 @@ void look_at_cpu(Findings& findings) {
   findings.good("search", "kernel " + std::string(base::to_string(index::kernels().isa)));
 }
 
-void look_at_encoder(const Arguments& arguments, Findings& findings) {
+void look_at_encoder(const DoctorArguments& arguments, Findings& findings) {
   auto encoder = embed::LocalEncoder::open(arguments.cache.options.encoder);
   if (!encoder) return findings.missing("encoder", encoder.error().message);
   findings.good("encoder", std::string((*encoder)->model_name()) + ", " + std::to_string((*encoder)->dimension()) +
@@ -55,7 +55,7 @@ void look_at_encoder(const Arguments& arguments, Findings& findings) {
                                (*encoder)->precision_name());
 }
 
-void look_at_config(const Arguments& arguments, Findings& findings) {
+void look_at_config(const DoctorArguments& arguments, Findings& findings) {
   const auto& file = arguments.settings.file;
   if (file.empty())
     return findings.note("config", "no file, so the defaults: --config FILE, $SOSIE_CONFIG or ./sosie.toml names one");
@@ -91,14 +91,14 @@ void look_at_redis(const CacheOptions& options, Findings& findings) {
   findings.good("entries", std::to_string(cache->stats().entries));
 }
 
-void look_at_store(const Arguments& arguments, Findings& findings) {
+void look_at_store(const DoctorArguments& arguments, Findings& findings) {
   auto options = choose_cache(arguments.cache);
   if (!options) return findings.missing("store", options.error().message);
   if (options->redis) return look_at_redis(*options, findings);
   look_at_folder(options->data, findings);
 }
 
-void look_at_upstream(const Arguments& arguments, Findings& findings) {
+void look_at_upstream(const DoctorArguments& arguments, Findings& findings) {
   const auto upstreams = find_upstreams(arguments.settings.upstreams, "");
   if (!upstreams) return findings.missing("upstream", upstreams.error().message);
   if (upstreams->empty()) {
@@ -110,7 +110,7 @@ void look_at_upstream(const Arguments& arguments, Findings& findings) {
   }
 }
 
-int run_doctor(const Arguments& arguments) {
+int run_doctor(const DoctorArguments& arguments) {
   Findings findings;
   look_at_cpu(findings);
   look_at_config(arguments, findings);
@@ -123,7 +123,7 @@ int run_doctor(const Arguments& arguments) {
 }  // namespace
 
 void add_doctor(CLI::App& app, const Settings& settings, Run& run) {
-  static Arguments arguments;
+  static DoctorArguments arguments;
   arguments.settings = settings;
   auto* command = app.add_subcommand(
       "doctor", "What this machine has and what is missing; exit code 0: all that is needed is there");

@@ -12,9 +12,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kBatch = 32;
+constexpr std::size_t kEmbedBatch = 32;
 
-struct Arguments {
+struct EmbedArguments {
   LocalEncoderOptions encoder;
   bool json = false;
 };
@@ -34,7 +34,7 @@ void print(const embed::LocalEncoder& encoder, std::string_view text, const Embe
   std::printf("\n");
 }
 
-int run_embed(const Arguments& arguments) {
+int run_embed(const EmbedArguments& arguments) {
   auto encoder = embed::LocalEncoder::open(arguments.encoder);
   if (!encoder) return fail(encoder.error());
   std::vector<std::string> lines;
@@ -48,7 +48,7 @@ int run_embed(const Arguments& arguments) {
   };
   for (std::string line; std::getline(std::cin, line);) {
     lines.push_back(std::move(line));
-    if (lines.size() < kBatch) continue;
+    if (lines.size() < kEmbedBatch) continue;
     if (auto done = flush(); !done) return fail(done.error());
   }
   if (!lines.empty()) {
@@ -60,7 +60,7 @@ int run_embed(const Arguments& arguments) {
 }  // namespace
 
 void add_embed(CLI::App& app, const Settings& settings, Run& run) {
-  static Arguments arguments;
+  static EmbedArguments arguments;
   auto* command = app.add_subcommand("embed", "Embed a text a line from standard input");
   add_encoder_options(*command, settings, arguments.encoder);
   command->add_option("--threads", arguments.encoder.threads, "Threads of the encoder")->check(CLI::Range(1, 1024))->capture_default_str();

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Arguments {
+struct EntriesArguments {
   CacheChoice cache;
   std::string prompt, answer, scope;
   std::vector<std::string> attributes;
@@ -44,7 +44,7 @@ std::string prompt_of(const std::string& argument) {
   return prompt;
 }
 
-int run_set(const Arguments& arguments) {
+int run_set(const EntriesArguments& arguments) {
   auto attributes = parse_attributes(arguments.attributes);
   if (!attributes) return fail(attributes.error());
   if (arguments.prompt == "-" && arguments.answer == "-")
@@ -77,7 +77,7 @@ json describe(const Lookup& found) {
   return out;
 }
 
-int run_get(const Arguments& arguments) {
+int run_get(const EntriesArguments& arguments) {
   auto attributes = parse_attributes(arguments.attributes);
   if (!attributes) return fail(attributes.error());
   auto options = choose_cache(arguments.cache);
@@ -122,7 +122,7 @@ Result<Held> count_entries(const CacheOptions& options) {
   return Held{stats.entries, stats.bytes, stats.scopes};
 }
 
-int run_stats(const Arguments& arguments) {
+int run_stats(const EntriesArguments& arguments) {
   auto options = choose_cache(arguments.cache);
   if (!options) return fail(options.error());
   auto held = count_entries(*options);
@@ -136,7 +136,7 @@ int run_stats(const Arguments& arguments) {
   return kOk;
 }
 
-void add_query_options(CLI::App& command, Arguments& arguments) {
+void add_query_options(CLI::App& command, EntriesArguments& arguments) {
   command.add_option("prompt", arguments.prompt, "The question; - reads standard input")->required();
   command.add_option("--scope", arguments.scope, "Hard key: only entries of the same scope answer");
   command.add_option("--attribute", arguments.attributes, "name=value; may be repeated");
@@ -145,7 +145,7 @@ void add_query_options(CLI::App& command, Arguments& arguments) {
 }  // namespace
 
 void add_entry_commands(CLI::App& app, const Settings& settings, Run& run) {
-  static Arguments arguments;
+  static EntriesArguments arguments;
 
   auto* set = app.add_subcommand("set", "Store an answer; prints the entry's id");
   add_query_options(*set, arguments);

@@ -20,7 +20,7 @@
 namespace sosie::app {
 namespace {
 
-constexpr std::size_t kBatch = 64;
+constexpr std::size_t kMoveBatch = 64;
 constexpr const char* kLiteLlmIndex = "litellm_semantic_cache_index";
 
 /// A count on standard error, where somebody sees it grow.
@@ -99,7 +99,7 @@ class Importer {
   Result<void> add(Entry entry) {
     if (scope_) entry.scope = *scope_;
     batch_.push_back(std::move(entry));
-    return batch_.size() < kBatch ? Result<void>() : flush();
+    return batch_.size() < kMoveBatch ? Result<void>() : flush();
   }
 
   Result<void> flush() {

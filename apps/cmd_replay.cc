@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 using Micros = double;
 
-struct Arguments {
+struct ReplayArguments {
   CacheChoice cache;
   std::string file;
   std::size_t worst = 10;
@@ -185,7 +185,7 @@ std::vector<Judged> worst_pairs(std::vector<Judged> hits, std::size_t count) {
   return hits;
 }
 
-void print(Report& report, const Arguments& arguments) {
+void print(Report& report, const ReplayArguments& arguments) {
   const auto share = [](std::size_t part, std::size_t whole) { return whole ? 100.0 * static_cast<double>(part) / static_cast<double>(whole) : 0; };
   std::printf("questions asked      %zu (stored %zu, blank %zu, unreadable lines %zu)\n", report.asked, report.stored,
               report.skipped_blank, report.unreadable);
@@ -210,7 +210,7 @@ void print(Report& report, const Arguments& arguments) {
   for (const auto& pair : worst) std::printf("  %.6f  %s\n            %s\n", pair.similarity, pair.asked.c_str(), pair.answered_by.c_str());
 }
 
-void print_json(Report& report, const Arguments& arguments) {
+void print_json(Report& report, const ReplayArguments& arguments) {
   const auto latency = [](std::vector<Micros>& micros) {
     const Latency l = summarise(micros);
     return json{{"p50", l.p50}, {"p90", l.p90}, {"p99", l.p99}, {"max", l.max}};
@@ -236,7 +236,7 @@ void print_json(Report& report, const Arguments& arguments) {
   std::printf("%s\n", out.dump().c_str());
 }
 
-int run_replay(const Arguments& arguments) {
+int run_replay(const ReplayArguments& arguments) {
   auto input = Input::open(arguments.file);
   if (!input) return fail(input.error());
   catch_interrupts();
@@ -272,7 +272,7 @@ int run_replay(const Arguments& arguments) {
 }  // namespace
 
 void add_replay(CLI::App& app, const Settings& settings, Run& run) {
-  static Arguments arguments;
+  static ReplayArguments arguments;
   auto* command = app.add_subcommand("replay", "Ask a file of questions: hit rate, latencies, worst pairs");
   command->add_option("file", arguments.file, "JSONL: a question a line, with answers and labels where it has them; - is standard input")->required();
   command->add_option("--worst", arguments.worst, "How many of the worst pairs to print")->check(CLI::Range(0, 1'000'000))->capture_default_str();

@@ -14,7 +14,7 @@
 namespace sosie::app {
 namespace {
 
-struct Arguments {
+struct ServeArguments {
   CacheChoice cache;
   Settings settings;
   gateway::ServerOptions server;
@@ -32,7 +32,7 @@ bool is_this_server(const std::string& url, const ListenAddress& listen) {
   return base->host == listen.address || (is_here(base->host) && (everywhere || is_here(listen.address)));
 }
 
-void greet(const gateway::Server& server, const Arguments& arguments, const CacheOptions& cache, const embed::LocalEncoder& encoder) {
+void greet(const gateway::Server& server, const ServeArguments& arguments, const CacheOptions& cache, const embed::LocalEncoder& encoder) {
   const std::string url = server.url();
   std::printf("listening on %s\n", url.c_str());
   if (!arguments.settings.file.empty()) std::printf("config       %s\n", arguments.settings.file.c_str());
@@ -53,7 +53,7 @@ void greet(const gateway::Server& server, const Arguments& arguments, const Cach
   std::fflush(stdout);
 }
 
-int run_serve(Arguments& arguments) {
+int run_serve(ServeArguments& arguments) {
   std::signal(SIGPIPE, SIG_IGN);  // A peer, or whoever read the greeting, may hang up at any time.
   const auto listen = parse_listen(arguments.listen);
   if (!listen) return fail({ErrorCode::invalid_argument, std::string("--listen wants ") + kListenWanted + ", not " + arguments.listen});
@@ -85,7 +85,7 @@ int run_serve(Arguments& arguments) {
 }  // namespace
 
 void add_serve(CLI::App& app, const Settings& settings, Run& run) {
-  static Arguments arguments;
+  static ServeArguments arguments;
   arguments.settings = settings;
   arguments.server = settings.server;
   arguments.listen = settings.listen;

@@ -14,7 +14,7 @@ using gateway::Compat;
 using gateway::TenantBy;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kShortest{1}, kLongest{3'600'000};
+constexpr milliseconds kShortestWait{1}, kLongestWait{3'600'000};
 
 const std::map<std::string, Reuse>& reuse_names() {
   static const std::map<std::string, Reuse> kNames{
@@ -68,8 +68,8 @@ void read_gateway(TomlSection section, gateway::ServerOptions& server) {
     if (header.empty()) section.fault("ignored_headers", "must be a list of names of headers");
   }
   section.texts("ignored_fields", server.ignored_fields);
-  section.duration("replay_pace", kShortest, kLongestPace, server.replay_pace);
-  section.duration("follow_timeout", kShortest, kLongest, server.follow_timeout);
+  section.duration("replay_pace", kShortestWait, kLongestPace, server.replay_pace);
+  section.duration("follow_timeout", kShortestWait, kLongestWait, server.follow_timeout);
   section.bytes("max_kept", server.max_kept_bytes);
   if (server.max_kept_bytes == 0) section.fault("max_kept", "must not be 0");
   section.finish();

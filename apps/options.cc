@@ -1,6 +1,5 @@
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -17,11 +16,6 @@ namespace {
 
 constexpr const char *kEmbedded = "embedded", *kRedis = "redis";
 constexpr const char* kLocalRedis = "redis://127.0.0.1:6379";
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 bool is_store(const std::string& text) {
   return text == kEmbedded || text == kRedis || text.starts_with("redis://") || text.starts_with("rediss://") ||

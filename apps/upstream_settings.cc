@@ -1,12 +1,12 @@
 #include "upstream_settings.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <utility>
 
 #include "net/url.h"
 #include "toml_section.h"
+#include "values.h"
 
 namespace sosie::app {
 namespace {
@@ -17,13 +17,8 @@ using std::chrono::milliseconds;
 
 constexpr const char* kOpenAiUrl = "https://api.openai.com/v1";
 constexpr const char* kAnthropicUrl = "https://api.anthropic.com";
-constexpr milliseconds kShortest{1}, kLongest{86'400'000};
+constexpr milliseconds kShortestTimeout{1}, kLongestTimeout{86'400'000};
 constexpr milliseconds kBesidesSilence{300'000};  // what a whole call has beyond its longest silence, at least
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 /// The URL under which the API is, where its host tells: the APIs of OpenAI and Anthropic are under /v1, and their clients differ in
 /// whether the URL that they are given says so.
@@ -61,13 +56,13 @@ const char* either(TomlSection& section, const char* name, const char* old_name,
 }
 
 void read_times(TomlSection& section, UpstreamOptions& options) {
-  section.duration("connect_timeout", kShortest, kLongest, options.connect_timeout);
+  section.duration("connect_timeout", kShortestTimeout, kLongestTimeout, options.connect_timeout);
   milliseconds silence{0};
-  section.duration("timeout", kShortest, kLongest, silence);
+  section.duration("timeout", kShortestTimeout, kLongestTimeout, silence);
   if (silence.count() != 0) options.first_byte_timeout = options.idle_timeout = silence;
-  section.duration("first_byte_timeout", kShortest, kLongest, options.first_byte_timeout);
-  section.duration("idle_timeout", kShortest, kLongest, options.idle_timeout);
-  section.duration("total_timeout", kShortest, kLongest, options.total_timeout);
+  section.duration("first_byte_timeout", kShortestTimeout, kLongestTimeout, options.first_byte_timeout);
+  section.duration("idle_timeout", kShortestTimeout, kLongestTimeout, options.idle_timeout);
+  section.duration("total_timeout", kShortestTimeout, kLongestTimeout, options.total_timeout);
   if (!section.has("total_timeout")) return fit_total(options);
   const bool headers = (section.has("first_byte_timeout") || section.has("timeout")) && options.first_byte_timeout > options.total_timeout;
   const bool pieces = (section.has("idle_timeout") || section.has("timeout")) && options.idle_timeout > options.total_timeout;

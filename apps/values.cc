@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <limits>
 #include <map>
 
@@ -65,6 +66,11 @@ std::optional<ListenAddress> parse_listen(const std::string& text) {
   if (address == "localhost") address = "127.0.0.1";
   if (!is_ip_address(address)) return std::nullopt;
   return ListenAddress{std::move(address), static_cast<std::uint16_t>(std::stoul(port))};
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
 }
 
 }  // namespace sosie::app

@@ -1,4 +1,4 @@
-// values.h: how people write durations, sizes and addresses, on the command line and in the configuration file.
+// values.h: how people write durations, sizes and addresses, on the command line, in the configuration file and in the environment.
 #pragma once
 
 #include <chrono>
@@ -25,5 +25,8 @@ struct ListenAddress {
 /// "127.0.0.1:8080", "[::1]:8080"; "localhost:8080" is 127.0.0.1.
 std::optional<ListenAddress> parse_listen(const std::string& text);
 inline constexpr const char* kListenWanted = "an IP address, or localhost (127.0.0.1), and a port, e.g. 127.0.0.1:8080 or [::1]:8080";
+
+/// The value of an environment variable; empty where it is not set.
+std::string environment(const char* name);
 
 }  // namespace sosie::app
