@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <map>
@@ -10,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "decide/threshold.h"
 #include "text/answer_kind.h"
 #include "text/prompt.h"
@@ -65,10 +65,9 @@ Result<RedisOptions> find_server(const RedisSemanticCacheOptions& options) {
 std::chrono::milliseconds find_embedding_timeout(const RedisSemanticCacheOptions& options) {
   if (options.embedding_timeout) return *options.embedding_timeout;
   const std::string text = environment("SEMANTIC_CACHE_EMBEDDING_TIMEOUT_SECONDS");
-  char* end = nullptr;
-  const double seconds = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || !(seconds > 0) || seconds > 86'400) return kDefaultEmbeddingTimeout;
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+  const auto seconds = base::read_double(text);
+  if (!seconds || !(*seconds > 0) || *seconds > 86'400) return kDefaultEmbeddingTimeout;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
 }
 
 double system_seconds() {
@@ -76,11 +75,14 @@ double system_seconds() {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(now).count()) / 1e6;
 }
 
+// Of ASCII, whatever the locale takes for one.
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
 /// Letters, digits and a few marks; anything else becomes "-".
 std::string name_part(std::string_view text) {
   std::string out(text);
   for (char& c : out) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '_') c = '-';
+    if (!is_letter_or_digit(c) && c != '.' && c != '_') c = '-';
   }
   return out;
 }
@@ -114,7 +116,7 @@ bool says_the_same_around(const RedisQuestion& question, std::string_view prompt
 bool goes_on(std::string_view text, std::string_view after) {
   if (!text.starts_with(after)) return false;
   const std::string_view more = text.substr(after.size());
-  return std::any_of(more.begin(), more.end(), [](unsigned char c) { return c >= 0x80 || std::isalnum(c); });
+  return std::any_of(more.begin(), more.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80 || is_letter_or_digit(c); });
 }
 
 }  // namespace

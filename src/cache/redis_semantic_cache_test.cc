@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/comma_locale.h"
 #include "cache/redis_core.h"
 #include "cache/redis_fixture.h"
 #include "redis/semantic_index.h"
@@ -32,6 +33,25 @@ TEST_F(RedisCacheTest, AnAnswerComesBackByItsTextAndByItsMeaning) {
   EXPECT_EQ(stats.stored, 1u);
   EXPECT_EQ(stats.embeddings, 3u);
   EXPECT_EQ(stats.faults, 0u);
+}
+
+// In a program that calls setlocale(LC_ALL, ""), as many do.
+TEST_F(RedisCacheTest, ALocaleWithADecimalCommaChangesNothing) {
+  SOSIE_UNDER_COMMA_LOCALE();
+  embedder_->vectors = {{"a", ChosenVectors::at(0)}, {"near", ChosenVectors::at(0.12)}, {"far", ChosenVectors::at(0.31)}};
+  auto how = options();
+  how.clock = [] { return 1755000000.25; };
+  auto cache = open(how);
+  set(cache, "k", "a", "answer");
+  EXPECT_EQ(get(cache, "k", "far"), "");
+  std::map<std::string, std::string> metadata;
+  const auto near = cache.get_cache("k", {.prompt = "near", .metadata = &metadata});
+  ASSERT_TRUE(near && near->response);
+  EXPECT_NEAR(near->similarity, 0.88, 1e-6);
+  EXPECT_EQ(near->timestamp, 1755000000.25);
+  EXPECT_TRUE(metadata["semantic-similarity"].starts_with("0.8")) << metadata["semantic-similarity"];
+  const std::string key = "idx:" + redis::entry_id("a", {{"litellm_cache_key", "k"}});
+  EXPECT_EQ(command({"HGET", key, "inserted_at"}).text, "1755000000.25");
 }
 
 TEST_F(RedisCacheTest, AnEntryIsWrittenAsLiteLlmWritesIt) {
@@ -290,6 +310,34 @@ TEST_F(RedisCacheTest, ACompletionMayBeTheLastToUseTheCache) {
     gone.set_value();
   });
   gone.get_future().wait();
+}
+
+// Those that are under way, or not begun, when a completion destroys the cache.
+TEST_F(RedisCacheTest, CallsOutliveACacheThatACompletionDestroys) {
+  constexpr int kCalls = 50;
+  auto cache = std::make_unique<RedisSemanticCache>(open(options()));
+  set(*cache, "k", "a", "answer");
+  std::atomic<int> found{0}, stored{0}, ended{0};
+  std::promise<void> all_ended;
+  const auto end = [&] {
+    if (++ended == 2 * kCalls) all_ended.set_value();
+  };
+  cache->async_get_cache("k", {.prompt = "a"}, [&](const auto&) {
+    for (int i = 0; i < kCalls; ++i) {
+      cache->async_get_cache("k", {.prompt = "a"}, [&](const Result<RedisFound>& one) {
+        found += one && one->response == "answer";
+        end();
+      });
+      cache->async_set_cache("k", "answer", {.prompt = "b" + std::to_string(i)}, [&](const Result<void>& one) {
+        stored += one.has_value();
+        end();
+      });
+    }
+    cache.reset();
+  });
+  all_ended.get_future().wait();
+  EXPECT_EQ(found, kCalls);
+  EXPECT_EQ(stored, kCalls);
 }
 
 TEST_F(RedisCacheTest, AnEmbeddingThatIsLateMayOutliveTheCache) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -139,6 +138,7 @@ struct Text {
 };
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || (static_cast<unsigned char>(c) & 0x80) != 0; }
 
 Text read(std::string_view prompt) {
@@ -172,7 +172,7 @@ Text read(std::string_view prompt) {
       if (negates) word.pop_back();
       const bool is = kQuestionWords.contains(word) || kThirdPersons.contains(word) || word == "that" || word == "there";
       end_word();
-      while (i + 1 < prompt.size() && std::isalpha(static_cast<unsigned char>(prompt[i + 1]))) ++i;
+      while (i + 1 < prompt.size() && is_ascii_letter(prompt[i + 1])) ++i;
       if (negates || is) {
         word = negates ? "not" : "is";
         end_word();

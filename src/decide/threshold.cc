@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/number.h"
+
 namespace sosie::decide {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr double kRounding = 1e-6;
 Result<void> check_threshold(Similarity threshold) {
   if (threshold.value >= 0 && threshold.value <= 1) return {};
   return Error{ErrorCode::invalid_argument,
-               "similarity threshold " + std::to_string(threshold.value) + " is outside [0, 1]: 1 means only the same text"};
+               "similarity threshold " + base::to_text(threshold.value) + " is outside [0, 1]: 1 means only the same text"};
 }
 
 Similarity reported(Similarity raw, bool same_text) noexcept {

@@ -1,5 +1,6 @@
 #include "gateway/cache_debug.h"
 
+#include "base/number.h"
 #include "protocol/json.h"
 
 namespace sosie::gateway {
@@ -9,8 +10,8 @@ std::string member(const Outcome& outcome) {
   std::string json = R"("extra_fields":{"cache_debug":{"cache_hit":true,"cache_id":)";
   protocol::append_json_string(json, outcome.entry_id);
   json.append(R"(,"hit_type":)").append(outcome.layer == Layer::exact ? R"("direct")" : R"("semantic")");
-  json.append(R"(,"threshold":)").append(std::to_string(outcome.threshold.value));
-  json.append(R"(,"similarity":)").append(std::to_string(outcome.similarity.value_or(Similarity{1}).value));
+  json.append(R"(,"threshold":)").append(base::to_text(outcome.threshold.value, 6));
+  json.append(R"(,"similarity":)").append(base::to_text(outcome.similarity.value_or(Similarity{1}).value, 6));
   return json.append("}}");
 }
 

@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
+#include <cstdio>
 #include <ctime>
 #include <exception>
 #include <list>
@@ -192,9 +193,13 @@ class HttpServer::Impl {
     loop.date_second = now;
     std::tm parts{};
     gmtime_r(&now, &parts);
-    char text[64];
-    const std::size_t size = std::strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
-    loop.date_line.assign(text, size);
+    // Not strftime, which would speak the locale's language.
+    constexpr const char *kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
+                         *kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    char text[96];
+    const int size = std::snprintf(text, sizeof text, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n", kDays[parts.tm_wday], parts.tm_mday,
+                                   kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    loop.date_line.assign(text, static_cast<std::size_t>(size));
   }
 
   void drain() {

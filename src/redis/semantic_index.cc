@@ -4,9 +4,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <limits>
 
 #include "base/digest.h"
+#include "base/number.h"
 
 namespace sosie::redis {
 namespace {
@@ -48,7 +49,7 @@ Field read_field(const Reply& reply) {
     } else if (has_next && std::find(kPaired.begin(), kPaired.end(), name) != kPaired.end()) {
       const Reply& value = reply.items[++i];
       field.values[name] = value.kind == Reply::Kind::integer  ? std::to_string(value.integer)
-                           : value.kind == Reply::Kind::number ? std::to_string(value.number)
+                           : value.kind == Reply::Kind::number ? base::to_text(value.number)
                                                                : value.text;
     } else {
       field.flags.push_back(name);
@@ -68,7 +69,7 @@ bool is_plain(const Field& field, std::string_view name, std::string_view type) 
 
 bool is_text(const Field& field, std::string_view name) {
   const auto weight = field.values.find("weight");
-  return is_plain(field, name, "TEXT") && weight != field.values.end() && std::atof(weight->second.c_str()) == 1 &&
+  return is_plain(field, name, "TEXT") && weight != field.values.end() && base::read_double(weight->second) == 1 &&
          !field.values.contains("phonetic");
 }
 
@@ -77,10 +78,11 @@ bool is_our_vector(const Field& field) {
          has_value(field, "distance_metric", "COSINE");
 }
 
+/// NaN: it is none.
 double number_of(const Reply& reply) {
   if (reply.kind == Reply::Kind::integer) return static_cast<double>(reply.integer);
   if (reply.kind == Reply::Kind::number) return reply.number;
-  return std::atof(reply.text.c_str());
+  return base::read_double(reply.text).value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
 /// Names and values of one hit.
@@ -201,7 +203,7 @@ IndexInfo read_index_info(const Reply& reply, std::string_view index) {
   for (const Field& field : fields) {
     if (!has_value(field, "identifier", "prompt_vector")) continue;
     const auto dim = field.values.find("dim");
-    if (dim != field.values.end()) info.dimension = static_cast<std::size_t>(std::strtoul(dim->second.c_str(), nullptr, 10));
+    if (dim != field.values.end()) std::from_chars(dim->second.data(), dim->second.data() + dim->second.size(), info.dimension);
   }
   if (const Reply* done = reply.find("percent_indexed")) info.whole = number_of(*done) >= 1;
 

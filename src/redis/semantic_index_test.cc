@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/comma_locale.h"
+
 namespace sosie::redis {
 namespace {
 
@@ -33,6 +35,25 @@ TEST(SemanticIndex, EveryCharacterThatMeansSomethingInAQueryIsEscaped) {
   EXPECT_EQ(search_query({{"litellm_cache_key", "ns:abc"}}),
             "@prompt_vector:[VECTOR_RANGE $distance_threshold $vector]=>{$YIELD_DISTANCE_AS: vector_distance} (@litellm_cache_key:{ns\\:abc})");
   EXPECT_EQ(search_query({{"litellm_cache_key", ""}}), search_query({}));
+}
+
+// A distance of 0.31 read as 0 would be a hit of similarity 1.
+TEST(SemanticIndex, NumbersAreTheSameUnderEveryLocale) {
+  SOSIE_UNDER_COMMA_LOCALE();
+  const auto found = [](Reply distance) {
+    const Reply fields = list({text("prompt"), text("p"), text("response"), text("r"), text("vector_distance"), std::move(distance)});
+    return read_search(list({count(1), text("idx:1"), fields}));
+  };
+  const auto near = found(text("0.31"));
+  ASSERT_TRUE(near && near->candidates.size() == 1);
+  EXPECT_EQ(near->candidates[0].distance.value, 0.31);
+  EXPECT_EQ(found(text("1.19209289551e-07"))->candidates[0].distance.value, 1.19209289551e-07);
+  for (const char* no_number : {"", "0,31", "near", "nan"}) EXPECT_TRUE(found(text(no_number))->candidates.empty()) << no_number;
+  for (const char* half : {"0.5", "0.999"}) {
+    EXPECT_FALSE(read_index_info(list({text("percent_indexed"), text(half)}), "idx").whole) << half;
+  }
+  EXPECT_TRUE(read_index_info(list({text("percent_indexed"), text("1")}), "idx").whole);
+  EXPECT_EQ(float_text(0.31), "0.31");
 }
 
 TEST(SemanticIndex, TagsThatTheServerWouldSplitOrTrimAreKnown) {

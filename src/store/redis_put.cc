@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
+#include "base/number.h"
 #include "store/redis_schema.h"
 
 namespace sosie::store {
@@ -12,11 +12,6 @@ namespace {
 
 // The most that the search module takes.
 constexpr std::size_t kMostDimensions = 32768;
-
-std::string exact_digits(double value) {
-  char text[32];
-  return {text, static_cast<std::size_t>(std::snprintf(text, sizeof text, "%.17g", value))};
-}
 
 std::uint64_t bytes_of(const NewEntry& entry) {
   std::uint64_t bytes = entry.entry.prompt.size() + entry.entry.response.size() + entry.vector.size() * sizeof(float);
@@ -72,7 +67,7 @@ Result<std::vector<std::string>> put_arguments(const NewEntry& entry, std::uint6
                                      base::to_hex(entry.exact_key),
                                      scope_key(entry.entry.scope),
                                      std::to_string(bytes),
-                                     exact_digits(value / static_cast<double>(std::max<std::uint64_t>(1, bytes))),
+                                     base::to_text(value / static_cast<double>(std::max<std::uint64_t>(1, bytes))),
                                      std::to_string(sliding),
                                      std::move(expires),
                                      std::move(life),

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/number.h"
 #include "redis/vector_bytes.h"
 
 namespace sosie::store {
@@ -79,8 +80,9 @@ std::optional<SearchRow> read_row(const Reply& key, const Reply* fields, const R
   if (row.gone) return row;
   double value = distance->number;
   if (distance->kind == Reply::Kind::string) {
-    const auto& text = distance->text;
-    if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc()) return std::nullopt;
+    const auto read = base::read_double(distance->text);
+    if (!read) return std::nullopt;
+    value = *read;
   }
   row.similarity = 1 - value;
   if (!with_entries) return row;

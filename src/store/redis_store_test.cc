@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/comma_locale.h"
+#include "base/number.h"
 #include "store/redis_store_fixture.h"
 #include "store/store_conformance.h"
 
@@ -126,6 +128,21 @@ TEST(RedisStore, TwoOfThemSeeEachOthersWrites) {
   EXPECT_FALSE((*a->get(made.entry.id, at(2))).has_value());
   EXPECT_FALSE((*a->nearest(made.partition, made.vector, 1, Similarity{-1}, {.now = at(2)})).nearest);
   EXPECT_EQ(open(at_server(shared_server(), "tw"))->stats().entries, 0u);
+}
+
+TEST(RedisStore, ALocaleWithADecimalCommaChangesNothing) {
+  SOSIE_NEEDS_REDIS();
+  SOSIE_UNDER_COMMA_LOCALE();
+  auto& server = shared_server();
+  const auto store = open(at_server(server, "comma"));
+  NewEntry made = numbered(1);
+  made.cost = 0.25;
+  ASSERT_TRUE(store->put(made)) << store->put(made).error().message;
+  const auto near = store->nearest(made.partition, made.vector, 1, Similarity{-1}, {.now = at(2)});
+  ASSERT_TRUE(near && near->found.size() == 1);
+  EXPECT_NEAR(near->found[0].similarity.value, 1, 1e-6);
+  const double worth = 0.25 / static_cast<double>(store->stats().bytes);
+  EXPECT_EQ(base::read_double(server.command({"ZSCORE", "comma:priorities", made.entry.id})), worth);
 }
 
 TEST(RedisStore, AccountsStayRightWhileManyWrite) {
