@@ -12,6 +12,7 @@ namespace sosie {
 namespace {
 
 using cache::RedisAnswer;
+using cache::RedisCore;
 using cache::RedisPeer;
 using cache::RedisQuestion;
 using cache::RedisWrite;
@@ -45,47 +46,47 @@ std::pair<std::function<void(Result<T>)>, std::future<Result<T>>> promise() {
   return {[made](Result<T> result) { made->set_value(std::move(result)); }, std::move(future)};
 }
 
+RedisWrite to_write(const RedisCore& core, RedisQuestion question, std::string_view response, std::optional<double> ttl) {
+  return {std::move(question), text::write_envelope(response, core.options().clock()), ttl};
+}
+
+cache::RedisEngine::Job<Answer> find_job(RedisCore& core, RedisQuestion question) {
+  return [&core, question = std::move(question)](RedisPeer& peer) { return core.find(peer, question); };
+}
+
+cache::RedisEngine::Job<void> store_job(RedisCore& core, std::vector<RedisWrite> writes) {
+  return [&core, writes = std::move(writes)](RedisPeer& peer) { return core.store(peer, writes); };
+}
+
+/// A job whose end is known: that too is told on the cache's thread, not from within the call.
+template <class T>
+cache::RedisEngine::Job<T> ended(Result<T> result) {
+  return [result = std::move(result)](RedisPeer&) -> net::Task<Result<T>> { co_return result; };
+}
+
+Result<RedisFound> counted(RedisCore& core, Result<Answer> answer, Metadata* metadata, const Learnt& learnt = nullptr) {
+  Result<RedisFound> found = answer ? Result<RedisFound>(to_found(*answer)) : Result<RedisFound>(answer.error());
+  // A value that Python can hold and JSON cannot is a miss; upstream's keeps its similarity.
+  if (found && !found->response && core.options().compat == Compat::sosie) {
+    answer = Answer();
+    found = RedisFound();
+  }
+  core.count(answer);
+  if (found && learnt) found->embedding = std::move(*learnt);
+  if (metadata) tell(found ? found->similarity : 0, *metadata);
+  return found;
+}
+
+Result<void> counted(RedisCore& core, Result<void> stored) {
+  if (!stored) core.count(stored.error());
+  return stored;
+}
+
 }  // namespace
 
+// Jobs and completions refer to the core alone: it outlives them, also where a completion destroys the cache.
 struct RedisSemanticCache::Impl {
-  explicit Impl(std::unique_ptr<cache::RedisCore> core) : engine(std::move(core)) {}
-
-  RedisWrite write(RedisQuestion question, std::string_view response, std::optional<double> ttl) {
-    const double now = engine.core().options().clock();
-    return {std::move(question), text::write_envelope(response, now), ttl};
-  }
-
-  cache::RedisEngine::Job<Answer> find(RedisQuestion question) {
-    return [this, question = std::move(question)](RedisPeer& peer) { return engine.core().find(peer, question); };
-  }
-
-  cache::RedisEngine::Job<void> store(std::vector<RedisWrite> writes) {
-    return [this, writes = std::move(writes)](RedisPeer& peer) { return engine.core().store(peer, writes); };
-  }
-
-  /// A job whose end is known: that too is told on the cache's thread, not from within the call.
-  template <class T>
-  static cache::RedisEngine::Job<T> ended(Result<T> result) {
-    return [result = std::move(result)](RedisPeer&) -> net::Task<Result<T>> { co_return result; };
-  }
-
-  Result<RedisFound> counted(Result<Answer> answer, Metadata* metadata, const Learnt& learnt = nullptr) {
-    Result<RedisFound> found = answer ? Result<RedisFound>(to_found(*answer)) : Result<RedisFound>(answer.error());
-    // A value that Python can hold and JSON cannot is a miss; upstream's keeps its similarity.
-    if (found && !found->response && engine.core().options().compat == Compat::sosie) {
-      answer = Answer();
-      found = RedisFound();
-    }
-    engine.core().count(answer);
-    if (found && learnt) found->embedding = std::move(*learnt);
-    if (metadata) tell(found ? found->similarity : 0, *metadata);
-    return found;
-  }
-
-  Result<void> counted(Result<void> stored) {
-    if (!stored) engine.core().count(stored.error());
-    return stored;
-  }
+  explicit Impl(std::unique_ptr<RedisCore> core) : engine(std::move(core)) {}
 
   cache::RedisEngine engine;
 };
@@ -102,20 +103,22 @@ Result<RedisSemanticCache> RedisSemanticCache::open(RedisSemanticCacheOptions op
 }
 
 Result<void> RedisSemanticCache::set_cache(std::string_view key, std::string_view response, const RedisCall& call) {
-  auto question = impl_->engine.core().question(key, call);
-  if (!question) return impl_->counted(question.error());
+  RedisCore& core = impl_->engine.core();
+  auto question = core.question(key, call);
+  if (!question) return counted(core, question.error());
   if (!*question) return {};
   std::vector<RedisWrite> writes;
-  writes.push_back(impl_->write(std::move(**question), response, call.ttl));
-  return impl_->counted(impl_->engine.block<void>(impl_->store(std::move(writes))));
+  writes.push_back(to_write(core, std::move(**question), response, call.ttl));
+  return counted(core, impl_->engine.block<void>(store_job(core, std::move(writes))));
 }
 
 Result<RedisFound> RedisSemanticCache::get_cache(std::string_view key, const RedisCall& call) {
-  auto question = impl_->engine.core().question(key, call);
-  if (!question) return impl_->counted(question.error(), call.metadata);
-  if (!*question) return impl_->counted(Answer(), call.metadata);
+  RedisCore& core = impl_->engine.core();
+  auto question = core.question(key, call);
+  if (!question) return counted(core, question.error(), call.metadata);
+  if (!*question) return counted(core, Answer(), call.metadata);
   const Learnt learnt = (*question)->learnt = std::make_shared<std::vector<float>>();
-  return impl_->counted(impl_->engine.block<Answer>(impl_->find(std::move(**question))), call.metadata, learnt);
+  return counted(core, impl_->engine.block<Answer>(find_job(core, std::move(**question))), call.metadata, learnt);
 }
 
 void RedisSemanticCache::async_set_cache(std::string key, std::string response, const RedisCall& call,
@@ -126,20 +129,20 @@ void RedisSemanticCache::async_set_cache(std::string key, std::string response, 
 }
 
 void RedisSemanticCache::async_get_cache(std::string key, const RedisCall& call, std::function<void(Result<RedisFound>)> done) {
-  Impl* impl = impl_.get();
-  auto question = impl->engine.core().question(key, call);
+  RedisCore& core = impl_->engine.core();
+  auto question = core.question(key, call);
   const auto learnt = std::make_shared<std::vector<float>>();
   if (question && *question) (*question)->learnt = learnt;
-  auto job = !question    ? Impl::ended<Answer>(question.error())
-             : !*question ? Impl::ended<Answer>(Answer())
-                          : impl->find(std::move(**question));
-  impl->engine.spawn<Answer>(std::move(job), [impl, learnt, metadata = call.metadata, done = std::move(done)](Result<Answer> answer) {
-    done(impl->counted(std::move(answer), metadata, learnt));
+  auto job = !question    ? ended<Answer>(question.error())
+             : !*question ? ended<Answer>(Answer())
+                          : find_job(core, std::move(**question));
+  impl_->engine.spawn<Answer>(std::move(job), [&core, learnt, metadata = call.metadata, done = std::move(done)](Result<Answer> answer) {
+    done(counted(core, std::move(answer), metadata, learnt));
   });
 }
 
 void RedisSemanticCache::async_set_cache_pipeline(std::vector<Item> items, const RedisCall& call, std::function<void(Result<void>)> done) {
-  Impl* impl = impl_.get();
+  RedisCore& core = impl_->engine.core();
   std::vector<RedisWrite> writes;
   std::optional<Error> refused;
   for (Item& item : items) {
@@ -149,15 +152,15 @@ void RedisSemanticCache::async_set_cache_pipeline(std::vector<Item> items, const
       one.prompt = item.prompt;
       one.embedding = {};
     }
-    auto question = impl->engine.core().question(item.key, one);
+    auto question = core.question(item.key, one);
     if (!question) {
       refused = question.error();
       break;
     }
-    if (*question) writes.push_back(impl->write(std::move(**question), item.response, call.ttl));
+    if (*question) writes.push_back(to_write(core, std::move(**question), item.response, call.ttl));
   }
-  auto job = refused ? Impl::ended<void>(*refused) : impl->store(std::move(writes));
-  impl->engine.spawn<void>(std::move(job), [impl, done = std::move(done)](Result<void> stored) { done(impl->counted(std::move(stored))); });
+  auto job = refused ? ended<void>(*refused) : store_job(core, std::move(writes));
+  impl_->engine.spawn<void>(std::move(job), [&core, done = std::move(done)](Result<void> stored) { done(counted(core, std::move(stored))); });
 }
 
 std::future<Result<void>> RedisSemanticCache::async_set_cache(std::string key, std::string response, const RedisCall& call) {
