@@ -115,7 +115,8 @@ Result<IndexRead> read_litellm_index(const RedisOptions& server, const std::stri
     if (found.is_error()) return redis::to_error(found);
     if (found.items.size() != 2) return Error{ErrorCode::internal, "the server's reply to SCAN is not one"};
     cursor = found.items[0].text;
-    const Replies& keys = found.items[1].items;
+    Replies& keys = found.items[1].items;
+    std::erase_if(keys, [&](const Reply& key) { return !redis::is_entry_key(key.text, index); });
     if (keys.empty()) continue;
     redis::Pipeline fetch;
     for (const Reply& key : keys) fetch.add({"HGETALL", key.text}).add({"PTTL", key.text});

@@ -17,7 +17,7 @@ struct IndexRead {
       0;  ///< Without a prompt or a response, or with a response that LiteLLM could not read either.
 };
 
-/// Calls `visit` with the entries under "<index>:"; one may come twice, as SCAN has it. `visit` says whether to go on.
+/// Calls `visit` with the entries under "<index>:", but not with those of an index of a longer name ("faq:eu" beside "faq"); one may come twice, as SCAN has it. `visit` says whether to go on.
 ///
 /// The scope is LiteLLM's cache key, "" for entries that have none; RedisVL's filter fields become attributes; an
 /// envelope is opened; the rest of the key's life becomes the time of expiry. The search module is not needed, nothing

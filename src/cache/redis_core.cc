@@ -347,8 +347,8 @@ Task<Result<std::optional<RedisAnswer>>> RedisCore::search(RedisPeer& peer, cons
     if (!found) co_return unexpected("FT.SEARCH");
     if (found->partial) co_return Error{ErrorCode::deadline_exceeded, "Redis gave up searching within its own time limit"};
     for (redis::Candidate& candidate : found->candidates) {
-      // The index's prefix has no colon: an index of a longer name has its entries in this one, too.
-      if (!upstream_ && !candidate.key.starts_with(redis::entry_key(index.name, ""))) continue;
+      // The server goes by the beginning of a key: an index of a longer name ("faqs", "faq:eu") has its entries in this one, too.
+      if (!upstream_ && !redis::is_entry_key(candidate.key, index.name)) continue;
       if (!may_answer(question, candidate, false)) continue;
       const double similarity = to_similarity(candidate.distance).value;
       co_return RedisAnswer{std::move(candidate.response), upstream_ ? similarity : std::clamp(similarity, 0.0, 1.0), false};

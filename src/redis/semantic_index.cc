@@ -136,6 +136,11 @@ std::string entry_key(std::string_view index, std::string_view entry_id) {
   return key;
 }
 
+bool is_entry_key(std::string_view key, std::string_view index) {
+  const std::string prefix = entry_key(index, "");
+  return key.size() > prefix.size() && key.starts_with(prefix) && key.find(':', prefix.size()) == std::string_view::npos;
+}
+
 std::string escape_tag(std::string_view value) {
   std::string out;
   out.reserve(value.size() + 8);

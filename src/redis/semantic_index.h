@@ -32,6 +32,9 @@ std::string entry_id(std::string_view prompt, const TagFilters& filters);
 /// "index:id"; colons at the end of the index's name are not doubled, and an index named ":" has no prefix.
 std::string entry_key(std::string_view index, std::string_view entry_id);
 
+/// Whether a key is that of an entry of this index, and not of an index whose name goes on, as "faq:eu" does for "faq".
+bool is_entry_key(std::string_view key, std::string_view index);
+
 /// A value inside "{…}" of a query: a backslash before each character that RedisVL escapes.
 std::string escape_tag(std::string_view value);
 

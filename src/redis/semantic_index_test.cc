@@ -28,6 +28,14 @@ TEST(SemanticIndex, KeysDoNotDoubleTheColon) {
   EXPECT_EQ(entry_key("", "id"), "id");
 }
 
+TEST(SemanticIndex, AKeyBelongsToOneIndex) {
+  EXPECT_TRUE(is_entry_key("faq:1f", "faq"));
+  EXPECT_TRUE(is_entry_key("faq:1f", "faq:"));
+  EXPECT_TRUE(is_entry_key("faq:eu:1f", "faq:eu"));
+  EXPECT_TRUE(is_entry_key("1f", ":"));
+  for (const char* other : {"faq:eu:1f", "faqs:1f", "faq_isolated:1f", "faq:", "faq", "1f", ""}) EXPECT_FALSE(is_entry_key(other, "faq")) << other;
+}
+
 // redis/redis-vl-python PR 717: an unescaped "|" made a union of two tenants' keys.
 TEST(SemanticIndex, EveryCharacterThatMeansSomethingInAQueryIsEscaped) {
   EXPECT_EQ(escape_tag("user:{42}|*"), "user\\:\\{42\\}\\|\\*");

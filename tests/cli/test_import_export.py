@@ -200,6 +200,16 @@ def test_a_redisvl_index_moves_in_with_its_texts_as_they_are_and_its_filters_as_
     ]
 
 
+def test_an_index_whose_name_goes_on_is_another_one(sosie, redis_server, tmp_path):
+    server = redis_server()
+    for index in ["faq", "faq:eu", "faqs"]:
+        litellm_writes(server, f"of {index}", json.dumps({"timestamp": 1755000000.5, "response": index}), key="k", index=index)
+    for index in ["faq", "faq:eu"]:
+        data = tmp_path / index.replace(":", "_")
+        assert sosie("import", server.url, "--index", index, "--data", data).stdout == b"1 stored\n"
+        assert [entry["prompt"] for entry in lines(sosie("export", "--data", data).stdout)] == [f"of {index}"]
+
+
 def test_an_index_of_several_pages_moves_into_redis(sosie, redis_server):
     server = redis_server()
     for n in range(350):
