@@ -28,4 +28,10 @@ Pipeline& Pipeline::add(std::span<const std::string_view> words) {
   return *this;
 }
 
+Pipeline& Pipeline::add(const Pipeline& more) {
+  bytes_ += more.bytes_;
+  commands_ += more.commands_;
+  return *this;
+}
+
 }  // namespace sosie::redis

@@ -15,6 +15,9 @@ class Pipeline {
   Pipeline& add(std::span<const std::string_view> words);
   Pipeline& add(std::initializer_list<std::string_view> words) { return add(std::span(words.begin(), words.size())); }
 
+  /// All of another's, behind those there are.
+  Pipeline& add(const Pipeline& more);
+
   std::size_t commands() const noexcept { return commands_; }
   const std::string& bytes() const noexcept { return bytes_; }
 

@@ -1,4 +1,4 @@
-// redis_connection.h: commands and scripts sent to a Redis server by callers that wait for the replies.
+// redis_connection.h: commands and scripts sent to the Redis server of one store by callers that wait for the replies.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,9 @@
 
 #include "net/lanes.h"
 #include "redis/client.h"
+#include "store/redis_schema.h"
 #include "store/redis_scripts.h"
+#include "store/redis_touches.h"
 
 namespace sosie::store {
 
@@ -19,7 +21,9 @@ class RedisConnection {
   using Words = std::span<const std::string>;
 
   /// Does not connect. Errors: invalid_argument.
-  static Result<RedisConnection> make(const RedisOptions& options);
+  static Result<RedisConnection> make(const RedisOptions& options, RedisKeys keys);
+
+  const RedisKeys& keys() const noexcept { return keys_; }
 
   /// When a call that begins now must have ended.
   net::SteadyTime deadline() const { return net::after(command_timeout_); }
@@ -28,6 +32,16 @@ class RedisConnection {
   Result<std::vector<redis::Reply>> send(redis::Pipeline commands);
   /// The same, where no command may fail.
   Result<std::vector<redis::Reply>> send_all(redis::Pipeline commands);
+
+  /// Runs a script that writes.
+  Result<redis::Reply> write(const RedisScript& script, std::vector<std::string> arguments);
+
+  /// An entry was returned to somebody at this time. Sent ahead of what is sent next, without a round trip of its own: whoever
+  /// looks here afterwards sees it, other processes a little later. Where that fails, it is a hit less.
+  void touch(std::string_view id, std::int64_t now_ms) { touches_->add(id, now_ms); }
+
+  /// Sends what is still to be said of touches.
+  void flush_touches();
 
   /// Runs a script, which the server may have to be told first. A server's error is an error.
   Result<redis::Reply> call(const RedisScript& script, Words keys, Words arguments) {
@@ -42,12 +56,15 @@ class RedisConnection {
   Error cannot_search(const redis::Reply& reply) const;
 
  private:
-  RedisConnection(redis::Endpoint endpoint, std::size_t pool_size);
+  RedisConnection(redis::Endpoint endpoint, std::size_t pool_size, RedisKeys keys);
+  Result<std::vector<redis::Reply>> run(redis::Pipeline commands);
   Result<redis::Reply> call(std::string_view by_sha, std::string_view by_text, const RedisScript& script, Words keys,
                             Words arguments);
 
   std::string where_;
   std::chrono::milliseconds command_timeout_;
+  RedisKeys keys_;
+  std::unique_ptr<RedisTouches> touches_ = std::make_unique<RedisTouches>();
   std::unique_ptr<net::Lanes<redis::Client>> lanes_;
 };
 

@@ -4,6 +4,7 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -28,6 +29,9 @@ class RedisKeys {
 
   std::string prefix;  ///< "name:"
   std::string meta, accounts, priorities, expiries, hits, partitions;
+
+  /// KEYS of the scripts that write.
+  std::array<std::string, 6> written() const { return {meta, accounts, priorities, expiries, hits, partitions}; }
 
   std::string entry(std::string_view id) const { return prefix + "entry:" + std::string(id); }
   std::string exact(std::string_view hex) const { return prefix + "exact:" + std::string(hex); }

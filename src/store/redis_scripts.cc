@@ -108,17 +108,21 @@ return {'ok', expired, evicted, above}
 )";
 
 constexpr std::string_view kTouch = R"(
-local id, now = ARGV[2], tonumber(ARGV[3])
-local entry = name .. 'entry:' .. id
-local packed = call('HGET', accounts, id)
-local expires = tonumber(call('ZSCORE', expiries, id) or math.huge)
-if not packed or expires <= now or call('EXISTS', entry) == 0 then return end
-local bytes, worth, sliding = cmsgpack.unpack(packed)
-call('ZADD', priorities, number(meta, 'clock') + worth * (1 + call('HINCRBY', hits, id, 1)), id)
-if sliding > 0 and now + sliding > expires then
-  call('ZADD', expiries, now + sliding, id)
-  call('HSET', entry, 'expires', now + sliding)
-  call('PEXPIRE', entry, sliding + tonumber(ARGV[4]))
+local afterlife, clock = tonumber(ARGV[2]), number(meta, 'clock')
+for i = 3, #ARGV, 2 do
+  local id, now = ARGV[i], tonumber(ARGV[i + 1])
+  local entry = name .. 'entry:' .. id
+  local packed = call('HGET', accounts, id)
+  local expires = tonumber(call('ZSCORE', expiries, id) or math.huge)
+  if packed and expires > now and call('EXISTS', entry) == 1 then
+    local bytes, worth, sliding = cmsgpack.unpack(packed)
+    call('ZADD', priorities, clock + worth * (1 + call('HINCRBY', hits, id, 1)), id)
+    if sliding > 0 and now + sliding > expires then
+      call('ZADD', expiries, now + sliding, id)
+      call('HSET', entry, 'expires', now + sliding)
+      call('PEXPIRE', entry, sliding + afterlife)
+    end
+  end
 end
 )";
 
@@ -156,13 +160,15 @@ end
 return found[1]
 )";
 
+// Only what is a store's for certain: a name is a prefix that others may use, too.
 constexpr std::string_view kDiscard = R"(
 local entry = name .. 'entry:'
+local function begins(key, what) return string.sub(key, 1, #what) == what end
 for i = 2, #ARGV do
   local key = ARGV[i]
-  if string.sub(key, 1, #entry) == entry then
+  if begins(key, entry) and #key == #entry + 32 then
     if call('HEXISTS', accounts, string.sub(key, #entry + 1)) == 0 then call('UNLINK', key) end
-  elseif call('TYPE', key).ok == 'set' then
+  elseif #key == #name + 6 + 64 and (begins(key, name .. 'exact:') or begins(key, name .. 'scope:')) and call('TYPE', key).ok == 'set' then
     for _, id in ipairs(call('SMEMBERS', key)) do
       if call('HEXISTS', accounts, id) == 0 then call('SREM', key, id) end
     end

@@ -20,7 +20,7 @@ struct RedisScripts {
   /// Redis or "", bound or 0, time, then fields and values. Returns {"ok", expired, evicted, 1: still above the bound}
   /// or {"index"} (there is none), {"format", its number}, {"dimension", that of the others}.
   RedisScript put;
-  /// ARGV: prefix, id, now, what the server keeps an entry beyond its life.
+  /// ARGV: prefix, what the server keeps an entry beyond its life, then id and time of each hit in turn.
   RedisScript touch;
   /// ARGV: prefix, ids. Returns how many there were.
   RedisScript erase;

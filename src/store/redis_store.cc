@@ -45,8 +45,8 @@ std::string text_of(std::uint64_t number) { return std::to_string(number); }
 
 class RedisStore final : public Store {
  public:
-  RedisStore(RedisConnection connection, RedisKeys keys, std::uint64_t max_bytes)
-      : connection_(std::move(connection)), keys_(std::move(keys)), max_bytes_(max_bytes) {}
+  RedisStore(RedisConnection connection, std::uint64_t max_bytes) : connection_(std::move(connection)), max_bytes_(max_bytes) {}
+  ~RedisStore() override { connection_.flush_touches(); }
 
   Result<void> open();
 
@@ -69,7 +69,6 @@ class RedisStore final : public Store {
   bool is_local() const noexcept override { return false; }
 
  private:
-  Result<Reply> write(const RedisScript& script, std::vector<std::string> arguments) const;
   // Until it says no more; some ids may come twice.
   Result<void> for_ids(const std::function<Result<bool>(std::vector<std::string>)>& take) const;
   Result<void> evict_above_bound();
@@ -82,7 +81,7 @@ class RedisStore final : public Store {
   }
 
   mutable RedisConnection connection_;
-  const RedisKeys keys_;
+  const RedisKeys& keys_ = connection_.keys();
   const RedisIndex index_{connection_, keys_};
   const std::uint64_t max_bytes_;
   mutable std::atomic<std::int64_t> last_now_ms_{0};
@@ -92,12 +91,6 @@ class RedisStore final : public Store {
   mutable std::mutex stats_mutex_;
   mutable StoreStats last_stats_;
 };
-
-Result<Reply> RedisStore::write(const RedisScript& script, std::vector<std::string> arguments) const {
-  arguments.insert(arguments.begin(), keys_.prefix);
-  const std::array keys{keys_.meta, keys_.accounts, keys_.priorities, keys_.expiries, keys_.hits, keys_.partitions};
-  return connection_.call(script, keys, arguments);
-}
 
 Result<void> RedisStore::open() {
   Pipeline commands;
@@ -133,7 +126,7 @@ Result<void> RedisStore::open() {
 
 Result<void> RedisStore::evict_above_bound() {
   while (true) {
-    auto step = write(redis_scripts().evict, {text_of(max_bytes_), kMostPerStep});
+    auto step = connection_.write(redis_scripts().evict, {text_of(max_bytes_), kMostPerStep});
     if (!step) return std::move(step).error();
     if (!step->is_list() || step->items.size() != 2) return not_understood();
     evicted_ += read_number(step->items[0]);
@@ -147,7 +140,7 @@ Result<void> RedisStore::put(NewEntry entry) {
   const std::size_t dimension = entry.vector.size();
   const auto deadline = connection_.deadline();
   for (bool made = false;; made = true) {
-    auto done = write(redis_scripts().put, *arguments);
+    auto done = connection_.write(redis_scripts().put, *arguments);
     if (!done) return std::move(done).error();
     if (!done->is_list() || done->items.empty()) return not_understood();
     const std::string& outcome = done->items[0].text;
@@ -217,14 +210,12 @@ Result<std::optional<Entry>> RedisStore::get(std::string_view id, TimePoint now)
 }
 
 void RedisStore::touch(std::string_view id, TimePoint now) const {
-  if (!is_id(id)) return;
-  // Where it fails, it is a hit less.
-  (void)write(redis_scripts().touch, {std::string(id), milliseconds(now), std::to_string(kAfterlifeMs)});
+  if (is_id(id)) connection_.touch(id, now.time_since_epoch().count());
 }
 
 Result<bool> RedisStore::erase(std::string_view id) {
   if (!is_id(id)) return false;
-  auto erased = write(redis_scripts().erase, {std::string(id)});
+  auto erased = connection_.write(redis_scripts().erase, {std::string(id)});
   if (!erased) return std::move(erased).error();
   erased_ += read_number(*erased);
   return read_number(*erased) > 0;
@@ -235,7 +226,7 @@ Result<std::uint64_t> RedisStore::erase(std::string_view scope, const Attributes
   for (std::string& tag : attribute_tags(attributes)) arguments.push_back(std::move(tag));
   std::uint64_t count = 0;
   do {
-    auto step = write(redis_scripts().erase_matching, arguments);
+    auto step = connection_.write(redis_scripts().erase_matching, arguments);
     if (!step) return std::move(step).error();
     if (!step->is_list() || step->items.size() != 2) return not_understood();
     arguments[1] = step->items[0].text;
@@ -291,7 +282,7 @@ Result<std::uint64_t> RedisStore::clear(std::optional<std::string_view> scope) {
   if (scope) return erase(*scope, {});
   std::uint64_t count = 0;
   auto done = for_ids([&](std::vector<std::string> ids) -> Result<bool> {
-    auto erased = write(redis_scripts().erase, std::move(ids));
+    auto erased = connection_.write(redis_scripts().erase, std::move(ids));
     if (!erased) return std::move(erased).error();
     count += read_number(*erased);
     erased_ += read_number(*erased);
@@ -303,16 +294,17 @@ Result<std::uint64_t> RedisStore::clear(std::optional<std::string_view> scope) {
 
 Result<std::uint64_t> RedisStore::sweep(TimePoint now) {
   observe(now);
+  connection_.flush_touches();
   std::uint64_t count = 0;
   while (true) {
-    auto step = write(redis_scripts().expire, {milliseconds(now), kMostPerStep});
+    auto step = connection_.write(redis_scripts().expire, {milliseconds(now), kMostPerStep});
     if (!step) return std::move(step).error();
     count += read_number(*step);
     expired_ += read_number(*step);
     if (read_number(*step) == 0) break;
   }
   std::lock_guard lock(check_mutex_);
-  auto checked = write(redis_scripts().check, {check_cursor_});
+  auto checked = connection_.write(redis_scripts().check, {check_cursor_});
   if (!checked) return std::move(checked).error();
   check_cursor_ = checked->text;
   if (check_cursor_ == "broken") {
@@ -338,7 +330,7 @@ Result<void> RedisStore::discard_strays() {
     std::vector<std::string> keys;
     for (Reply& key : found.items[1].items) keys.push_back(std::move(key.text));
     if (keys.empty()) continue;
-    if (auto done = write(redis_scripts().discard, std::move(keys)); !done) return std::move(done).error();
+    if (auto done = connection_.write(redis_scripts().discard, std::move(keys)); !done) return std::move(done).error();
   } while (cursor != "0");
   return {};
 }
@@ -390,9 +382,9 @@ Result<std::unique_ptr<Store>> open_redis_store(const RedisStoreOptions& options
   if (!is_name(options.name)) {
     return Error{ErrorCode::invalid_argument, "a store's name in Redis has 1 to 64 letters, digits, '_', '-' or '.'"};
   }
-  auto connection = RedisConnection::make(options.connection);
+  auto connection = RedisConnection::make(options.connection, RedisKeys(options.name));
   if (!connection) return std::move(connection).error();
-  auto store = std::make_unique<RedisStore>(*std::move(connection), RedisKeys(options.name), max_bytes);
+  auto store = std::make_unique<RedisStore>(*std::move(connection), max_bytes);
   if (auto opened = store->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Store>(std::move(store));
 }

@@ -212,6 +212,9 @@ TEST(RedisStoreFaults, EntriesThatTheServerDroppedLeaveTheAccounts) {
 TEST(RedisStoreFaults, LostAccountsEmptyTheStoreRatherThanToLetItGrowForEver) {
   SOSIE_NEEDS_REDIS();
   TestServer server;
+  const std::string others_hash = "sosie:entry:" + std::string(64, 'a'), others_set = "sosie:scope:people";
+  server.command({"HSET", others_hash, "prompt", "p"});  // Of an index of LiteLLM's that is named "sosie:entry".
+  server.command({"SADD", others_set, "ann"});
   for (const char* key : {"sosie:accounts", "sosie:priorities", "sosie:meta"}) {
     SCOPED_TRACE(key);
     const auto store = open(at_server(server), 100'000);
@@ -228,6 +231,7 @@ TEST(RedisStoreFaults, LostAccountsEmptyTheStoreRatherThanToLetItGrowForEver) {
     EXPECT_EQ(store->stats().bytes, 0u);
     EXPECT_EQ(store->stats().scopes, 0u);
   }
+  EXPECT_EQ(server.command({"EXISTS", others_hash, others_set}), "2") << "what is no store's is left alone";
 }
 
 }  // namespace

@@ -130,6 +130,61 @@ TEST(RedisStore, TwoOfThemSeeEachOthersWrites) {
   EXPECT_EQ(open(at_server(shared_server(), "tw"))->stats().entries, 0u);
 }
 
+std::uint64_t scripts_run(TestServer& server) {
+  const std::string stats = server.command({"INFO", "commandstats"});
+  std::uint64_t sum = 0;
+  for (const std::string_view name : {"cmdstat_evalsha:calls=", "cmdstat_eval:calls="}) {
+    if (const auto at = stats.find(name); at != std::string::npos) sum += std::stoull(stats.substr(at + name.size()));
+  }
+  return sum;
+}
+
+TEST(RedisStore, HitsCostNoRoundTripOfTheirOwn) {
+  SOSIE_NEEDS_REDIS();
+  TestServer server;
+  constexpr int kEntries = 100;
+  auto store = open(at_server(server));
+  for (int i = 0; i < kEntries; ++i) {
+    NewEntry made = numbered(i);
+    made.entry.expires = at(1000);
+    made.sliding_ttl = std::chrono::milliseconds(1000);
+    ASSERT_TRUE(store->put(made));
+  }
+  const std::string last = numbered(kEntries - 1).entry.id;
+  const std::uint64_t before = scripts_run(server);
+  for (int i = 0; i < kEntries; ++i) {
+    for (int hit = 0; hit < 2; ++hit) store->touch(numbered(i).entry.id, at(500));
+  }
+  EXPECT_EQ(scripts_run(server), before) << "nobody waits for the server";
+  EXPECT_TRUE((*store->get(last, at(1200))).has_value()) << "who looks here sees the hit";
+  EXPECT_EQ(scripts_run(server), before + 1) << "one command for all of them";
+  EXPECT_EQ(server.command({"HGET", "sosie:hits", last}), "2");
+  EXPECT_EQ(server.command({"HLEN", "sosie:hits"}), std::to_string(kEntries));
+
+  store->touch(last, at(1200));
+  ASSERT_TRUE(store->sweep(at(1200)));
+  EXPECT_EQ(server.command({"HGET", "sosie:hits", last}), "3");
+  store->touch(last, at(1200));
+  server.command({"SCRIPT", "FLUSH"});
+  store.reset();
+  EXPECT_EQ(server.command({"HGET", "sosie:hits", last}), "4") << "closing tells what is left";
+}
+
+TEST(RedisStore, HitsThatCannotBeToldAreBounded) {
+  SOSIE_NEEDS_REDIS();
+  TestServer server;
+  auto store = open(at_server(server));
+  ASSERT_TRUE(store->put(numbered(1)));
+  std::string id(32, '0');
+  for (int i = 0; i < 100'000; ++i) {
+    for (int digit = 0, rest = i; digit < 6; ++digit, rest /= 10) id[static_cast<std::size_t>(digit)] = static_cast<char>('0' + rest % 10);
+    store->touch(id, at(1));
+  }
+  const std::uint64_t before = scripts_run(server);
+  store.reset();
+  EXPECT_LT(scripts_run(server) - before, 100u);
+}
+
 TEST(RedisStore, ALocaleWithADecimalCommaChangesNothing) {
   SOSIE_NEEDS_REDIS();
   SOSIE_UNDER_COMMA_LOCALE();
