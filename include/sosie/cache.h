@@ -142,6 +142,7 @@ struct CacheStats {
   std::uint64_t scopes = 0;
   std::uint64_t exact_hits = 0, semantic_hits = 0, misses = 0;  ///< Since open.
   std::uint64_t stored = 0, evicted = 0, expired = 0, erased = 0;  ///< Since open.
+  std::uint64_t damaged = 0;  ///< Entries dropped since open, because what the store's file held of them was damaged.
   std::uint64_t embeddings = 0;                                    ///< Texts embedded since open.
 };
 
@@ -190,7 +191,7 @@ class SemanticCache {
   /// erased meanwhile may be among them or not. `visit` may call the cache. Does not count as a hit.
   Result<void> for_each(const std::function<bool(const Entry&)>& visit) const;
 
-  /// Stores entries as they are, with their own times, as `for_each` gave them. Ids are computed anew, and come out the same;
+  /// Stores entries as they are, with their own times (those in the future become now), as `for_each` gave them. Ids are computed anew, and come out the same;
   /// an entry of that id is replaced. Doing it again after a failure is harmless.
   ///
   /// Cost: embeds all prompts, but those of exact-only entries, in one batch: give some dozens at a time.

@@ -267,7 +267,9 @@ Result<Restored> SemanticCache::restore(std::span<const Entry> entries) {
   }
   const Embedding* next = embedded.data();
   for (const Entry* entry : fit) {
-    if (auto put = impl_->put(*entry, entry->exact_only ? nullptr : next++, {}); !put) return std::move(put).error();
+    Entry copy = *entry;
+    copy.created = std::min(copy.created, now);
+    if (auto put = impl_->put(std::move(copy), entry->exact_only ? nullptr : next++, {}); !put) return std::move(put).error();
     ++done.stored;
   }
   return done;
@@ -298,6 +300,7 @@ CacheStats SemanticCache::stats() const {
           .evicted = s.evicted,
           .expired = s.expired,
           .erased = s.erased,
+          .damaged = s.damaged,
           .embeddings = impl_->embeddings};
 }
 

@@ -3,16 +3,21 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include "base/log.h"
+#include "store/disk_reserve.h"
 #include "store/entry_table.h"
 #include "store/folder_lock.h"
 #include "store/open_files.h"
+#include "store/rebuild.h"
 #include "store/residents.h"
 #include "store/store_writer.h"
 #include "store/text_cache.h"
@@ -23,6 +28,8 @@ namespace {
 
 // A reader that lost the race for a text against a writer tries again, so often.
 constexpr int kMostRaces = 16;
+// A file that is damaged again so soon after it was written anew is on a disk that nothing here can mend.
+constexpr std::chrono::seconds kLeastLife{60};
 
 std::int64_t milliseconds(TimePoint time) { return time.time_since_epoch().count(); }
 
@@ -39,19 +46,25 @@ std::uint64_t bytes_of(const Entry& entry, const NewEntry& keys) {
   return bytes;
 }
 
-class EmbeddedStore final : public Store {
+class EmbeddedStore final : public Store, private Remedies {
  public:
   explicit EmbeddedStore(const EmbeddedStoreOptions& options)
-      : max_bytes_(options.max_bytes), texts_(options.folder.empty() ? UINT64_MAX : options.text_cache_bytes) {}
+      : folder_(options.folder),
+        file_(options.folder / "sosie.db"),
+        durability_(options.durability),
+        max_bytes_(options.max_bytes),
+        texts_(options.folder.empty() ? UINT64_MAX : options.text_cache_bytes),
+        reserve_(options.folder / "sosie.db-reserve") {}
 
   ~EmbeddedStore() override {
     if (table_ == nullptr || writer_ == nullptr) return;
+    is_closing_ = true;
     if (auto settled = writer_->submit(Settle{}); !settled) {
       base::log_warning("hits and sliding expiries since the last write are not saved: " + std::move(settled).error().message);
     }
   }
 
-  Result<void> open(const std::filesystem::path& folder, Durability durability);
+  Result<void> open();
 
   Result<void> put(NewEntry entry) override;
   Result<std::vector<std::shared_ptr<const Entry>>> exact(const base::Digest& exact_key, const Filter& filter) const override;
@@ -73,6 +86,27 @@ class EmbeddedStore final : public Store {
   bool is_local() const noexcept override { return true; }
 
  private:
+  Result<void> make_folder();
+  // Opens the file, rebuilt where it is damaged, and takes its entries in. Returns the next row number, at least `next_row`.
+  Result<std::int64_t> read_file(std::int64_t next_row);
+  Result<std::int64_t> load(EntryTable& table, std::int64_t next_row);
+  void take_in(std::unique_ptr<Record> record, std::span<const float> vector);
+  Error named(Error error) const {
+    error.message = file_.string() + ": " + error.message;
+    return error;
+  }
+  std::shared_ptr<const OpenFiles> files() const {
+    std::lock_guard lock(files_mutex_);
+    return files_;
+  }
+  // Closes all that is open on the file, and forgets what was read from it.
+  void close_file();
+
+  std::optional<std::int64_t> mend(const Error& error, std::int64_t next_row) override;
+  void make_room() override;
+  bool begin_anew() override;
+  void keep_room() override { reserve_.hold(); }
+
   Result<std::shared_ptr<const Entry>> text(const Snapshot& found) const;
   // Null: there is none, or it does not live.
   Result<std::shared_ptr<const Entry>> entry(index::RowId id, TimePoint now) const;
@@ -82,71 +116,190 @@ class EmbeddedStore final : public Store {
     if (race > 1) writer_->await_commit();
   }
 
+  const std::filesystem::path folder_, file_;
+  const Durability durability_;
   const std::uint64_t max_bytes_;  // 0: unbounded.
   std::optional<FolderLock> lock_;
   std::unique_ptr<EntryTable> table_;   // Null: in memory only.
-  std::optional<OpenFiles> files_;      // Unset: in memory only.
   std::unique_ptr<TextReader> reader_;  // Null: in memory only.
+  mutable std::mutex files_mutex_;
+  std::shared_ptr<const OpenFiles> files_;  // Null: in memory only.
   Residents residents_;
   mutable TextCache texts_;
+  DiskReserve reserve_;                            // The writer's.
+  std::chrono::steady_clock::time_point rebuilt_{};  // The writer's: when the file was rebuilt last.
+  std::atomic<std::uint64_t> damaged_{0};            // Entries dropped while the file was read.
+  bool is_closing_ = false;                          // A file that is gone stays so.
 
   std::unique_ptr<StoreWriter> writer_;  // Set once the store is open.
 };
 
-Result<void> EmbeddedStore::open(const std::filesystem::path& folder, Durability durability) {
-  if (folder.empty()) {
-    writer_ = std::make_unique<StoreWriter>(max_bytes_, 1, nullptr, residents_, texts_);
-    return {};
-  }
+Result<void> EmbeddedStore::make_folder() {
   std::error_code failed;
-  const bool made = std::filesystem::create_directories(folder, failed);
-  if (failed) return folder_error(failed.value(), "make the folder", folder);
+  const bool made = std::filesystem::create_directories(folder_, failed);
+  if (failed) return folder_error(failed.value(), "make the folder", folder_);
   // Prompts and answers are nobody else's business.
-  if (made) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
-  if (!std::filesystem::is_directory(folder, failed)) return folder_error(ENOTDIR, "use", folder);
-  auto lock = FolderLock::acquire(folder);
+  if (made) std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, failed);
+  if (!std::filesystem::is_directory(folder_, failed)) return folder_error(ENOTDIR, "use", folder_);
+  if (lock_ && lock_->is_there()) return {};
+  auto lock = FolderLock::acquire(folder_);
   if (!lock) return std::move(lock).error();
   lock_.emplace(*std::move(lock));
+  return {};
+}
 
-  const std::filesystem::path file = folder / "sosie.db";
-  // Asked first: SQLite would open the file for reading, and leave a log there that nobody can write.
-  if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT) return folder_error(errno, "write", file);
-  // Made here, so that nobody else may read it; SQLite gives its log the mode of the file.
-  if (const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); descriptor >= 0) ::close(descriptor);
-  const auto named = [&](Error error) {
-    error.message = file.string() + ": " + error.message;
-    return error;
-  };
-  auto table = EntryTable::open(file, durability);
-  if (!table) return named(std::move(table).error());
-  table_ = std::make_unique<EntryTable>(*std::move(table));
-  std::int64_t next_row = 1;
-  auto loaded = table_->load([&](StoredEntry entry, std::span<const float> vector) -> Result<void> {
-    const auto id = parse_id(entry.id);
-    const auto dimension = entry.dimension > 0 ? residents_.dimension(entry.partition) : std::nullopt;
-    if (!id || residents_.record(*id) != nullptr || (dimension && *dimension != vector.size()) || !all_finite(vector)) {
-      return Error{ErrorCode::data_corruption,
-                   "an entry contradicts the others: restore the file, or move it away to start anew"};
-    }
-    next_row = entry.row + 1;
-    residents_.add(residents_.make(std::move(entry)), vector);
+Result<void> EmbeddedStore::open() {
+  if (folder_.empty()) {
+    writer_ = std::make_unique<StoreWriter>(max_bytes_, 1, nullptr, nullptr, residents_, texts_);
     return {};
-  });
-  if (!loaded) return named(std::move(loaded).error());
-  // The new files' names must survive a power cut as well.
-  if (const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); descriptor >= 0) {
-    (void)::fsync(descriptor);
-    ::close(descriptor);
   }
-  files_.emplace(file);
-  reader_ = std::make_unique<TextReader>(file);
-  writer_ = std::make_unique<StoreWriter>(max_bytes_, next_row, table_.get(), residents_, texts_);
+  reader_ = std::make_unique<TextReader>(file_);
+  if (auto made = make_folder(); !made) return made;
+  auto next_row = read_file(1);
+  if (!next_row) return std::move(next_row).error();
+  reserve_.hold();
+  writer_ = std::make_unique<StoreWriter>(max_bytes_, *next_row, table_.get(), static_cast<Remedies*>(this), residents_, texts_);
   if (auto settled = writer_->submit(Settle{}); !settled) {
     if (settled.error().code != ErrorCode::resource_exhausted) return std::move(settled).error();
     // The disk is full: reading works, and a lowered bound is reached when there is room.
     base::log_warning("the store opens, but cannot write: " + std::move(settled).error().message);
   }
   return {};
+}
+
+Result<std::int64_t> EmbeddedStore::read_file(std::int64_t next_row) {
+  for (bool rebuilt = false;; rebuilt = true) {
+    // Asked first: SQLite would open the file for reading, and leave a log there that nobody can write.
+    if (::faccessat(AT_FDCWD, file_.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT) return folder_error(errno, "write", file_);
+    // Made here, so that nobody else may read it; SQLite gives its log the mode of the file.
+    if (const int descriptor = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); descriptor >= 0) ::close(descriptor);
+    const auto read = [&]() -> Result<std::int64_t> {
+      auto table = EntryTable::open(file_, durability_);
+      if (!table) return std::move(table).error();
+      auto loaded = load(*table, next_row);
+      if (!loaded) return loaded;
+      const std::lock_guard lock(files_mutex_);
+      files_ = table->files();
+      if (table_ == nullptr) {
+        table_ = std::make_unique<EntryTable>(*std::move(table));
+      } else {
+        *table_ = *std::move(table);
+      }
+      return loaded;
+    };
+    auto loaded = read();
+    if (loaded) {
+      // The new files' names must survive a power cut as well.
+      if (const int descriptor = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); descriptor >= 0) {
+        (void)::fsync(descriptor);
+        ::close(descriptor);
+      }
+      return loaded;
+    }
+    residents_.clear();
+    if (loaded.error().code != ErrorCode::data_corruption || rebuilt || EntryTable::belongs_to_another(file_)) {
+      return named(std::move(loaded).error());
+    }
+    base::log_warning(file_.string() + " is damaged and is written anew: " + loaded.error().message);
+    auto saved = rebuild(file_, next_row);
+    if (!saved) return named(std::move(saved).error());
+    damaged_ += saved->lost;
+    base::log_warning(std::to_string(saved->kept) + " entries were saved from it, " + std::to_string(saved->lost) +
+                      " or more are lost; the damaged file is " + damaged_name(file_).string());
+  }
+}
+
+void EmbeddedStore::take_in(std::unique_ptr<Record> record, std::span<const float> vector) {
+  if (writer_ == nullptr) {
+    residents_.add(std::move(record), vector);
+    return;
+  }
+  std::vector<Change> change(1);  // There are readers.
+  change[0].fresh = std::move(record);
+  change[0].vector = vector;
+  residents_.apply(std::move(change));
+}
+
+Result<std::int64_t> EmbeddedStore::load(EntryTable& table, std::int64_t next_row) {
+  auto loaded = table.load([&](StoredEntry entry, std::span<const float> vector) {
+    const auto id = parse_id(entry.id);
+    const auto dimension = entry.dimension > 0 ? residents_.dimension(entry.partition) : std::nullopt;
+    if (!id || residents_.record(*id) != nullptr || (dimension && *dimension != vector.size())) return false;
+    take_in(residents_.make(std::move(entry)), vector);
+    return true;
+  });
+  if (!loaded) return std::move(loaded).error();
+  if (!loaded->damaged.empty()) {
+    damaged_ += loaded->damaged.size();
+    base::log_warning(std::to_string(loaded->damaged.size()) + " entries in " + file_.string() + " are damaged and are dropped");
+    Result<void> done = table.begin();
+    for (const std::int64_t row : loaded->damaged) {
+      if (done) done = table.remove(row, true, true);
+    }
+    if (done) done = table.commit();
+    if (!done) table.rollback();
+    // On a full disk they stay in the file, where nobody sees them.
+    if (!done && done.error().code == ErrorCode::data_corruption) return std::move(done).error();
+  }
+  return std::max(next_row, loaded->last_row + 1);
+}
+
+void EmbeddedStore::close_file() {
+  reader_->reopen();
+  table_->close();
+  residents_.clear();
+  texts_.clear();
+}
+
+std::optional<std::int64_t> EmbeddedStore::mend(const Error& error, std::int64_t next_row) {
+  if (is_closing_) return std::nullopt;
+  std::error_code failed;
+  const bool is_gone = !std::filesystem::exists(file_, failed) && !failed;
+  // Of statements of our own on a schema of our own: where SQLite finds them wrong, it is the file that is.
+  const bool is_damaged = (error.code == ErrorCode::data_corruption || error.code == ErrorCode::internal) && !is_gone;
+  if (!is_gone && !is_damaged) return std::nullopt;
+  if (is_damaged) {
+    const auto now = std::chrono::steady_clock::now();
+    if (rebuilt_ != std::chrono::steady_clock::time_point() && now - rebuilt_ < kLeastLife) return std::nullopt;
+    rebuilt_ = now;
+    base::log_warning(file_.string() + " turned out to be damaged while it was in use: " + error.message);
+  } else {
+    base::log_warning(file_.string() + " was deleted while it was in use: the store is begun anew, empty");
+  }
+  close_file();
+  if (is_gone) remove_database(file_);  // A log without its file.
+  const auto open_anew = [&]() -> Result<std::int64_t> {
+    if (auto made = make_folder(); !made) return std::move(made).error();
+    if (is_damaged) {
+      auto saved = rebuild(file_, next_row);
+      if (!saved) return named(std::move(saved).error());
+      damaged_ += saved->lost;
+      base::log_warning(std::to_string(saved->kept) + " entries were saved from it, " + std::to_string(saved->lost) +
+                        " or more are lost; the damaged file is " + damaged_name(file_).string());
+    }
+    return read_file(next_row);
+  };
+  auto opened = open_anew();
+  if (!opened) {
+    base::log_warning("the store cannot be begun anew, and takes nothing in: " + opened.error().message);
+    return std::nullopt;
+  }
+  reader_->reopen();  // Who read meanwhile may have opened the file before.
+  return *opened;
+}
+
+void EmbeddedStore::make_room() {
+  reserve_.release();
+  (void)table_->checkpoint();  // The log is gone then, which may be all that is needed.
+}
+
+bool EmbeddedStore::begin_anew() {
+  close_file();
+  remove_database(file_);
+  base::log_warning("there is no room to remove the entries one by one: " + file_.string() + " is removed and begun anew");
+  const bool done = read_file(1).has_value();
+  reader_->reopen();
+  return done;
 }
 
 Result<void> EmbeddedStore::put(NewEntry entry) {
@@ -203,9 +356,11 @@ Result<std::shared_ptr<const Entry>> EmbeddedStore::text(const Snapshot& found) 
   if (reader_ == nullptr) return std::shared_ptr<const Entry>();
   auto texts = reader_->read(found.row);
   if (!texts) {
-    Error error = std::move(texts).error();
-    if (error.code == ErrorCode::data_corruption) error.message += "; entry " + format_id(found.id);
-    return error;
+    if (texts.error().code != ErrorCode::data_corruption) return std::move(texts).error();
+    // It cannot answer any more, and would be in the way of an answer that can.
+    base::log_warning("entry " + format_id(found.id) + " is dropped: " + texts.error().message);
+    if (auto dropped = writer_->submit(Erase{found.id, true}); !dropped) return std::move(dropped).error();
+    return std::shared_ptr<const Entry>();
   }
   if (!*texts) return std::shared_ptr<const Entry>();
   auto entry = std::make_shared<const Entry>(Entry{
@@ -310,14 +465,15 @@ StoreStats EmbeddedStore::stats() const {
           .stored = counters.stored,
           .evicted = counters.evicted,
           .expired = counters.expired,
-          .erased = counters.erased};
+          .erased = counters.erased,
+          .damaged = counters.damaged + damaged_};
 }
 
 Result<void> EmbeddedStore::check() const {
-  if (!files_) return {};
-  if (auto there = files_->check(); !there) return there;
-  const std::filesystem::path& file = files_->database();
-  if (::faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) != 0) return folder_error(errno, "write", file);
+  const auto opened = files();
+  if (opened == nullptr) return {};
+  if (auto there = opened->check(); !there) return there;
+  if (::faccessat(AT_FDCWD, file_.c_str(), R_OK | W_OK, AT_EACCESS) != 0) return folder_error(errno, "write", file_);
   return {};
 }
 
@@ -325,7 +481,7 @@ Result<void> EmbeddedStore::check() const {
 
 Result<std::unique_ptr<Store>> open_embedded_store(EmbeddedStoreOptions options) {
   auto store = std::make_unique<EmbeddedStore>(options);
-  if (auto opened = store->open(options.folder, options.durability); !opened) return std::move(opened).error();
+  if (auto opened = store->open(); !opened) return std::move(opened).error();
   return std::unique_ptr<Store>(std::move(store));
 }
 

@@ -1,12 +1,12 @@
 #include "store/entry_table.h"
 
+#include <algorithm>
 #include <bit>
-#include <cstring>
-#include <initializer_list>
 #include <optional>
 #include <utility>
 
 #include "store/checksum.h"
+#include "store/entry_row.h"
 
 namespace sosie::store {
 namespace {
@@ -17,6 +17,9 @@ constexpr std::int64_t kApplicationId = 0x736f7369;  // "sosi"
 // Format 2 is format 1 with entries that have no vector. A file becomes one with the first of them: until then an older sosie
 // reads it, too.
 constexpr std::int64_t kFormatVersion = 1, kNewestFormatVersion = 2;
+
+// Far more than can ever be written.
+constexpr std::int64_t kMostRows = std::int64_t{1} << 60;
 
 // The vector stands before the texts, so that loading never walks a long text's overflow pages. Hits and sliding expiry
 // change often and stand in a narrow table of their own. Rows are numbered in the order of writing: inserts append.
@@ -48,11 +51,6 @@ constexpr const char* kCreate = R"(
     expires_ms INTEGER) STRICT;
 )";
 
-Error corrupt(const char* what) {
-  return {ErrorCode::data_corruption,
-          std::string("an entry holds a bad ") + what + ": restore the file, or move it away to start anew"};
-}
-
 // Any SQL error on our own, checked schema means that the file is not what it says.
 Error as_corruption(Error error) {
   if (error.code == ErrorCode::internal) error.code = ErrorCode::data_corruption;
@@ -69,24 +67,6 @@ void bind_time(Statement& statement, int parameter, std::int64_t ms) {
   }
 }
 
-std::string_view as_bytes(const base::Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
-// Over everything but the texts, which are not read when a store opens.
-std::int64_t keys_check(std::string_view id, std::string_view scope, const base::Digest& exact_key, const base::Digest& partition,
-                        std::string_view vector, const Attributes& attributes, std::initializer_list<std::int64_t> numbers) {
-  std::int64_t sum = checksum(vector, checksum(as_bytes(partition), checksum(as_bytes(exact_key), checksum(scope, checksum(id)))));
-  for (const auto& [name, value] : attributes) sum = checksum(value, checksum(name, sum));
-  return checksum({reinterpret_cast<const char*>(numbers.begin()), numbers.size() * sizeof(std::int64_t)}, sum);
-}
-
-bool to_digest(std::string_view bytes, base::Digest& digest) {
-  if (bytes.size() != digest.size()) return false;
-  std::memcpy(digest.data(), bytes.data(), digest.size());
-  return true;
-}
-
 }  // namespace
 
 struct EntryTable::Statements {
@@ -97,12 +77,23 @@ Result<EntryTable> EntryTable::open(const std::filesystem::path& file, Durabilit
   auto connection = Connection::open(file, Connection::Absent::create);
   if (!connection) return std::move(connection).error();
   EntryTable table(*std::move(connection));
-  if (auto checked = table.check(); !checked) return std::move(checked).error();
+  if (auto checked = table.check(); !checked) return as_corruption(std::move(checked).error());
   const char* synchronous =
       durability == Durability::power_loss ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
   if (auto set = table.connection_->run(synchronous); !set) return std::move(set).error();
   if (auto prepared = table.prepare(); !prepared) return as_corruption(std::move(prepared).error());
+  table.files_ = std::make_shared<const OpenFiles>(file);
   return table;
+}
+
+bool EntryTable::belongs_to_another(const std::filesystem::path& file) {
+  auto connection = Connection::open(file, Connection::Absent::fail);
+  if (!connection) return false;
+  const auto application = connection->number("PRAGMA application_id");
+  if (!application || *application == kApplicationId) return false;
+  const auto tables = connection->number("SELECT count(*) FROM sqlite_master");
+  const auto ours = connection->number("SELECT count(*) FROM sqlite_master WHERE name IN ('entries','attributes','usage')");
+  return tables && ours && *tables > 0 && *ours < 3;
 }
 
 Result<void> EntryTable::check() {
@@ -122,7 +113,8 @@ Result<void> EntryTable::check() {
                                              std::to_string(kNewestFormatVersion) + ": use the newer sosie that wrote it"};
   }
   if (connection_->read_only()) {
-    return Error{ErrorCode::permission_denied, "cannot be written: check its owner and mode"};
+    // Who opens a file looks first whether it may be written: it is its header that says no.
+    return Error{ErrorCode::data_corruption, "says of itself that it can only be read"};
   }
   // Erased texts are overwritten; pages of 8 KiB hold most entries whole.
   if (auto set = connection_->run("PRAGMA page_size=8192; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864"); !set) {
@@ -180,68 +172,77 @@ Result<void> EntryTable::prepare() {
   return {};
 }
 
-Result<void> EntryTable::load(const Take& take) {
+Result<EntryTable::Loaded> EntryTable::load(const Take& take) {
   // Three cursors in the same order, merged.
-  auto entries = connection_->prepare(
-      "SELECT row,id,scope,exact_key,partition,created_ms,expires_ms,sliding_ttl_ms,cost,keys_check,vector,length(prompt),"
-      "length(response) FROM entries ORDER BY row");
+  auto entries = connection_->prepare(std::string("SELECT ") + kKeyColumns + ",length(prompt),length(response) FROM entries ORDER BY row");
   if (!entries) return as_corruption(std::move(entries).error());
   auto attributes = connection_->prepare("SELECT row,name,value FROM attributes ORDER BY row");
   if (!attributes) return as_corruption(std::move(attributes).error());
   auto usage = connection_->prepare("SELECT row,hits,expires_ms FROM usage ORDER BY row");
   if (!usage) return as_corruption(std::move(usage).error());
   auto more_attributes = attributes->step();
-  if (!more_attributes) return std::move(more_attributes).error();
+  if (!more_attributes) return as_corruption(std::move(more_attributes).error());
   auto more_usage = usage->step();
-  if (!more_usage) return std::move(more_usage).error();
+  if (!more_usage) return as_corruption(std::move(more_usage).error());
 
+  Loaded loaded;
   std::vector<float> vector;
   while (true) {
     auto more = entries->step();
-    if (!more) return std::move(more).error();
-    if (!*more) return {};
-    StoredEntry entry;
-    entry.row = entries->number(0);
-    entry.id = entries->bytes(1);
-    entry.scope = entries->bytes(2);
-    if (!to_digest(entries->bytes(3), entry.exact_key)) return corrupt("exact key");
-    if (!to_digest(entries->bytes(4), entry.partition)) return corrupt("partition");
-    entry.created_ms = entries->number(5);
-    if (!entries->is_null(6)) entry.expires_ms = entries->number(6);
-    entry.sliding_ttl_ms = entries->number(7);
-    entry.cost = entries->real(8);
-    entry.prompt_bytes = static_cast<std::uint64_t>(entries->number(11));
-    entry.response_bytes = static_cast<std::uint64_t>(entries->number(12));
-    const std::string_view floats = entries->bytes(10);
-    if (floats.size() % sizeof(float) != 0) return corrupt("vector");
-    vector.resize(floats.size() / sizeof(float));
-    if (!floats.empty()) std::memcpy(vector.data(), floats.data(), floats.size());
-    entry.dimension = vector.size();
-
-    while (*more_attributes && attributes->number(0) <= entry.row) {
-      if (attributes->number(0) == entry.row) entry.attributes.emplace(attributes->bytes(1), attributes->bytes(2));
-      if (more_attributes = attributes->step(); !more_attributes) return std::move(more_attributes).error();
+    if (!more) return as_corruption(std::move(more).error());
+    if (!*more) break;
+    const std::int64_t row = entries->number(0);
+    if (row <= loaded.last_row || row > kMostRows) return Error{ErrorCode::data_corruption, "its rows are not numbered as they were written"};
+    loaded.last_row = row;
+    Attributes of_entry;
+    while (*more_attributes && attributes->number(0) <= row) {
+      if (attributes->number(0) == row) of_entry.emplace(attributes->bytes(1), attributes->bytes(2));
+      if (more_attributes = attributes->step(); !more_attributes) return as_corruption(std::move(more_attributes).error());
     }
-    const std::int64_t check = keys_check(entry.id, entry.scope, entry.exact_key, entry.partition, floats, entry.attributes,
-                                          {entry.created_ms, entry.expires_ms, entry.sliding_ttl_ms});
-    if (entries->number(9) != check) return corrupt("checksum");
-    while (*more_usage && usage->number(0) <= entry.row) {
-      if (usage->number(0) == entry.row) {
-        entry.has_usage = true;
-        entry.hits = static_cast<std::uint32_t>(usage->number(1));
-        if (!usage->is_null(2)) entry.expires_ms = usage->number(2);
+    auto entry = read_keys(*entries, std::move(of_entry), vector);
+    while (*more_usage && usage->number(0) <= row) {
+      if (usage->number(0) == row && entry) {
+        entry->has_usage = true;
+        entry->hits = static_cast<std::uint32_t>(usage->number(1));
+        if (!usage->is_null(2)) entry->expires_ms = usage->number(2);
       }
-      if (more_usage = usage->step(); !more_usage) return std::move(more_usage).error();
+      if (more_usage = usage->step(); !more_usage) return as_corruption(std::move(more_usage).error());
     }
-    if (auto taken = take(std::move(entry), vector); !taken) return taken;
+    if (entry) {
+      entry->prompt_bytes = static_cast<std::uint64_t>(entries->number(kKeyColumnCount));
+      entry->response_bytes = static_cast<std::uint64_t>(entries->number(kKeyColumnCount + 1));
+    }
+    if (!entry || !take(*std::move(entry), vector)) loaded.damaged.push_back(row);
   }
+  // A new row must not meet attributes or usage that a damaged one left behind.
+  for (const char* last : {"SELECT max(row) FROM attributes", "SELECT max(row) FROM usage"}) {
+    auto row = connection_->number(last);
+    if (!row) return as_corruption(std::move(row).error());
+    if (*row > kMostRows) return Error{ErrorCode::data_corruption, "its rows are not numbered as they were written"};
+    loaded.last_row = std::max(loaded.last_row, *row);
+  }
+  return loaded;
 }
 
-Result<void> EntryTable::begin() { return statements_->begin.run(); }
-Result<void> EntryTable::commit() { return statements_->commit.run(); }
+Result<void> EntryTable::begin() {
+  if (statements_ == nullptr) return Error{ErrorCode::unavailable, "the store's file was closed after a fault, and cannot be opened again"};
+  return statements_->begin.run();
+}
+
+Result<void> EntryTable::commit() {
+  if (auto committed = statements_->commit.run(); !committed) return committed;
+  return files_->check();
+}
+
+Result<void> EntryTable::checkpoint() { return connection_ ? connection_->run("PRAGMA wal_checkpoint(TRUNCATE)") : Result<void>(); }
+
+void EntryTable::close() noexcept {
+  statements_.reset();
+  connection_.reset();
+}
 
 void EntryTable::rollback() noexcept {
-  if (!connection_->in_transaction()) return;
+  if (connection_ == nullptr || !connection_->in_transaction()) return;
   (void)connection_->run("ROLLBACK");
   is_raised_ = false;  // It may have been in this transaction; doing it again is harmless.
 }

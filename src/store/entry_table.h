@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "sosie/cache.h"
+#include "store/open_files.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 
@@ -45,11 +46,29 @@ class EntryTable {
   /// file system has no shared memory for WAL), permission_denied, resource_exhausted, unavailable.
   static Result<EntryTable> open(const std::filesystem::path& file, Durability durability);
 
-  /// Calls `take` with every entry and its vector, oldest first. Errors: data_corruption (a value breaks the format).
-  using Take = std::function<Result<void>(StoredEntry entry, std::span<const float> vector)>;
-  Result<void> load(const Take& take);
+  /// Whether a file that `open` refuses is the database of another program, undamaged.
+  static bool belongs_to_another(const std::filesystem::path& file);
+
+  struct Loaded {
+    std::vector<std::int64_t> damaged;  ///< Rows that are not as they were written, or that `take` refused.
+    std::int64_t last_row = 0;          ///< The highest in use.
+  };
+  /// Calls `take` with every sound entry and its vector, oldest first; it says whether the entry fits those before.
+  /// Errors: data_corruption (the rows cannot be read one after the other).
+  using Take = std::function<bool(StoredEntry entry, std::span<const float> vector)>;
+  Result<Loaded> load(const Take& take);
+
+  /// The files as they were when it was opened.
+  std::shared_ptr<const OpenFiles> files() const { return files_; }
+
+  /// Brings the log into the file, and gives its space back.
+  Result<void> checkpoint();
+
+  /// Afterwards nothing works until another one is assigned.
+  void close() noexcept;
 
   Result<void> begin();
+  /// Errors: also unavailable (the file was taken away: what was written is lost).
   Result<void> commit();
   void rollback() noexcept;  ///< Does nothing outside a transaction.
 
@@ -70,6 +89,7 @@ class EntryTable {
 
   std::unique_ptr<Connection> connection_;  // Before the statements: they must go first.
   std::shared_ptr<Statements> statements_;
+  std::shared_ptr<const OpenFiles> files_;
   bool is_raised_ = false;  // The file says already that it may hold entries without a vector.
 };
 

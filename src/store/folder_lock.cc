@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,7 +48,7 @@ Result<FolderLock> FolderLock::acquire(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "LOCK";
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return folder_error(errno, "open", path);
-  FolderLock lock(descriptor);
+  FolderLock lock(descriptor, path);
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return folder_error(errno, "lock", path);
     return Error{ErrorCode::unavailable, "the data folder " + folder.string() + " is in use by " + holder_of(descriptor) +
@@ -62,12 +63,17 @@ Result<FolderLock> FolderLock::acquire(const std::filesystem::path& folder) {
 std::optional<std::string> FolderLock::holder(const std::filesystem::path& folder) {
   const int descriptor = ::open((folder / "LOCK").c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return std::nullopt;
-  const FolderLock closes(descriptor);
+  const FolderLock closes(descriptor, {});
   if (::flock(descriptor, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return std::nullopt;
   return holder_of(descriptor);
 }
 
-FolderLock::FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+FolderLock::FolderLock(FolderLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+
+bool FolderLock::is_there() const {
+  struct stat held, there;
+  return ::fstat(descriptor_, &held) == 0 && ::stat(path_.c_str(), &there) == 0 && held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
 
 FolderLock::~FolderLock() {
   if (descriptor_ >= 0) ::close(descriptor_);

@@ -21,13 +21,17 @@ class FolderLock {
   /// Who holds the folder now: "process 4711", or "another process" where it has not said its number; unset: nobody. Changes nothing.
   static std::optional<std::string> holder(const std::filesystem::path& folder);
 
+  /// Whether LOCK is still the file that is locked. Else another process may lock the folder.
+  bool is_there() const;
+
   FolderLock(FolderLock&& other) noexcept;
   FolderLock& operator=(FolderLock&&) = delete;
   ~FolderLock();
 
  private:
-  explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
+  FolderLock(int descriptor, std::filesystem::path path) : descriptor_(descriptor), path_(std::move(path)) {}
   int descriptor_;
+  std::filesystem::path path_;
 };
 
 /// The error of a failed system call on the folder or a file in it.

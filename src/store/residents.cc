@@ -303,6 +303,13 @@ void Residents::apply(std::vector<Change> changes) {
   lock.unlock();
 }
 
+void Residents::clear() {
+  std::vector<Change> changes;
+  changes.reserve(by_id_.size());
+  for (const auto& [id, record] : by_id_) changes.push_back({.old = record.get()});
+  apply(std::move(changes));
+}
+
 void Residents::link(std::unique_ptr<Record> record) {
   Record* linked = record.get();
   by_exact_key_.emplace(linked->exact_key, linked);
@@ -311,8 +318,9 @@ void Residents::link(std::unique_ptr<Record> record) {
   if (scope.name == nullptr) scope.name = linked->scope;
   ++scope.entries;
   scope.vectors += linked->exact_only ? 0 : 1;
-  linked->queued_priority = linked->priority;
-  eviction_.insert({linked->queued_priority, linked});
+  scope.bytes += linked->bytes;
+  if (largest_ == nullptr || scope.bytes > largest_->bytes) largest_ = &scope;
+  enqueue(linked, linked->priority);
   linked->queued_expiry = linked->expires_ms;
   if (linked->queued_expiry != kNever) expiry_.insert({linked->queued_expiry, linked});
   size_.store(by_id_.size(), std::memory_order_relaxed);
@@ -326,13 +334,48 @@ std::unique_ptr<Record> Residents::unlink(Record* record) {
   auto node = by_id_.extract(record->id);
   const auto scope = scopes_.find(*record->scope);
   scope->second.vectors -= record->exact_only ? 0 : 1;
-  if (--scope->second.entries == 0) scopes_.erase(scope);
-  eviction_.erase({record->queued_priority, record});
+  scope->second.bytes -= record->bytes;
+  if (--scope->second.entries == 0) {
+    if (largest_ == &scope->second) largest_ = nullptr;
+    scopes_.erase(scope);
+  }
+  dequeue(record);
   if (record->queued_expiry != kNever) expiry_.erase({record->queued_expiry, record});
   size_.store(by_id_.size(), std::memory_order_relaxed);
   bytes_.fetch_sub(record->bytes, std::memory_order_relaxed);
   scope_count_.store(scopes_.size(), std::memory_order_relaxed);
   return std::move(node.mapped());
+}
+
+void Residents::enqueue(Record* record, double priority) {
+  record->queued_priority = priority;
+  eviction_.insert({priority, record});
+  if (is_of_large_scope(*record)) of_large_scope_.insert({priority, record});
+}
+
+void Residents::dequeue(Record* record) {
+  eviction_.erase({record->queued_priority, record});
+  if (is_of_large_scope(*record)) of_large_scope_.erase({record->queued_priority, record});
+}
+
+Residents::Queue& Residents::queue_of(std::string_view scope) {
+  if (large_scope_ == scope) return of_large_scope_;
+  large_scope_ = scope;
+  of_large_scope_.clear();
+  for (const QueuedPriority& queued : eviction_) {
+    if (*queued.record->scope == scope) of_large_scope_.insert(of_large_scope_.end(), queued);
+  }
+  return of_large_scope_;
+}
+
+std::uint64_t Residents::bytes_of(std::string_view scope) const {
+  const auto found = scopes_.find(scope);
+  return found != scopes_.end() ? found->second.bytes : 0;
+}
+
+std::optional<std::string> Residents::scope_above(std::uint64_t bytes) const {
+  if (largest_ == nullptr || scopes_.size() == 1 || largest_->bytes <= bytes) return std::nullopt;
+  return *largest_->name;
 }
 
 std::vector<Record*> Residents::take_touched(std::size_t limit) {

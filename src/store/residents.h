@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,6 +30,10 @@ std::string format_id(index::RowId id);
 
 struct Partition;
 
+/// How far ahead of the reader's time an entry may have been stored or touched: clocks differ a little. One beyond that was while
+/// the clock was wrong, and would outlive its ttl by as much: it is not found.
+inline constexpr std::int64_t kMostAheadMs = 3'600'000;
+
 /// One entry in memory. Written by the store's one writer; only the atomics change while readers see it.
 struct Record {
   index::RowId id;
@@ -53,7 +58,11 @@ struct Record {
   double queued_priority = 0;    // As in the eviction queue.
   std::int64_t queued_expiry = kNever;
 
-  bool lives(std::int64_t now_ms) const { return now_ms < expires_ms.load(std::memory_order_relaxed); }
+  bool lives(std::int64_t now_ms) const {
+    const std::int64_t expires = expires_ms.load(std::memory_order_relaxed);
+    if (now_ms >= expires || created_ms > now_ms + kMostAheadMs) return false;
+    return sliding_ttl_ms == 0 || expires == kNever || expires - sliding_ttl_ms <= now_ms + kMostAheadMs;
+  }
   bool matches(const Attributes& wanted) const;
 };
 
@@ -78,7 +87,8 @@ struct Change {
 ///
 /// The value of an entry is its priority: clock + worth * (hits + 1), reckoned when it is stored or touched. `worth` is
 /// its cost (or the length of its response) per byte; the clock is the priority of the last entry evicted, so that entries
-/// which nobody asks for grow old against new ones. The lowest priority leaves first (greedy-dual size frequency).
+/// which nobody asks for grow old against new ones. The lowest priority leaves first (greedy-dual size frequency). A scope that
+/// holds more than half of the bound makes room for the others, however often its entries are asked for.
 ///
 /// Thread-safety: the methods under "readers" may be called concurrently with each other and with one writer; those under
 /// "the writer" by one thread at a time. Readers wait for changes in memory only, and no exact look-up waits for a scan.
@@ -115,11 +125,25 @@ class Residents {
   std::unique_ptr<Record> make(StoredEntry entry);
   /// Adds a record before there are readers.
   void add(std::unique_ptr<Record> record, std::span<const float> vector);
+  /// Removes all.
+  void clear();
   /// Makes the changes visible. Each id at most once; every `old` is a resident.
   void apply(std::vector<Change> changes);
   /// Calls `take(record)` in the order of leaving until it says no more.
   template <class Take>
-  void for_least_valuable(Take&& take);
+  void for_least_valuable(Take&& take) {
+    for_queued(eviction_, take);
+  }
+  /// The same among the entries of one scope. Cost: goes over all entries when it is another scope than the last time.
+  template <class Take>
+  void for_least_valuable_of(std::string_view scope, Take&& take) {
+    for_queued(queue_of(scope), take);
+  }
+  /// What the bound applies to, of one scope.
+  std::uint64_t bytes_of(std::string_view scope) const;
+  /// A scope of more than `bytes`, where there are others beside it; empty: there is none. `bytes` is the same at each call,
+  /// and more than half of what there is altogether.
+  std::optional<std::string> scope_above(std::uint64_t bytes) const;
   /// Calls `take(record)` for records expired at `now_ms`, until it says no more.
   template <class Take>
   void for_expired(std::int64_t now_ms, Take&& take);
@@ -157,10 +181,17 @@ class Residents {
   };
   struct Scope {
     std::shared_ptr<const std::string> name;
-    std::uint64_t entries = 0, vectors = 0;
+    std::uint64_t entries = 0, vectors = 0, bytes = 0;
   };
+  using Queue = std::set<QueuedPriority>;
 
   double priority_of(const Record& record) const;
+  template <class Take>
+  void for_queued(Queue& queue, Take&& take);
+  Queue& queue_of(std::string_view scope);
+  bool is_of_large_scope(const Record& record) const { return large_scope_ && *record.scope == *large_scope_; }
+  void enqueue(Record* record, double priority);
+  void dequeue(Record* record);
   void link(std::unique_ptr<Record> record);
   std::unique_ptr<Record> unlink(Record* record);
 
@@ -172,7 +203,11 @@ class Residents {
   std::unordered_map<std::string, Scope, HashText, std::equal_to<>> scopes_;
 
   // The writer's alone.
-  std::set<QueuedPriority> eviction_;
+  const Scope* largest_ = nullptr;  // Of those whose entries changed last; for certain where it holds more than half of all.
+  Queue eviction_;
+  // Those of the scope whose entries were to leave before others'; unset: there was none.
+  std::optional<std::string> large_scope_;
+  Queue of_large_scope_;
   std::set<QueuedExpiry> expiry_;
 
   std::atomic<double> clock_{0};
@@ -181,17 +216,21 @@ class Residents {
   mutable std::vector<index::RowId> touched_;
 };
 
-// The two queues are lazy: a touch moves priority and expiry, always upwards, and the queue hears of it here.
+// The queues are lazy: a touch moves priority and expiry, always upwards, and the queue hears of it here.
 template <class Take>
-void Residents::for_least_valuable(Take&& take) {
-  for (auto queued = eviction_.begin(); queued != eviction_.end();) {
+void Residents::for_queued(Queue& queue, Take&& take) {
+  for (auto queued = queue.begin(); queued != queue.end();) {
     Record* record = queued->record;
     const double priority = record->priority.load(std::memory_order_relaxed);
     if (priority > queued->priority) {
-      queued = eviction_.erase(queued);
-      record->queued_priority = priority;
-      const auto moved = eviction_.insert({priority, record}).first;
-      if (queued == eviction_.end() || *moved < *queued) queued = moved;
+      const auto next = std::next(queued);
+      const bool was_last = next == queue.end();
+      const QueuedPriority following = was_last ? QueuedPriority{0, nullptr} : *next;
+      dequeue(record);
+      enqueue(record, priority);
+      // It may still be the one to leave first.
+      const QueuedPriority moved{priority, record};
+      queued = was_last || moved < following ? queue.find(moved) : queue.find(following);
       continue;
     }
     if (!take(record)) return;

@@ -64,6 +64,7 @@ Error sqlite_error(int code, int system_errno, std::string_view detail) {
       return {ErrorCode::permission_denied, "the store's file cannot be opened: check its owner and mode" + tail};
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_CONSTRAINT:  // Of the schema's, which no sound file breaks.
       return {ErrorCode::data_corruption, "the store's file is damaged or no SQLite database: restore it, or move it away to start anew" + tail};
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -48,6 +48,7 @@ struct Nearest {
 struct StoreStats {
   std::uint64_t entries = 0, bytes = 0, scopes = 0;
   std::uint64_t stored = 0, evicted = 0, expired = 0, erased = 0;  ///< Since open.
+  std::uint64_t damaged = 0;  ///< Entries dropped since open, because what the file held of them was damaged.
 };
 
 /// Thread-safety: every method may be called concurrently.
@@ -72,7 +73,8 @@ class Store {
   /// them or not; every other one is. `visit` may call the store. Not a hit: nothing is touched.
   virtual Result<void> scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const = 0;
 
-  /// The entry was returned to somebody: counts for eviction, and moves a sliding expiry. Cheap; may be written later.
+  /// The entry was returned to somebody: counts for eviction, and moves a sliding expiry. Waits for nobody: it may be written
+  /// later, with the calls that follow, a sweep or the closing at the latest.
   virtual void touch(std::string_view id, TimePoint now) const = 0;
 
   virtual Result<bool> erase(std::string_view id) = 0;

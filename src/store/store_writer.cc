@@ -1,5 +1,6 @@
 #include "store/store_writer.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,22 +43,48 @@ bool StoreWriter::joins(std::span<Write* const> batch, const Write& next) const 
 
 void StoreWriter::commit(std::span<Write* const> batch) {
   std::lock_guard busy(commit_mutex_);
-  auto done = attempt(batch);
+  auto done = attempt_and_mend(batch);
   if (done) return;
-  if (batch.size() == 1) {
-    batch.front()->result = std::move(done).error();
-    return;
-  }
   // One bad write must not fail its neighbours.
   for (Write* write : batch) {
-    if (auto single = attempt({&write, 1}); !single) write->result = std::move(single).error();
+    if (batch.size() > 1) done = attempt_and_mend({&write, 1});
+    if (!done && done.error().code == ErrorCode::resource_exhausted && remedies_ != nullptr && write->removes()) {
+      done = remove_on_full_disk(*write);
+    }
+    if (!done) write->result = std::move(done).error();
   }
 }
 
-Result<void> StoreWriter::attempt(std::span<Write* const> batch) {
+Result<void> StoreWriter::attempt_and_mend(std::span<Write* const> batch) {
+  auto done = attempt(batch);
+  if (done || remedies_ == nullptr) return done;
+  const auto next_row = remedies_->mend(done.error(), next_row_);
+  if (!next_row) return done;
+  next_row_ = *next_row;
+  return attempt(batch);
+}
+
+Result<void> StoreWriter::remove_on_full_disk(Write& write) {
+  Write* const one = &write;
+  remedies_->make_room();
+  auto done = attempt({&one, 1}, false);
+  const EraseAll* all = std::get_if<EraseAll>(&write.task);
+  if (!done && all != nullptr && !all->matches) {
+    const std::uint64_t count = residents_.size();
+    if (remedies_->begin_anew()) {
+      write.result = count;
+      counters_.erased += count;
+      done = {};
+    }
+  }
+  remedies_->keep_room();
+  return done;
+}
+
+Result<void> StoreWriter::attempt(std::span<Write* const> batch, bool with_chores) {
   Transaction transaction(table_, residents_, texts_);
   if (auto begun = transaction.begin(); !begun) return begun;
-  std::uint64_t stored = 0, erased = 0, expired = 0, evicted = 0;
+  std::uint64_t stored = 0, erased = 0, damaged = 0, expired = 0, evicted = 0;
   bool thorough = false;
   for (Write* write : batch) {
     write->result = std::uint64_t{0};
@@ -65,21 +92,24 @@ Result<void> StoreWriter::attempt(std::span<Write* const> batch) {
     if (!write->result) continue;  // Refused by a rule; the others go on.
     if (std::holds_alternative<Put>(write->task)) ++stored;
     if (std::holds_alternative<Sweep>(write->task)) expired += *write->result;
-    if (std::holds_alternative<Erase>(write->task) || std::holds_alternative<EraseAll>(write->task)) erased += *write->result;
+    const Erase* erase = std::get_if<Erase>(&write->task);
+    if (write->removes()) (erase != nullptr && erase->is_damaged ? damaged : erased) += *write->result;
     thorough |= std::holds_alternative<Sweep>(write->task) || std::holds_alternative<Settle>(write->task);
   }
-  auto swept = expire(transaction, last_now_ms_.load(std::memory_order_relaxed), kExpiredPerCommit);
-  if (!swept) return std::move(swept).error();
-  expired += *swept;
+  std::vector<Record*> touched;
   double clock = 0;
-  auto removed = evict(transaction, clock);
-  if (!removed) return std::move(removed).error();
-  evicted += *removed;
-
-  const std::vector<Record*> touched = residents_.take_touched(thorough ? SIZE_MAX : kUsagesPerCommit);
   Result<void> done;
-  for (Record* record : touched) {
-    if (done) done = transaction.save_usage(*record);
+  if (with_chores) {
+    auto swept = expire(transaction, last_now_ms_.load(std::memory_order_relaxed), kExpiredPerCommit);
+    if (!swept) return std::move(swept).error();
+    expired += *swept;
+    auto removed = evict(batch, transaction, clock);
+    if (!removed) return std::move(removed).error();
+    evicted += *removed;
+    touched = residents_.take_touched(thorough ? SIZE_MAX : kUsagesPerCommit);
+    for (Record* record : touched) {
+      if (done) done = transaction.save_usage(*record);
+    }
   }
   if (done) done = transaction.commit();
   if (!done) {
@@ -89,6 +119,7 @@ Result<void> StoreWriter::attempt(std::span<Write* const> batch) {
   residents_.age(clock);
   counters_.stored += stored;
   counters_.erased += erased;
+  counters_.damaged += damaged;
   counters_.expired += expired;
   counters_.evicted += evicted;
   return {};
@@ -148,18 +179,44 @@ Result<std::uint64_t> StoreWriter::expire(Transaction& transaction, std::int64_t
   return count;
 }
 
-Result<std::uint64_t> StoreWriter::evict(Transaction& transaction, double& clock) {
+Result<std::uint64_t> StoreWriter::evict(std::span<Write* const> batch, Transaction& transaction, double& clock) {
   std::uint64_t count = 0;
   Result<void> done;
   if (max_bytes_ == 0 || transaction.bytes_after() <= max_bytes_) return count;
-  residents_.for_least_valuable([&](Record* record) {
-    if (transaction.changes(record->id)) return true;
-    clock = record->queued_priority;
+  const auto remove = [&](Record* record) {
+    clock = std::max(clock, record->queued_priority);
     auto removed = transaction.remove(record->id);
     if (!removed) done = std::move(removed).error();
     ++count;
-    return done.has_value() && transaction.bytes_after() > max_bytes_;
-  });
+  };
+  // One scope must not push out all others: beyond half of the bound it makes room itself.
+  const std::uint64_t share = max_bytes_ / 2;
+  auto large = residents_.scope_above(share);
+  std::uint64_t added = 0;
+  for (const Write* write : batch) added += write->bytes();
+  for (const Write* write : batch) {
+    const Put* put = std::get_if<Put>(&write->task);
+    if (large || put == nullptr || residents_.scopes() < 2 || residents_.bytes_of(put->entry->scope) + added <= share) continue;
+    if (transaction.bytes_after(put->entry->scope) > share) large = put->entry->scope;
+  }
+  if (large) {
+    std::uint64_t held = transaction.bytes_after(*large);
+    if (held > share) {
+      residents_.for_least_valuable_of(*large, [&](Record* record) {
+        if (transaction.changes(record->id)) return true;
+        held -= record->bytes;
+        remove(record);
+        return done.has_value() && held > share && transaction.bytes_after() > max_bytes_;
+      });
+    }
+  }
+  if (done && transaction.bytes_after() > max_bytes_) {
+    residents_.for_least_valuable([&](Record* record) {
+      if (transaction.changes(record->id)) return true;
+      remove(record);
+      return done.has_value() && transaction.bytes_after() > max_bytes_;
+    });
+  }
   if (!done) return std::move(done).error();
   return count;
 }

@@ -26,6 +26,7 @@ struct Put {
 
 struct Erase {
   index::RowId id;
+  bool is_damaged = false;  ///< Its texts cannot be read: counted apart.
 };
 
 /// Removes what matches; unset: everything.
@@ -44,7 +45,22 @@ struct Settle {};
 using Task = std::variant<Put, Erase, EraseAll, Sweep, Settle>;
 
 struct WriteCounters {
-  std::atomic<std::uint64_t> stored{0}, evicted{0}, expired{0}, erased{0};
+  std::atomic<std::uint64_t> stored{0}, evicted{0}, expired{0}, erased{0}, damaged{0};
+};
+
+/// What can be done where a commit failed. Called by one thread at a time, with no transaction under way.
+class Remedies {
+ public:
+  virtual ~Remedies() = default;
+  /// Mends what the error tells of, with row numbers from `next_row` on in what is written anew. Returns the next row number then;
+  /// empty: there is nothing that could be mended.
+  virtual std::optional<std::int64_t> mend(const Error& error, std::int64_t next_row) = 0;
+  /// The disk is full: sees to it that something can be removed all the same.
+  virtual void make_room() = 0;
+  /// Removes every entry together with the file. Whether that is done.
+  virtual bool begin_anew() = 0;
+  /// A removal that needed room is over.
+  virtual void keep_room() = 0;
 };
 
 /// Commits tasks in groups, with expiry and eviction on the side.
@@ -52,9 +68,9 @@ struct WriteCounters {
 /// Thread-safety: every method may be called concurrently.
 class StoreWriter {
  public:
-  /// `table` may be null: in memory only. `max_bytes` 0: unbounded. All must outlive the writer.
-  StoreWriter(std::uint64_t max_bytes, std::int64_t next_row, EntryTable* table, Residents& residents, TextCache& texts)
-      : max_bytes_(max_bytes), table_(table), residents_(residents), texts_(texts), next_row_(next_row) {}
+  /// `table` and `remedies` may be null: in memory only. `max_bytes` 0: unbounded. All must outlive the writer.
+  StoreWriter(std::uint64_t max_bytes, std::int64_t next_row, EntryTable* table, Remedies* remedies, Residents& residents, TextCache& texts)
+      : max_bytes_(max_bytes), table_(table), remedies_(remedies), residents_(residents), texts_(texts), next_row_(next_row) {}
 
   /// Blocks until the task is durable and visible. Returns how many entries it removed, where the task is to remove.
   Result<std::uint64_t> submit(Task task);
@@ -74,18 +90,23 @@ class StoreWriter {
     Result<std::uint64_t> result{std::uint64_t{0}};
 
     bool alone() const;
+    bool removes() const { return std::holds_alternative<Erase>(task) || std::holds_alternative<EraseAll>(task); }
     std::uint64_t bytes() const;
   };
 
   bool joins(std::span<Write* const> batch, const Write& next) const;
   void commit(std::span<Write* const> batch);
-  Result<void> attempt(std::span<Write* const> batch);
+  Result<void> attempt_and_mend(std::span<Write* const> batch);
+  /// Without chores it does what it is asked for and nothing else.
+  Result<void> attempt(std::span<Write* const> batch, bool with_chores = true);
+  Result<void> remove_on_full_disk(Write& write);
   Result<void> perform(Write& write, Transaction& transaction);
   Result<std::uint64_t> expire(Transaction& transaction, std::int64_t now_ms, std::size_t limit);
-  Result<std::uint64_t> evict(Transaction& transaction, double& clock);
+  Result<std::uint64_t> evict(std::span<Write* const> batch, Transaction& transaction, double& clock);
 
   const std::uint64_t max_bytes_;
   EntryTable* const table_;
+  Remedies* const remedies_;
   Residents& residents_;
   TextCache& texts_;
   std::int64_t next_row_;

@@ -14,14 +14,17 @@ constexpr std::size_t kMostIdle = 8;
 struct TextReader::Session {
   Connection connection;
   Statement select;
+  std::uint64_t generation;
 };
 
 TextReader::TextReader(std::filesystem::path file) : file_(std::move(file)) {}
 TextReader::~TextReader() = default;
 
 Result<std::unique_ptr<TextReader::Session>> TextReader::borrow() {
+  std::uint64_t generation;
   {
     std::lock_guard lock(mutex_);
+    generation = generation_;
     if (!idle_.empty()) {
       auto session = std::move(idle_.back());
       idle_.pop_back();
@@ -32,12 +35,18 @@ Result<std::unique_ptr<TextReader::Session>> TextReader::borrow() {
   if (!connection) return std::move(connection).error();
   auto select = connection->prepare("SELECT texts_check,prompt,response FROM entries WHERE row=?1");
   if (!select) return std::move(select).error();
-  return std::make_unique<Session>(Session{*std::move(connection), *std::move(select)});
+  return std::make_unique<Session>(Session{*std::move(connection), *std::move(select), generation});
 }
 
 void TextReader::give_back(std::unique_ptr<Session> session) {
   std::lock_guard lock(mutex_);
-  if (idle_.size() < kMostIdle) idle_.push_back(std::move(session));
+  if (session->generation == generation_ && idle_.size() < kMostIdle) idle_.push_back(std::move(session));
+}
+
+void TextReader::reopen() {
+  std::lock_guard lock(mutex_);
+  ++generation_;
+  idle_.clear();
 }
 
 Result<std::optional<Texts>> TextReader::read(std::int64_t row) {
@@ -49,7 +58,7 @@ Result<std::optional<Texts>> TextReader::read(std::int64_t row) {
   if (there && *there) {
     texts = Texts{std::string(select.bytes(1)), std::string(select.bytes(2))};
     if (select.number(0) != checksum(texts->response, checksum(texts->prompt))) {
-      there = Error{ErrorCode::data_corruption, "an entry in the store's file is damaged: erase it, or restore the file"};
+      there = Error{ErrorCode::data_corruption, "an entry in the store's file is damaged"};
     }
   }
   select.reset();  // Ends the read transaction, so that the log can be checkpointed.

@@ -28,6 +28,9 @@ class TextReader {
   /// Empty where the row does not exist (any more).
   Result<std::optional<Texts>> read(std::int64_t row);
 
+  /// The file is another one from now on: nothing more is read from the one before.
+  void reopen();
+
  private:
   struct Session;
   Result<std::unique_ptr<Session>> borrow();
@@ -36,6 +39,7 @@ class TextReader {
   const std::filesystem::path file_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Session>> idle_;
+  std::uint64_t generation_ = 0;  // How often there was another file.
 };
 
 }  // namespace sosie::store

@@ -93,6 +93,15 @@ std::optional<std::size_t> Transaction::dimension(const base::Digest& partition)
   return std::nullopt;
 }
 
+std::uint64_t Transaction::bytes_after(std::string_view scope) const {
+  std::uint64_t bytes = residents_.bytes_of(scope);
+  for (const auto& [id, change] : changes_) {
+    if (change.old_removed && *change.old->scope == scope) bytes -= change.old->bytes;
+    if (change.fresh != nullptr && *change.fresh->scope == scope) bytes += change.fresh->bytes;
+  }
+  return bytes;
+}
+
 Result<void> Transaction::commit() {
   if (table_ != nullptr) {
     if (auto committed = table_->commit(); !committed) return committed;

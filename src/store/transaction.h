@@ -36,6 +36,9 @@ class Transaction {
   /// What the bound applies to, as the changes leave it.
   std::uint64_t bytes_after() const { return residents_.bytes() - bytes_removed_ + bytes_added_; }
 
+  /// The same, of one scope.
+  std::uint64_t bytes_after(std::string_view scope) const;
+
   /// Makes the changes durable, then visible.
   Result<void> commit();
 

@@ -124,6 +124,51 @@ TEST(Disk, AFileSizeLimitIsLikeAFullDisk) {
   std::signal(SIGXFSZ, handler);
 }
 
+TEST(Disk, EntriesCanBeRemovedFromAFullDisk) {
+  for (const char* how : {"one", "matching", "scope", "all"}) {
+    SCOPED_TRACE(how);
+    Folder folder;
+    if (!folder.mount("size=24m")) GTEST_SKIP() << "mounting a small disk needs root: " << std::strerror(errno);
+    const auto data = folder.path() / "data";
+    auto store = open(data);
+    ASSERT_NE(store, nullptr);
+    const std::uint32_t full = fill(*store, 0);
+    std::ofstream ballast(folder.path() / "ballast");
+    while (ballast) ballast << std::string(4096, 'x') << std::flush;  // The last bytes.
+    const std::string_view what = how;
+    const std::string scope = crash_entry(1, 1).entry.scope;
+    std::uint64_t removed = 0;
+    const auto count = [&](Result<std::uint64_t> done) {
+      EXPECT_TRUE(done) << done.error().message;
+      if (done) removed += *done;
+    };
+    if (what == "one") {
+      for (std::uint32_t key = 0; key < 50; ++key) {
+        const auto done = store->erase(crash_entry(key, 1).entry.id);
+        ASSERT_TRUE(done) << done.error().message;
+        removed += *done;
+      }
+      EXPECT_EQ(removed, 50u);
+    } else if (what == "matching") {
+      count(store->erase(crash_entry(0, 1).entry.scope, {{"third", "yes"}}));
+    } else if (what == "scope") {
+      count(store->clear(scope));
+    } else {
+      count(store->clear(std::nullopt));
+      EXPECT_EQ(removed, full);
+    }
+    EXPECT_GT(removed, 0u);
+    EXPECT_EQ(store->stats().entries, full - removed);
+    store.reset();
+    ballast.close();
+    std::filesystem::remove(folder.path() / "ballast");
+    store = open(data);
+    ASSERT_NE(store, nullptr);
+    EXPECT_EQ(store->stats().entries, full - removed) << "what is removed stays so";
+    EXPECT_TRUE(store->put(crash_entry(1'000'000, 1)));
+  }
+}
+
 TEST(Disk, OpeningOnAFullDiskSaysSoAndLeavesNothingHalfMade) {
   Folder folder;
   if (!folder.mount("size=1m")) GTEST_SKIP() << "mounting a small disk needs root: " << std::strerror(errno);
