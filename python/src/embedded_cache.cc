@@ -206,6 +206,7 @@ void bind_results(py::module_& module) {
       .def_readonly("evicted", &CacheStats::evicted)
       .def_readonly("expired", &CacheStats::expired)
       .def_readonly("erased", &CacheStats::erased)
+      .def_readonly("damaged", &CacheStats::damaged)
       .def_readonly("embeddings", &CacheStats::embeddings);
 }
 

@@ -143,6 +143,7 @@ std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges
   append_metric(out, "sosie_cache_evicted_total", "counter", "Entries evicted for space.", stats->evicted);
   append_metric(out, "sosie_cache_expired_total", "counter", "Entries removed after their time.", stats->expired);
   append_metric(out, "sosie_cache_erased_total", "counter", "Entries erased on request.", stats->erased);
+  append_metric(out, "sosie_cache_damaged_total", "counter", "Entries dropped because the store's file was damaged.", stats->damaged);
   return out;
 }
 

@@ -90,6 +90,7 @@ class EmbeddedStore final : public Store, private Remedies {
   // Opens the file, rebuilt where it is damaged, and takes its entries in. Returns the next row number, at least `next_row`.
   Result<std::int64_t> read_file(std::int64_t next_row);
   Result<std::int64_t> load(EntryTable& table, std::int64_t next_row);
+  Result<void> rebuild_file(std::int64_t next_row);
   void take_in(std::unique_ptr<Record> record, std::span<const float> vector);
   Error named(Error error) const {
     error.message = file_.string() + ": " + error.message;
@@ -201,12 +202,17 @@ Result<std::int64_t> EmbeddedStore::read_file(std::int64_t next_row) {
       return named(std::move(loaded).error());
     }
     base::log_warning(file_.string() + " is damaged and is written anew: " + loaded.error().message);
-    auto saved = rebuild(file_, next_row);
-    if (!saved) return named(std::move(saved).error());
-    damaged_ += saved->lost;
-    base::log_warning(std::to_string(saved->kept) + " entries were saved from it, " + std::to_string(saved->lost) +
-                      " or more are lost; the damaged file is " + damaged_name(file_).string());
+    if (auto done = rebuild_file(next_row); !done) return std::move(done).error();
   }
+}
+
+Result<void> EmbeddedStore::rebuild_file(std::int64_t next_row) {
+  auto saved = rebuild(file_, next_row);
+  if (!saved) return named(std::move(saved).error());
+  damaged_ += saved->lost;
+  base::log_warning(std::to_string(saved->kept) + " entries were saved from it, " + std::to_string(saved->lost) +
+                    " or more are lost; the damaged file is " + damaged_name(file_).string());
+  return {};
 }
 
 void EmbeddedStore::take_in(std::unique_ptr<Record> record, std::span<const float> vector) {
@@ -257,13 +263,14 @@ std::optional<std::int64_t> EmbeddedStore::mend(const Error& error, std::int64_t
   const bool is_gone = !std::filesystem::exists(file_, failed) && !failed;
   // Of statements of our own on a schema of our own: where SQLite finds them wrong, it is the file that is.
   const bool is_damaged = (error.code == ErrorCode::data_corruption || error.code == ErrorCode::internal) && !is_gone;
-  if (!is_gone && !is_damaged) return std::nullopt;
+  const bool is_closed = !table_->is_open();  // It could not be opened again the last time.
+  if (!is_gone && !is_damaged && !is_closed) return std::nullopt;
   if (is_damaged) {
     const auto now = std::chrono::steady_clock::now();
     if (rebuilt_ != std::chrono::steady_clock::time_point() && now - rebuilt_ < kLeastLife) return std::nullopt;
     rebuilt_ = now;
     base::log_warning(file_.string() + " turned out to be damaged while it was in use: " + error.message);
-  } else {
+  } else if (is_gone && !is_closed) {
     base::log_warning(file_.string() + " was deleted while it was in use: the store is begun anew, empty");
   }
   close_file();
@@ -271,17 +278,13 @@ std::optional<std::int64_t> EmbeddedStore::mend(const Error& error, std::int64_t
   const auto open_anew = [&]() -> Result<std::int64_t> {
     if (auto made = make_folder(); !made) return std::move(made).error();
     if (is_damaged) {
-      auto saved = rebuild(file_, next_row);
-      if (!saved) return named(std::move(saved).error());
-      damaged_ += saved->lost;
-      base::log_warning(std::to_string(saved->kept) + " entries were saved from it, " + std::to_string(saved->lost) +
-                        " or more are lost; the damaged file is " + damaged_name(file_).string());
+      if (auto done = rebuild_file(next_row); !done) return std::move(done).error();
     }
     return read_file(next_row);
   };
   auto opened = open_anew();
   if (!opened) {
-    base::log_warning("the store cannot be begun anew, and takes nothing in: " + opened.error().message);
+    if (!is_closed) base::log_warning("the store cannot be begun anew, and takes nothing in: " + opened.error().message);
     return std::nullopt;
   }
   reader_->reopen();  // Who read meanwhile may have opened the file before.
@@ -359,7 +362,7 @@ Result<std::shared_ptr<const Entry>> EmbeddedStore::text(const Snapshot& found) 
     if (texts.error().code != ErrorCode::data_corruption) return std::move(texts).error();
     // It cannot answer any more, and would be in the way of an answer that can.
     base::log_warning("entry " + format_id(found.id) + " is dropped: " + texts.error().message);
-    if (auto dropped = writer_->submit(Erase{found.id, true}); !dropped) return std::move(dropped).error();
+    if (auto dropped = writer_->submit(Erase{found.id, found.row}); !dropped) return std::move(dropped).error();
     return std::shared_ptr<const Entry>();
   }
   if (!*texts) return std::shared_ptr<const Entry>();

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "store/sqlite.h"
 #include "store/store_conformance.h"
@@ -286,6 +288,70 @@ TEST(EmbeddedStore, WholePagesMayBeDamaged) {
   }
   EXPECT_GT(found, kRounds * kEntries / 2) << "what can be read is kept";
   EXPECT_LT(found, kRounds * kEntries);
+}
+
+// Overwrites bytes of the file as it is, under the store that has it open.
+void overwrite(const std::filesystem::path& file, std::size_t at, const std::string& bytes) {
+  std::fstream out(file, std::ios::binary | std::ios::in | std::ios::out);
+  out.seekp(static_cast<std::streamoff>(at));
+  out << bytes;
+}
+
+TEST(EmbeddedStore, DamageIsNoticedWhileTheFileIsInUse) {
+  constexpr int kEntries = 300;  // Far more than SQLite keeps of the file in memory.
+  const auto entry = [](int i) { return numbered(i, 20'000); };
+  TemporaryFolder folder;
+  const auto file = folder.path() / "sosie.db";
+  {
+    auto store = open(folder.path());
+    for (int i = 0; i < kEntries; ++i) ASSERT_TRUE(store->put(entry(i)));
+  }
+  auto store = *open_embedded_store({.folder = folder.path(), .durability = Durability::process_crash, .max_bytes = 0, .text_cache_bytes = 0});
+  std::string bytes = bytes_of(file);
+  const std::size_t text = bytes.find(std::string(5'000, 'r'));  // Of the first entry.
+  ASSERT_NE(text, std::string::npos);
+  overwrite(file, text + 1'000, "X");
+  int missing = -1;
+  for (int i = 0; i < kEntries; ++i) {
+    const auto got = store->get(entry(i).entry.id, at(1'000));
+    ASSERT_TRUE(got) << got.error().message;
+    if (*got) continue;
+    EXPECT_EQ(missing, -1) << "only one is damaged";
+    missing = i;
+  }
+  ASSERT_NE(missing, -1);
+  EXPECT_EQ(store->stats().damaged, 1u);
+  EXPECT_EQ(store->stats().entries, kEntries - 1u);
+  ASSERT_TRUE(store->put(entry(missing)));
+  conformance::expect_equal(**store->get(entry(missing).entry.id, at(1'000)), entry(missing).entry);
+
+  // Now the tables' own pages: what a write meets is rebuilt, while readers go on.
+  ASSERT_TRUE(store->check());
+  std::atomic<bool> done{false};
+  std::atomic<int> wrong{0};
+  std::thread reader([&] {
+    for (int i = 0; !done; i = (i + 1) % kEntries) {
+      const auto got = store->get(entry(i).entry.id, at(1'000));
+      if (got && *got && (*got)->response != entry(i).entry.response) ++wrong;
+    }
+  });
+  bytes = bytes_of(file);
+  for (std::size_t page = 1; page * 8192 < bytes.size(); ++page) {
+    if (bytes[page * 8192] == 13) overwrite(file, page * 8192, std::string(4'096, 'x'));  // The leaves, with all entries.
+  }
+  for (int i = 0; i < kEntries; ++i) {
+    const auto erased = store->erase(entry(i).entry.id);
+    ASSERT_TRUE(erased) << erased.error().message;
+  }
+  done = true;
+  reader.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "sosie.db.damaged"));
+  EXPECT_TRUE(store->check());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(store->put(entry(i)));
+  store.reset();
+  store = open(folder.path());
+  for (int i = 0; i < 10; ++i) conformance::expect_equal(**store->get(entry(i).entry.id, at(1'000)), entry(i).entry);
 }
 
 TEST(EmbeddedStore, AnyBitMayFlip) {

@@ -66,6 +66,7 @@ class EntryTable {
 
   /// Afterwards nothing works until another one is assigned.
   void close() noexcept;
+  bool is_open() const noexcept { return statements_ != nullptr; }
 
   Result<void> begin();
   /// Errors: also unavailable (the file was taken away: what was written is lost).

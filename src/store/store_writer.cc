@@ -93,7 +93,7 @@ Result<void> StoreWriter::attempt(std::span<Write* const> batch, bool with_chore
     if (std::holds_alternative<Put>(write->task)) ++stored;
     if (std::holds_alternative<Sweep>(write->task)) expired += *write->result;
     const Erase* erase = std::get_if<Erase>(&write->task);
-    if (write->removes()) (erase != nullptr && erase->is_damaged ? damaged : erased) += *write->result;
+    if (write->removes()) (erase != nullptr && erase->damaged_row != 0 ? damaged : erased) += *write->result;
     thorough |= std::holds_alternative<Sweep>(write->task) || std::holds_alternative<Settle>(write->task);
   }
   std::vector<Record*> touched;
@@ -136,6 +136,9 @@ Result<void> StoreWriter::perform(Write& write, Transaction& transaction) {
     return transaction.put(next_row_++, put->id, put->entry, put->keys);
   }
   if (const Erase* erase = std::get_if<Erase>(&write.task)) {
+    const Record* present = residents_.record(erase->id);
+    const bool is_replaced = present == nullptr || present->row != erase->damaged_row || transaction.changes(erase->id);
+    if (erase->damaged_row != 0 && is_replaced) return {};
     auto removed = transaction.remove(erase->id);
     if (!removed) return std::move(removed).error();
     write.result = std::uint64_t{*removed};

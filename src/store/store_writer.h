@@ -26,7 +26,7 @@ struct Put {
 
 struct Erase {
   index::RowId id;
-  bool is_damaged = false;  ///< Its texts cannot be read: counted apart.
+  std::int64_t damaged_row = 0;  ///< Set: this version of it only, whose texts cannot be read; counted apart.
 };
 
 /// Removes what matches; unset: everything.
