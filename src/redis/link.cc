@@ -104,9 +104,11 @@ net::Task<Result<void>> Link::connect_any(net::SteadyTime deadline) {
     if (now >= deadline) break;
     // A dead address must leave time for the others.
     last = co_await connect(addresses[i], now + (deadline - now) / static_cast<long>(addresses.size() - i));
-    if (last) break;
+    if (last) co_return last;
   }
-  co_return last;
+  const std::string place =
+      !endpoint_->unix_socket.empty() ? endpoint_->unix_socket : endpoint_->host + " port " + std::to_string(endpoint_->port);
+  co_return Error{last.error().code, last.error().message + ": is it running at " + place + "?"};
 }
 
 net::Task<Result<void>> Link::connect(Stream::endpoint address, net::SteadyTime deadline) {
