@@ -273,6 +273,25 @@ def test_dialects_are_named_in_the_file_or_by_a_flag(sosie, serve, config, tmp_p
     assert b"bifrost" in sosie("--config", path, "serve", "--compat", "helicon", code=2).stderr
 
 
+WITHOUT_SENSE = [
+    ("store", "max_bytes", ["-1", '"-1"', '"-1GB"', '"18446744073709551616"', '"99999999999GB"', '"1.5GB"', '"many"', "1.5", "nan", "true"]),
+    ("server", "max_body_bytes", ["-1", "0", '"0"', '"-1"']),
+    ("server", "io_threads", ["-1", "0", "257", "9223372036854775807", "1.5", '"2"']),
+    ("server", "max_connections", ["-1", "0", "4294967296"]),
+    ("store", "db", ["-1", "2147483648"]),
+    ("store", "pool_size", ["-1", "0", "1025"]),
+    ("store", "ttl", ["-1", "60", '"-1s"', '"0s"', '"36526d"', '"106751991167d"', '"1y"']),
+    ("cache", "threshold", ["-0.1", "1.1", "nan", "inf", '"0.9"']),
+]
+
+
+@pytest.mark.parametrize("section, key, values", WITHOUT_SENSE, ids=[key for _, key, _ in WITHOUT_SENSE])
+def test_what_makes_no_sense_is_refused(sosie, config, section, key, values):
+    for value in values:
+        path = config(f"[{section}]\n{key} = {value}\n")
+        assert f"{path}:2: [{section}] \"{key}\" must" in faults(sosie, path), value
+
+
 def test_the_url_of_an_api_is_completed_where_its_host_tells(sosie, config, tmp_path):
     file = config('[store]\ndata = "data"\n')
     for given, asked in [
