@@ -301,6 +301,20 @@ TEST(RedisStore, ALoweredBoundHoldsFromTheNextOpening) {
   expect_right_accounts(*store, shared_server(), "bound", possible);
 }
 
+// A client whose clock was 200 years ahead: the server's own expiry counts from the moment of the put.
+TEST(RedisStore, AClockThatJumpedGivesNoEntryALongerLife) {
+  SOSIE_NEEDS_REDIS();
+  auto& server = shared_server();
+  const auto store = open(at_server(server, "jumped"));
+  NewEntry made = numbered(1);
+  made.entry.created = TimePoint(std::chrono::years{200});
+  made.entry.expires = made.entry.created + std::chrono::hours{1};
+  ASSERT_TRUE(store->put(made));
+  const long left = std::stol(server.command({"PTTL", "jumped:entry:" + made.entry.id}));
+  EXPECT_GT(left, 0);
+  EXPECT_LE(left, 2 * 3'600'000) << "its ttl, and an hour in which nobody finds what has expired";
+}
+
 TEST(RedisStore, ExpiredEntriesLeaveWithTheNextWrites) {
   SOSIE_NEEDS_REDIS();
   const auto store = open(at_server(shared_server(), "expired"));
