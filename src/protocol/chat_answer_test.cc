@@ -8,7 +8,7 @@ namespace {
 
 const Protocol& kApi = chat_protocol();
 
-NotKept fault(std::string_view completion, std::int64_t count = 1) { return fault_of(keep(kApi, completion, count)); }
+std::string_view fault(std::string_view completion, std::int64_t count = 1) { return fault_of(keep(kApi, completion, count)); }
 
 std::string without_head(std::string_view kept) {
   const auto replay = kApi.replay(kept, {});
@@ -131,6 +131,46 @@ TEST(ChatAnswer, ComesFromOtherApis) {
   EXPECT_EQ(back->tool_calls[0].arguments, "{}");
   EXPECT_EQ(back->usage->input_tokens, 5);
   EXPECT_TRUE(kApi.replay_stream(reader, *kept, {.include_usage = true}));
+}
+
+TEST(ChatAnswer, SaysArgumentsAsTheApiDoes) {
+  const auto answer = [](std::string_view function) {
+    return keep(kApi, R"({"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":)" +
+                          std::string(function) + R"(}]},"finish_reason":"tool_calls"}]})");
+  };
+  for (const char* function : {R"({"name":"f","arguments":{"city":"Oslo","days":[1,2]}})", R"({"name":"f","arguments":"{\"city\":\"Oslo\",\"days\":[1,2]}"})"}) {
+    const std::string kept = kept_of(answer(function));
+    EXPECT_NE(kept.find(R"("function":{"name":"f","arguments":"{\"city\":\"Oslo\",\"days\":[1,2]}"})"), std::string::npos) << kept;
+    JsonReader reader;
+    const auto stream = kApi.replay_stream(reader, kept, {});
+    ASSERT_TRUE(stream);
+    EXPECT_NE(stream->find(R"("arguments":"{\"city\":\"Oslo\",\"days\":[1,2]}")"), std::string::npos) << *stream;
+    const auto moved = kApi.to_answer(reader, kept);
+    ASSERT_TRUE(moved);
+    EXPECT_EQ(moved->tool_calls.at(0).arguments, R"({"city":"Oslo","days":[1,2]})");
+  }
+  for (const char* none : {R"({"name":"f"})", R"({"name":"f","arguments":null})", R"({"name":"f","arguments":""})", R"({"name":"f","arguments":" "})"})
+    EXPECT_NE(kept_of(answer(none)).find(R"("arguments":"{}")"), std::string::npos) << none;
+  for (const char* odd : {R"({"name":"f","arguments":"{\"a\":1}{\"a\":2}"})", R"({"name":"f","arguments":"{"})", R"({"name":"f","arguments":[1]})", R"({"name":"f","arguments":7})"}) {
+    const auto result = answer(odd);
+    ASSERT_TRUE(std::holds_alternative<NotKept>(result)) << odd;
+    EXPECT_EQ(std::get<NotKept>(result).reason, "tool_calls");
+    EXPECT_EQ(std::get<NotKept>(result).field, "choices[0].message.tool_calls[0].function.arguments");
+  }
+}
+
+TEST(ChatAnswer, NamesTheFieldThatKeepsItFromBeingKept) {
+  const auto field = [](std::string_view body, std::int64_t count = 1) {
+    const auto result = keep(kApi, body, count);
+    return std::holds_alternative<NotKept>(result) ? std::get<NotKept>(result).field : "kept";
+  };
+  EXPECT_EQ(field("{"), kWholeAnswer);
+  EXPECT_EQ(field(R"({"object":"error"})"), "object");
+  EXPECT_EQ(field(R"({"object":"chat.completion","error":{"a":1},"choices":[]})"), "error");
+  EXPECT_EQ(field(kTwoChoices, 3), "choices");
+  EXPECT_EQ(field(R"({"object":"chat.completion","choices":[{"message":{"content":"x"},"finish_reason":"stop"},{"message":{"content":"x"},"finish_reason":"length"}]})", 2), "choices[1].finish_reason");
+  EXPECT_EQ(field(R"({"object":"chat.completion","choices":[{"message":{"content":""},"finish_reason":"stop"}]})"), "choices[0].message");
+  EXPECT_EQ(field(R"({"object":"chat.completion","choices":[{"message":{"tool_calls":[{"id":"1","type":"new"}]},"finish_reason":"stop"}]})"), "choices[0].message.tool_calls[0].custom.name");
 }
 
 TEST(ChatErrors, AreOpenAis) {

@@ -43,6 +43,7 @@ void write_further_members(const dom::object& part, Turns& turns) {
 
 /// `strict`: of the turn that is asked, whose text must be found. What is odd in others is for the upstream to judge.
 std::optional<BadRequest> write_parts(const dom::array& parts, bool strict, Turns& turns) {
+  if (parts.size() > kMostParts) return too_long("messages");
   for (const dom::element each : parts) {
     dom::object part;
     dom::element type;
@@ -50,11 +51,11 @@ std::optional<BadRequest> write_parts(const dom::array& parts, bool strict, Turn
     const bool is_object = each.get_object().get(part) == simdjson::SUCCESS;
     const bool has_kind =
         is_object && part["type"].get(type) == simdjson::SUCCESS && type.get_string().get(kind) == simdjson::SUCCESS;
-    if (strict && !has_kind) return BadRequest{"each content part must be an object with a string 'type'", "messages"};
+    if (strict && !has_kind) return unreadable("each content part must be an object with a string 'type'", "messages");
     if (is_object && has_duplicate_keys(part)) return BadRequest{"a content part repeats a key", "messages"};
     const bool has_text = kind == "text" && part["text"].get_string().get(text) == simdjson::SUCCESS;
     if (strict && kind == "text" && !has_text)
-      return BadRequest{"a content part of type 'text' must have a string 'text'", "messages"};
+      return unreadable("a content part of type 'text' must have a string 'text'", "messages");
     if (!has_text) {
       turns.other(kind, each);
       continue;
@@ -75,7 +76,7 @@ std::optional<BadRequest> write_content(const dom::object& message, bool strict,
     return std::nullopt;
   }
   if (content.get_array().get(parts) == simdjson::SUCCESS) return write_parts(parts, strict, turns);
-  if (strict) return BadRequest{"'content' must be a string or an array of parts", "messages"};
+  if (strict) return unreadable("'content' must be a string or an array of parts", "messages");
   turns.other({}, content);
   return std::nullopt;
 }
@@ -139,7 +140,8 @@ void close_or_drop(Scope& scope, bool empty) { empty ? scope.drop() : scope.clos
 std::optional<BadRequest> read_chat_messages(dom::element value, Question& question, Scope& scope) {
   dom::array messages;
   if (value.get_array().get(messages) != simdjson::SUCCESS)
-    return BadRequest{"'messages' must be an array", "messages"};
+    return unreadable("'messages' must be an array", "messages");
+  if (messages.size() > kMostParts) return too_long("messages");
   // The array's own size has a ceiling, and its elements cannot be found by number: counted once, then read once.
   std::size_t count = 0, asked = 0;  // 0: nobody asked; else the place of the last turn of the user's, from 1.
   for (const dom::element each : messages) {
@@ -147,12 +149,12 @@ std::optional<BadRequest> read_chat_messages(dom::element value, Question& quest
     std::string_view role;
     if (each.get_object().get(message) != simdjson::SUCCESS ||
         message["role"].get_string().get(role) != simdjson::SUCCESS)
-      return BadRequest{"each message must be an object with a string 'role'", "messages"};
+      return unreadable("each message must be an object with a string 'role'", "messages");
     if (has_duplicate_keys(message)) return BadRequest{"a message repeats a key", "messages"};
     ++count;
     if (role == "user") asked = count;
   }
-  if (count == 0) return BadRequest{"'messages' must not be empty", "messages"};
+  if (count == 0) return unreadable("'messages' must not be empty", "messages");
 
   question.prompt.clear();
   std::size_t place = 0;

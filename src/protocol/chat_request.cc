@@ -150,8 +150,8 @@ std::optional<BadRequest> read_chat_request(dom::object body, std::string_view w
       if (auto bad = read_field(key, value, question, scope)) return bad;
     }
   }
-  if (!has_model) return BadRequest{"'model' must be a string", "model"};
-  if (!messages) return BadRequest{"'messages' is missing", "messages"};
+  if (!has_model) return unreadable("'model' must be a string", "model");
+  if (!messages) return unreadable("'messages' is missing", "messages");
   // The older name of the limit; beside the newer one nobody knows which holds.
   if (max_tokens)
     has_newer_limit ? add_own_field(scope, kApi, "max_tokens", *max_tokens) : add_max_tokens(scope, *max_tokens);

@@ -13,8 +13,9 @@ namespace dom = simdjson::dom;
 /// False: it says something that other APIs have no word for.
 bool read_function(const dom::object& tool, FunctionTool& function) {
   dom::object inside;
-  if (tool.size() != 2 || tool["function"].get_object().get(inside) != simdjson::SUCCESS || has_duplicate_keys(inside))
-    return false;
+  if (tool["function"].get_object().get(inside) != simdjson::SUCCESS || has_duplicate_keys(inside)) return false;
+  for (const auto& member : tool)
+    if (member.key != "type" && member.key != "function" && member.key != "eager_input_streaming") return false;
   for (const auto& [key, value] : inside) {
     bool strict = false;
     if (value.is_null()) continue;
@@ -41,6 +42,7 @@ std::optional<BadRequest> read_chat_tools(dom::element value, Question& question
     add_own_field(scope, "chat", "tools", value);
     return std::nullopt;
   }
+  if (tools.size() > kMostParts) return too_long("tools");
   std::string functions, others;
   for (const dom::element each : tools) {
     dom::object tool;

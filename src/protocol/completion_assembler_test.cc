@@ -22,7 +22,7 @@ std::string chunks(std::initializer_list<std::string_view> choices, bool done = 
   return done ? stream + "data: [DONE]\n\n" : stream;
 }
 
-NotKept stream_fault(std::string_view stream, std::int64_t count = 1) { return fault_of(assemble(kApi, stream, count)); }
+std::string_view stream_fault(std::string_view stream, std::int64_t count = 1) { return fault_of(assemble(kApi, stream, count)); }
 
 TEST(ChatAssembler, KeepsOnlyWhatIsComplete) {
   constexpr std::string_view kText = R"({"index":0,"delta":{"content":"x"}})";
@@ -54,7 +54,7 @@ TEST(ChatAssembler, KeepsWhatItDoesNotKnowOrNothing) {
   const auto result = assemble(kApi, stream(R"("citations":["new"],)", R"(,"matched":7)", R"(,"matched":7)"));
   ASSERT_EQ(fault_of(result), "kept");
   EXPECT_EQ(without_head(kept_of(result)),
-            R"(,"citations":["new"],"choices":[{"index":0,"message":{"role":"assistant","content":"x"},)"
+            R"(,"usage":null,"citations":["new"],"choices":[{"index":0,"message":{"role":"assistant","content":"x"},)"
             R"("finish_reason":"stop","matched":7}]})");
   JsonReader reader;
   const auto again = assemble(kApi, *kApi.replay_stream(reader, kept_of(result), {.created = 0, .include_usage = true}));
@@ -89,7 +89,7 @@ TEST(ChatAssembler, JoinsPieces) {
   }));
   ASSERT_EQ(fault_of(result), "kept");
   EXPECT_EQ(without_head(kept_of(result)),
-            R"(,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"a b","tool_calls":[{"id":"t","type":"function",)"
+            R"(,"usage":null,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"a b","tool_calls":[{"id":"t","type":"function",)"
             R"("function":{"name":"f","arguments":"{}"}}]},"logprobs":{"content":[{"token":"a"},{"token":"b"}],"refusal":null},"finish_reason":"tool_calls"}]})");
 }
 
@@ -108,7 +108,7 @@ TEST(ChatAssembler, KeepsWhatAzureSaysOfItsFilters) {
   const auto result = assemble(kApi, stream);
   ASSERT_EQ(fault_of(result), "kept");
   EXPECT_EQ(kept_of(result),
-            R"({"id":"chatcmpl-a","object":"chat.completion","created":7,"model":"gpt","prompt_filter_results":[{"prompt_index":0}],)"
+            R"({"id":"chatcmpl-a","object":"chat.completion","created":7,"usage":null,"model":"gpt","prompt_filter_results":[{"prompt_index":0}],)"
             R"("system_fingerprint":"fp","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop",)"
             R"("content_filter_results":{"hate":{"filtered":false,"severity":"low"}}}]})");
   JsonReader reader;
@@ -142,6 +142,146 @@ TEST(ChatAssembler, MakesOfAStreamWhatThePlainAnswerIs) {
                 chunk(R"({"index":0,"delta":{"content":"a "},"finish_reason":null})") +
                 chunk(R"({"index":0,"delta":{"content":"b"},"finish_reason":"stop"})") + chunk("", R"({"total_tokens":3})") + "data: [DONE]\n\n"));
   EXPECT_EQ(streamed, plain);
+}
+
+/// The message that a stream makes; the fault where it makes none.
+std::string message_of(std::initializer_list<std::string_view> choices) {
+  const auto result = assemble(kApi, chunks(choices));
+  if (const auto* why = std::get_if<NotKept>(&result)) return std::string(why->reason) + " " + why->field;
+  JsonReader reader;
+  std::string message;
+  append_json(message, reader.read_copy(std::get<Kept>(result).answer)->at_pointer("/choices/0/message").value());
+  return message;
+}
+
+constexpr std::string_view kStop = R"({"index":0,"delta":{},"finish_reason":"stop"})";
+constexpr std::string_view kCalled = R"({"index":0,"delta":{},"finish_reason":"tool_calls"})";
+
+TEST(ChatAssembler, TellsCallsOfOneIndexApartByTheirIds) {
+  const std::string two =
+      R"({"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Oslo\"}"}},)"
+      R"({"id":"b","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Lima\"}"}}]})";
+  constexpr std::string_view kOslo = R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Oslo\"}"}}]}})";
+  EXPECT_EQ(message_of({kOslo, R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"b","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Lima\"}"}}]}})", kCalled}), two);
+  // In pieces, which say to which call they belong or follow their call.
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"weather","arguments":""}}]}})",
+                        R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"b","function":{"name":"weather","arguments":"{\"city\":"}}]}})",
+                        R"({"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\"Lima\"}"}}]}})",
+                        R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"arguments":"{\"city\":\"Oslo\"}"}}]}})", kCalled}), two);
+  // No index at all.
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"tool_calls":[{"id":"a","function":{"name":"weather","arguments":"{\"city\":\"Oslo\"}"}},{"id":"b","function":{"name":"weather","arguments":"{\"city\":"}}]}})",
+                        R"({"index":0,"delta":{"tool_calls":[{"function":{"arguments":"\"Lima\"}"}}]}})", kCalled}), two);
+  // An id made up anew for each piece begins no call without a name.
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\""}}]}})",
+                        R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"b","function":{"arguments":":1}"}}]}})", kCalled}),
+            R"({"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]})");
+  const auto result = assemble(kApi, chunks({kOslo, R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"b","function":{"name":"g","arguments":"{}"}}]}})", kCalled}));
+  EXPECT_EQ(std::get<Kept>(result).tools, (std::vector<std::string>{"weather", "g"}));
+}
+
+TEST(ChatAssembler, KeepsNoArgumentsThatAreNoJson) {
+  const auto called = [](std::string_view arguments) {
+    return message_of({R"({"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":)" + std::string(arguments) + "}}]}}", kCalled});
+  };
+  const auto message = [](std::string_view arguments) {
+    return R"({"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":")" + std::string(arguments) + R"("}}]})";
+  };
+  EXPECT_EQ(called(R"("{\"city\":\"Oslo\"}{\"city\":\"Lima\"}")"), "tool_calls choices[0].message.tool_calls[0].function.arguments");
+  EXPECT_EQ(called(R"("{\"city\":\"Os")"), "tool_calls choices[0].message.tool_calls[0].function.arguments");
+  EXPECT_EQ(called(R"("{\"city\":1}")"), message(R"({\"city\":1})"));
+  EXPECT_EQ(called(R"({"city":1})"), message(R"({\"city\":1})"));  // Whole, where a text should be.
+  EXPECT_EQ(called(R"("")"), message("{}"));
+  EXPECT_EQ(called("null"), message("{}"));
+}
+
+TEST(ChatAssembler, EmptyValuesOverwriteNothing) {
+  const std::string stream =
+      R"(data: {"id":"c","created":7,"model":"m","system_fingerprint":"fp","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":""}]})" "\n\n"
+      R"(data: {"id":"c","created":7,"model":"m","choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}})" "\n\n"
+      R"(data: {"id":"","created":0,"model":"","object":"","system_fingerprint":"","choices":[{"index":0,"delta":{},"finish_reason":""}],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}})" "\n\n"
+      "data: [DONE]\n\n";
+  EXPECT_EQ(kept_of(assemble(kApi, stream)),
+            R"({"id":"c","object":"chat.completion","created":7,"model":"m","system_fingerprint":"fp","choices":[{"index":0,"message":)"
+            R"({"role":"assistant","content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}})");
+  const auto open = kApi.assembler();
+  feed(*open, chunks({R"({"index":0,"delta":{"content":"x"},"finish_reason":""})"}, false));
+  EXPECT_FALSE(open->ended());
+}
+
+TEST(ChatAssembler, JoinsDetailsOfAReasoning) {
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"content":"","reasoning":"Let me","reasoning_details":[{"type":"reasoning.text","text":"Let","format":"f","index":0}]}})",
+                        R"({"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","text":" me","format":"f","index":0}]}})",
+                        R"({"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","signature":"s","format":"f","index":0}]}})",
+                        R"({"index":0,"delta":{"content":"4","reasoning_details":[{"type":"reasoning.encrypted","data":"d","id":"e","index":1}]}})", kStop}),
+            R"({"role":"assistant","content":"4","reasoning":"Let me","reasoning_details":[{"type":"reasoning.text","text":"Let me","format":"f","signature":"s","index":0},)"
+            R"({"type":"reasoning.encrypted","data":"d","id":"e","index":1}]})");
+  // Without an index they follow one another.
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"content":"4","reasoning_details":[{"type":"reasoning.summary","summary":"a "}]}})",
+                        R"({"index":0,"delta":{"reasoning_details":[{"type":"reasoning.summary","summary":"b"},{"type":"reasoning.text","text":"c"}]}})", kStop}),
+            R"({"role":"assistant","content":"4","reasoning_details":[{"type":"reasoning.summary","summary":"a b"},{"type":"reasoning.text","text":"c"}]})");
+}
+
+TEST(ChatAssembler, JoinsListsOfContent) {
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"role":"assistant","content":""}})",
+                        R"({"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"Hm"}]}]}})",
+                        R"({"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"."}],"closed":true}]}})",
+                        R"({"index":0,"delta":{"content":"The an"}})", R"({"index":0,"delta":{"content":[{"type":"text","text":"swer"}]}})",
+                        R"({"index":0,"delta":{"content":[{"type":"image_url","image_url":{"url":"u"}},{"type":"image_url","image_url":{"url":"v"}}]}})", kStop}),
+            R"({"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"Hm."}],"closed":true},{"type":"text","text":"The answer"},)"
+            R"({"type":"image_url","image_url":{"url":"u"}},{"type":"image_url","image_url":{"url":"v"}}]})");
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"content":"a"}})", R"({"index":0,"delta":{"content":[{"type":"text","text":"b"}]}})", kStop}),
+            R"({"role":"assistant","content":[{"type":"text","text":"ab"}]})");
+  // Said again it is one list, not a null beside it.
+  const auto kept = assemble(kApi, chunks({R"({"index":0,"delta":{"content":[{"type":"text","text":"b"}]}})", kStop}));
+  JsonReader reader;
+  const auto stream = kApi.replay_stream(reader, kept_of(kept), {});
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(stream->find(R"("content":null)"), std::string::npos);
+  EXPECT_EQ(without_head(kept_of(assemble(kApi, *stream))), without_head(kept_of(kept)));
+}
+
+TEST(ChatAssembler, JoinsCallsOfTheOlderKind) {
+  constexpr std::string_view kEnd = R"({"index":0,"delta":{},"finish_reason":"function_call"})";
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"role":"assistant","content":null,"function_call":{"name":"f","arguments":""}}})",
+                        R"({"index":0,"delta":{"function_call":{"arguments":"{\"a\""}}})", R"({"index":0,"delta":{"function_call":{"arguments":":1}"}}})", kEnd}),
+            R"({"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{\"a\":1}"}})");
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"function_call":{"name":"f","arguments":"{"}}})", kEnd}),
+            "tool_calls choices[0].message.function_call.arguments");
+}
+
+TEST(ChatAssembler, NamesTheFieldThatKeepsItFromBeingKept) {
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"audio":{"data":"a"}}})", R"({"index":0,"delta":{"audio":{"data":"b"}}})", kStop}), "unknown_delta choices.delta.audio");
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"content":"x"}})"}), "finish_reason choices[0].finish_reason");
+  EXPECT_EQ(message_of({R"({"index":0,"delta":{"content":"x"},"news":1})", R"({"index":0,"delta":{},"news":2})"}), "unknown_choice_field choices.news");
+  EXPECT_EQ(std::get<NotKept>(assemble(kApi, chunks({kStop}, false))).field, "[DONE]");
+}
+
+TEST(ChatAssembler, TellsTheEventOfUsage) {
+  JsonReader reader;
+  const auto assembler = kApi.assembler();
+  EXPECT_FALSE(assembler->add(reader, "", R"({"choices":[],"prompt_filter_results":[]})"));
+  EXPECT_FALSE(assembler->add(reader, "", R"({"choices":[{"index":0,"delta":{"content":"x"}}],"usage":null})"));
+  EXPECT_FALSE(assembler->add(reader, "", R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"total_tokens":3}})"));
+  EXPECT_TRUE(assembler->add(reader, "", R"({"choices":[],"usage":{"total_tokens":3}})"));
+  EXPECT_FALSE(assembler->add(reader, "", "[DONE]"));
+}
+
+TEST(ChatAssembler, AStreamThatSaysNoUsageAnswersStreamsOnly) {
+  Question plain, stream;
+  stream.stream = true;
+  const std::string silent = kept_of(assemble(kApi, chunks({R"({"index":0,"delta":{"content":"x"}})", kStop})));
+  EXPECT_EQ(kApi.misfit(silent, plain), "no_usage");
+  EXPECT_EQ(kApi.misfit(silent, stream), "");
+  // A whole answer is its upstream's own.
+  EXPECT_EQ(kApi.misfit(kept_of(keep(kApi, R"({"object":"chat.completion","created":1,"usage":null,"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]})")), plain), "");
+  JsonReader reader;
+  for (const Surface surface : {Surface::responses, Surface::messages}) EXPECT_FALSE(kept_for(protocol_of(surface), reader, silent, "{}"));
+}
+
+TEST(ChatAssembler, GivesUpOnTooManyFields) {
+  std::string delta = R"({"index":0,"delta":{"content":"x")";
+  for (int i = 0; i < 300; ++i) delta += ",\"f" + std::to_string(i) + "\":1";
+  EXPECT_EQ(message_of({delta + "}}", kStop}), "too_many_fields f256");
 }
 
 }  // namespace

@@ -129,9 +129,10 @@ void write_choice(ChunkWriter& writer, const dom::element& choice, std::int64_t 
   if (choice["logprobs"].get(value) == simdjson::SUCCESS && !value.is_null()) append_json(logprobs, value);
   if (choice["finish_reason"].get(value) == simdjson::SUCCESS) append_json(finish, value);
 
-  std::string first = R"("role":"assistant","content":)";
+  std::string first = R"("role":"assistant")";
   const bool has_content = message["content"].is_string();
-  first.append(has_content ? "\"\"" : "null");
+  const bool has_list = message["content"].is_array();
+  if (!has_list) first.append(has_content ? R"(,"content":"")" : R"(,"content":null)");
   for (const auto& [key, inner] : message) {
     if (key == "role" || key == "tool_calls" || inner.is_string() || inner.is_null()) continue;
     first.push_back(',');

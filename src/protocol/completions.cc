@@ -68,13 +68,13 @@ std::optional<BadRequest> read_request(dom::object body, std::string_view withou
       question.model = model;
       scope.add(key, value);
     } else if (key == "prompt") {
-      if (!value.is_string() && !value.is_array()) return BadRequest{"'prompt' must be a string or an array", "prompt"};
+      if (!value.is_string() && !value.is_array()) return unreadable("'prompt' must be a string or an array", "prompt");
       prompt = value;
     } else if (auto bad = read_field(key, value, question, scope)) {
       return bad;
     }
   }
-  if (!has_model) return BadRequest{"'model' must be a string", "model"};
+  if (!has_model) return unreadable("'model' must be a string", "model");
   if (!prompt) {
     // Some models may be asked to begin from nothing.
     question.prompt.clear();

@@ -73,7 +73,9 @@ TEST(CompletionsAnswer, IsMadeOfAStream) {
       R"(data: {"id":"cmpl-1","object":"text_completion","created":5,"model":"m","choices":[{"text":"a ","index":0,"logprobs":null,"finish_reason":null}]})" "\n\n"
       R"(data: {"id":"cmpl-1","object":"text_completion","created":5,"model":"m","choices":[{"text":"b","index":0,"logprobs":null,"finish_reason":"stop"}]})" "\n\n"
       "data: [DONE]\n\n"));
-  EXPECT_EQ(streamed, R"({"id":"cmpl-1","object":"text_completion","created":5,"model":"m","choices":[{"index":0,"text":"a b","finish_reason":"stop"}]})");
+  EXPECT_EQ(streamed, R"({"id":"cmpl-1","object":"text_completion","created":5,"usage":null,"model":"m","choices":[{"index":0,"text":"a b","finish_reason":"stop"}]})");
+  Question plain;
+  EXPECT_EQ(kApi.misfit(streamed, plain), "no_usage");
 }
 
 TEST(CompletionsAnswer, IsNeverHalf) {

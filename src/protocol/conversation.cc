@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "protocol/client_traces.h"
 #include "protocol/json.h"
 
 namespace sosie::protocol {
@@ -48,6 +49,10 @@ void append_arguments(std::string& out, std::string_view arguments) {
 
 }  // namespace
 
+BadRequest too_long(std::string_view field) {
+  return unreadable("'" + std::string(field) + "' has a list that is longer than the cache reads", std::string(field));
+}
+
 void Turns::piece(char kind, std::string_view bytes) {
   out_.push_back(kind);
   append_count(out_, bytes.size());
@@ -66,22 +71,28 @@ void Turns::begin_asked(std::string& prompt, std::string_view name) {
   begin(Role::user, name);
   out_[begin_] = kAsked;
   asked_ = &prompt;
+  lines_ = 0;
   bare_ = name.empty();
 }
 
 void Turns::text(std::string_view text) {
+  const bool begins_instructions = asked_ == nullptr && texts_ == 0 && out_.size() == begin_ + 1 && out_[begin_] == kRoles[0];
+  if (begins_instructions) text = without_billing_header(text);
   if (text.empty()) return;
   std::string& into = asked_ != nullptr ? *asked_ : joined_;
   if (asked_ != nullptr && !open_text_) {
     out_.push_back('t');
     // Behind a picture, say: the whole prompt does not tell behind which of its lines that stood.
-    if (texts_ != 0) append_count(out_.append(1, 'l'), static_cast<std::uint64_t>(std::count(into.begin(), into.end(), '\n')));
+    if (texts_ != 0) append_count(out_.append(1, 'l'), lines_);
   }
   if (texts_++ != 0) {
     joins_.push_back(into.size());
     into.push_back('\n');
+    ++lines_;
   }
-  broken_ = broken_ || text.find('\n') != std::string_view::npos;
+  const auto breaks = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  broken_ = broken_ || breaks != 0;
+  lines_ += breaks;
   into.append(text);
   open_text_ = true;
 }

@@ -14,9 +14,14 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/question.h"
 #include "protocol/scope.h"
 
 namespace sosie::protocol {
+
+/// Of one list: messages, items, parts of a message, tools. The cache does not read longer ones.
+inline constexpr std::size_t kMostParts = 50'000;
+BadRequest too_long(std::string_view field);
 
 enum class Role { system, user, assistant, tool };  ///< A developer's message is the system's.
 
@@ -57,7 +62,8 @@ class Turns {
   std::string joined_;            // Texts not written yet.
   std::size_t texts_ = 0;         // How many they are; of an asked turn all of the turn's.
   bool open_text_ = false;
-  bool broken_ = false;  // One of them breaks a line.
+  bool broken_ = false;      // One of them breaks a line.
+  std::size_t lines_ = 0;    // Line breaks in an asked turn's texts.
   std::vector<std::size_t> joins_;
   std::vector<std::pair<std::string_view, simdjson::dom::element>> fields_;
   std::unordered_map<std::string_view, std::size_t> calls_;

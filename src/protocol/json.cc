@@ -104,6 +104,23 @@ void append_members(std::string& out, const dom::object& object, bool canonical)
 
 }  // namespace
 
+namespace {
+
+bool has_huge_object(dom::element value) {
+  if (value.is_array()) {
+    for (const dom::array items = value.get_array().value_unsafe(); const dom::element each : items)
+      if (has_huge_object(each)) return true;
+  } else if (value.is_object()) {
+    const dom::object members = value.get_object().value_unsafe();
+    if (members.size() > kMaxMembers) return true;
+    for (const auto& member : members)
+      if (has_huge_object(member.value)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::optional<dom::element> JsonReader::read(const std::string& text) { return parse(text.data(), text.size(), true); }
 
 std::optional<dom::element> JsonReader::read_copy(std::string_view text) {
@@ -118,8 +135,12 @@ std::optional<dom::element> JsonReader::parse(const char* text, std::size_t size
   }
   dom::element root;
   const auto failure = parser_.parse(text, size, !padded).get(root);
-  if (failure == simdjson::SUCCESS) return root;
-  why_ = failure == simdjson::DEPTH_ERROR  ? "is nested too deeply"
+  // A member takes four bytes and more ("":0): a short text has no such object.
+  const bool huge = failure == simdjson::SUCCESS && size > 4 * kMaxMembers && has_huge_object(root);
+  if (failure == simdjson::SUCCESS && !huge) return root;
+  others_may_read_ = huge || failure == simdjson::STRING_ERROR || failure == simdjson::NUMBER_ERROR;
+  why_ = huge                              ? "has an object of too many members"
+         : failure == simdjson::DEPTH_ERROR ? "is nested too deeply"
          : failure == simdjson::UTF8_ERROR ? "is not valid UTF-8"
          : failure == simdjson::EMPTY      ? "is empty"
                                            : "is not valid JSON";
@@ -147,6 +168,11 @@ bool has_duplicate_keys(const dom::object& object) {
     for (std::size_t j = 0; j < i; ++j)
       if (few[i] == few[j]) return true;
   return false;
+}
+
+bool is_json(std::string_view text) {
+  thread_local JsonReader reader;
+  return reader.read_copy(text).has_value();
 }
 
 void append_json_string(std::string& out, std::string_view text) {

@@ -13,11 +13,14 @@ namespace sosie::protocol {
 /// Deeper documents are refused. Every recursion over a document is bounded by it.
 inline constexpr std::size_t kMaxJsonDepth = 128;
 
+/// So are objects of more members: their keys are compared and sorted, which takes longer than reading them.
+inline constexpr std::size_t kMaxMembers = 10'000;
+
 /// A parser that is used again and again. Thread-safety: none. What `read` returned dies with the next `read`: never hold
 /// an element across a `co_await`.
 class JsonReader {
  public:
-  /// Checks UTF-8, depth and syntax. REQUIRES: `text` has capacity for 64 bytes beyond its size.
+  /// Checks UTF-8, syntax, depth and the size of objects. REQUIRES: `text` has capacity for 64 bytes beyond its size.
   /// Unset: not JSON; `why` says what is wrong.
   std::optional<simdjson::dom::element> read(const std::string& text);
 
@@ -27,15 +30,23 @@ class JsonReader {
   /// Of the last `read` that failed. Never quotes the text.
   std::string_view why() const noexcept { return why_; }
 
+  /// Of the last `read` that failed: whether other readers may read it: half of a surrogate pair, an integer beyond
+  /// 64 bits, an object of more than `kMaxMembers`.
+  bool others_may_read() const noexcept { return others_may_read_; }
+
  private:
   std::optional<simdjson::dom::element> parse(const char* text, std::size_t size, bool padded);
   simdjson::dom::parser parser_;
   bool ready_ = false;
   std::string_view why_;
+  bool others_may_read_ = false;
 };
 
 /// Whether an object repeats a key: readers differ in which one they take.
 bool has_duplicate_keys(const simdjson::dom::object& object);
+
+/// Whether `text` is one JSON value, e.g. the arguments of a call. Reads with a reader of its own.
+bool is_json(std::string_view text);
 
 /// Appends `text` quoted. `text` is valid UTF-8.
 void append_json_string(std::string& out, std::string_view text);

@@ -39,7 +39,7 @@ class Messages final : public Protocol {
   std::variant<Kept, NotKept> keep(JsonReader& reader, std::string_view body,
                                    const Question& /*question*/) const override {
     const auto root = reader.read_copy(body);
-    if (!root) return NotKept("not_json");
+    if (!root) return NotKept("not_json", kWholeAnswer);
     return messages::keep_message(*root);
   }
 
@@ -75,9 +75,9 @@ class Messages final : public Protocol {
                          std::string_view code) const override {
     std::string out;
     {
-      messages::ObjectWriter body(out);
+      ObjectWriter body(out);
       body.text("type", "error");
-      messages::ObjectWriter error(body.name("error"));
+      ObjectWriter error(body.name("error"));
       error.text("type", type_of(status)).text("message", message);
       if (!code.empty()) error.text("code", code);  // Not the API's own, which has no finer word for what went wrong.
     }

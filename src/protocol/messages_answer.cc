@@ -17,28 +17,38 @@ bool is_complete_stop(std::string_view reason) {
   return reason == "end_turn" || reason == "tool_use" || reason == "stop_sequence";
 }
 
-/// Empty: the content may be kept. Gathers the tools it calls.
+/// Empty: the block may be kept. Gathers the tools it calls; `says` turns true where it says something.
+NotKept fault_of_block(dom::element value, std::vector<std::string>& tools, bool& says) {
+  dom::object block;
+  if (value.get_object().get(block) != simdjson::SUCCESS || has_duplicate_keys(block)) return {"not_a_message"};
+  const std::string_view type = text_in(block, "type");
+  if (type.empty()) return {"not_a_message", "type"};
+  if (type == "text") {
+    if (block["text"].get_string().error() != simdjson::SUCCESS) return {"not_a_message", "text"};
+    says = says || !text_in(block, "text").empty();
+  } else if (type == "tool_use") {
+    const std::string_view name = text_in(block, "name");
+    if (name.empty()) return {"tool_calls", "name"};
+    if (text_in(block, "id").empty()) return {"tool_calls", "id"};
+    if (block["input"].get_object().error() != simdjson::SUCCESS) return {"tool_calls", "input"};
+    tools.emplace_back(name);
+    says = true;
+  } else if (type != "thinking" && type != "redacted_thinking") {
+    says = true;
+  }
+  return {};
+}
+
+/// Empty: the content may be kept.
 NotKept fault_of_content(const dom::array& content, std::vector<std::string>& tools) {
   bool says_something = false;
+  std::size_t position = 0;
   for (const dom::element each : content) {
-    dom::object block;
-    if (each.get_object().get(block) != simdjson::SUCCESS || has_duplicate_keys(block)) return "not_a_message";
-    const std::string_view type = text_in(block, "type");
-    if (type.empty()) return "not_a_message";
-    if (type == "text") {
-      if (block["text"].get_string().error() != simdjson::SUCCESS) return "not_a_message";
-      says_something = says_something || !text_in(block, "text").empty();
-    } else if (type == "tool_use") {
-      const std::string_view name = text_in(block, "name");
-      if (name.empty() || text_in(block, "id").empty() || block["input"].get_object().error() != simdjson::SUCCESS)
-        return "tool_calls";
-      tools.emplace_back(name);
-      says_something = true;
-    } else if (type != "thinking" && type != "redacted_thinking") {
-      says_something = true;
-    }
+    const std::size_t place = position++;
+    if (const NotKept fault = fault_of_block(each, tools, says_something); !fault.empty())
+      return fault.in(element_name("content", place));
   }
-  return says_something ? NotKept() : NotKept("empty_answer");
+  return says_something ? NotKept() : NotKept("empty_answer", "content");
 }
 
 }  // namespace
@@ -46,14 +56,15 @@ NotKept fault_of_content(const dom::array& content, std::vector<std::string>& to
 std::variant<Kept, NotKept> keep_message(dom::element message) {
   dom::object members, error;
   dom::array content;
-  if (message.get_object().get(members) != simdjson::SUCCESS || has_duplicate_keys(members)) return NotKept("not_json");
-  if (members["error"].get_object().get(error) == simdjson::SUCCESS) return NotKept("error_inside");
-  if (text_in(members, "type") != "message" || text_in(members, "role") != "assistant" ||
-      members["content"].get_array().get(content) != simdjson::SUCCESS)
-    return NotKept("not_a_message");
-  if (!is_complete_stop(text_in(members, "stop_reason"))) return NotKept("finish_reason");
+  if (message.get_object().get(members) != simdjson::SUCCESS || has_duplicate_keys(members))
+    return NotKept("not_json", kWholeAnswer);
+  if (members["error"].get_object().get(error) == simdjson::SUCCESS) return NotKept("error_inside", "error");
+  if (text_in(members, "type") != "message") return NotKept("not_a_message", "type");
+  if (text_in(members, "role") != "assistant") return NotKept("not_a_message", "role");
+  if (members["content"].get_array().get(content) != simdjson::SUCCESS) return NotKept("not_a_message", "content");
+  if (!is_complete_stop(text_in(members, "stop_reason"))) return NotKept("finish_reason", "stop_reason");
   Kept kept;
-  if (const NotKept fault = fault_of_content(content, kept.tools); !fault.empty()) return fault;
+  if (NotKept fault = fault_of_content(content, kept.tools); !fault.empty()) return fault;
 
   const std::string_view id = text_in(members, "id");
   // An id that needs escapes would hide where it ends.

@@ -7,6 +7,7 @@
 
 #include "protocol/chat.h"
 #include "protocol/messages.h"
+#include "protocol/reading.h"
 
 namespace sosie::protocol {
 namespace {
@@ -40,14 +41,14 @@ std::variant<Kept, NotKept> keep(const std::string& body) {
 }
 std::string kept(const std::string& body) {
   auto result = keep(body);
-  if (const auto* why = std::get_if<NotKept>(&result)) ADD_FAILURE() << *why;
+  if (const auto* why = std::get_if<NotKept>(&result)) ADD_FAILURE() << why->reason;
   const auto* answer = std::get_if<Kept>(&result);
   return answer ? answer->answer : std::string();
 }
 std::string why_not(const std::string& body) {
   const auto result = keep(body);
   const auto* why = std::get_if<NotKept>(&result);
-  return why ? std::string(*why) : "kept";
+  return why ? std::string(why->reason) : "kept";
 }
 
 using Events = std::vector<std::pair<std::string, std::string>>;
@@ -81,7 +82,7 @@ std::variant<Kept, NotKept> finish(const Events& events) {
 std::string fault_of(const Events& events) {
   const auto result = finish(events);
   const auto* why = std::get_if<NotKept>(&result);
-  return why ? std::string(*why) : "kept";
+  return why ? std::string(why->reason) : "kept";
 }
 
 /// Behind the id, which is new each time it is said.
@@ -169,7 +170,7 @@ TEST(MessagesStreamTest, AReplayedStreamIsTheKeptAnswerAgain) {
   for (const std::string& message : {kText, kTools, kCited}) {
     const std::string answer = kept(message);
     const auto again = finish(events_of(replayed(answer)));
-    ASSERT_TRUE(std::holds_alternative<Kept>(again)) << std::get<NotKept>(again);
+    ASSERT_TRUE(std::holds_alternative<Kept>(again)) << std::get<NotKept>(again).reason;
     EXPECT_EQ(less_id(std::get<Kept>(again).answer), less_id(answer));
     EXPECT_EQ(std::get<Kept>(again).tools, std::get<Kept>(keep(message)).tools);
   }
@@ -259,7 +260,7 @@ const std::string kLiveWhole =
 
 TEST(MessagesStreamTest, AStreamIsKeptAsTheWholeAnswerIs) {
   const auto streamed = finish(kLive);
-  ASSERT_TRUE(std::holds_alternative<Kept>(streamed)) << std::get<NotKept>(streamed);
+  ASSERT_TRUE(std::holds_alternative<Kept>(streamed)) << std::get<NotKept>(streamed).reason;
   EXPECT_EQ(std::get<Kept>(streamed).answer, kept(kLiveWhole));
   EXPECT_THAT(std::get<Kept>(streamed).tools, ElementsAre("f", "g"));
 }
@@ -319,6 +320,40 @@ TEST(MessagesStreamTest, GivesUpOnWhatItDoesNotUnderstand) {
 
   const auto broken = assemble(with(kLive, 4, {"error", R"({"type":"error"})"}));
   EXPECT_FALSE(broken->ended());
+}
+
+TEST(MessagesStreamTest, EmptyValuesOverwriteNothing) {
+  Events events = kLive;
+  events.insert(events.end() - 1, {"message_delta", R"({"type":"message_delta","delta":{"stop_reason":null,"stop_sequence":""},"usage":{"input_tokens":0,"output_tokens":0}})"});
+  const auto streamed = finish(events);
+  ASSERT_TRUE(std::holds_alternative<Kept>(streamed)) << std::get<NotKept>(streamed).reason;
+  EXPECT_EQ(canonical(std::get<Kept>(streamed).answer), canonical(std::string(kept(kLiveWhole)).replace(kept(kLiveWhole).find(R"("stop_sequence":null)"), 20, R"("stop_sequence":"")")));
+}
+
+TEST(MessagesStreamTest, TheEndOfOtherApisBehindItsOwnHarmsNothing) {
+  EXPECT_EQ(fault_of(with(kLive, kLive.size(), {"", "[DONE]"})), "kept");
+  EXPECT_EQ(fault_of(with(kLive, kLive.size() - 1, {"", "[DONE]"})), "kept");
+}
+
+TEST(MessagesStreamTest, NamesTheFieldThatKeepsItFromBeingKept) {
+  const auto field = [](const Events& events) { return std::get<NotKept>(finish(events)).field; };
+  Events events = kLive;
+  events.pop_back();
+  EXPECT_EQ(field(events), "message_stop");
+  events = with(kLive, 4, {"content_block_delta", R"({"type":"content_block_delta","index":0,"delta":{"type":"news","news":"a"}})"});
+  EXPECT_EQ(field(events), "content_block_delta.news");
+  events = kLive;
+  events[events.size() - 2].second = R"({"type":"message_delta","delta":{"stop_reason":"max_tokens"},"usage":{"output_tokens":4}})";
+  EXPECT_EQ(field(events), "stop_reason");
+  EXPECT_EQ(std::get<NotKept>(keep(R"({"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"a"},{"type":"tool_use","id":"t","name":"f","input":"{}"}],"stop_reason":"tool_use"})")).field,
+            "content[1].input");
+}
+
+TEST(MessagesStreamTest, OneThatSaysNoUsageIsNotKept) {
+  Events events = kLive;
+  events[0].second = R"({"type":"message_start","message":{"id":"msg_9","type":"message","role":"assistant","content":[]}})";
+  events[events.size() - 2].second = R"({"type":"message_delta","delta":{"stop_reason":"end_turn"}})";
+  EXPECT_EQ(fault_of(events), "no_usage");
 }
 
 TEST(MessagesStreamTest, ARefusalIsNotKept) {

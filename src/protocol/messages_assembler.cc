@@ -4,6 +4,7 @@
 
 #include "protocol/messages_answer.h"
 #include "protocol/messages_json.h"
+#include "text/utf8.h"
 
 namespace sosie::protocol::messages {
 namespace {
@@ -13,23 +14,32 @@ using Members = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::string_view kNull = "null";
 
-std::string& value_of(Members& members, std::string_view name) {
-  const auto found =
-      std::find_if(members.begin(), members.end(), [name](const auto& each) { return each.first == name; });
-  return found != members.end() ? found->second : members.emplace_back(std::string(name), std::string(kNull)).second;
+constexpr std::size_t kMostNames = 256;  // Of one list of members.
+
+/// Of a field or an event, for whoever reads why an answer was not kept: an upstream may call one anything.
+std::string name_of(std::string_view name) { return name.empty() ? "\"\"" : std::string(text::prefix_of(name, 64)); }
+
+bool says_nothing_new(dom::element value) {
+  double number = 1;
+  std::string_view text;
+  return says_nothing(value) || (value.get_double().get(number) == simdjson::SUCCESS && number == 0) ||
+         (value.get_string().get(text) == simdjson::SUCCESS && text.empty());
 }
 
-void set(Members& members, std::string_view name, dom::element value) {
-  std::string& json = value_of(members, name);
-  json.clear();
-  append_json(json, value);
+void set_json(Members& members, std::string_view name, std::string json) {
+  const auto found = std::find_if(members.begin(), members.end(), [name](const auto& each) { return each.first == name; });
+  if (found != members.end()) {
+    found->second = std::move(json);
+  } else {
+    members.emplace_back(std::string(name), std::move(json));
+  }
 }
 
 /// What was joined in pieces becomes the member's value.
 void set_text(Members& members, std::string_view name, std::string_view text) {
-  std::string& json = value_of(members, name);
-  json.clear();
+  std::string json;
   append_json_string(json, text);
+  set_json(members, name, std::move(json));
 }
 
 void append_members(ObjectWriter& object, const Members& members) {
@@ -51,44 +61,74 @@ bool piece_of(const dom::object& delta, std::string_view name, std::string& join
 
 }  // namespace
 
-void MessageAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
+std::string& MessageAssembler::value_of(Members& members, std::string_view name) {
+  const auto found = std::find_if(members.begin(), members.end(), [name](const auto& each) { return each.first == name; });
+  if (found != members.end()) return found->second;
+  if (members.size() < kMostNames) return members.emplace_back(std::string(name), std::string(kNull)).second;
+  give_up("too_many_fields", name_of(name));
+  return members.back().second;
+}
+
+void MessageAssembler::set(Members& members, std::string_view name, dom::element value) {
+  std::string& json = value_of(members, name);
+  json.clear();
+  append_json(json, value);
+}
+
+void MessageAssembler::update(Members& members, std::string_view name, dom::element value) {
+  const bool is_new = value_of(members, name) == kNull;
+  if (is_new || !says_nothing_new(value)) set(members, name, value);
+}
+
+bool MessageAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
+  if (data == "[DONE]") return false;  // Some servers end every stream so.
   const auto root = reader.read_copy(data);
   dom::object members;
   if (!root || root->get_object().get(members) != simdjson::SUCCESS) {
     broken_ = true;
-    return give_up("not_json");
+    give_up("not_json", "data");
+    return false;
   }
   std::string_view type = text_in(members, "type");
   if (type.empty()) type = event;
-  if (type == "ping") return;
-  if (done_) return give_up("after_done");
-  if (type == "message_stop") {
+  if (type == "ping") return false;
+  if (done_) {
+    give_up("after_done", "message_stop");
+  } else if (type == "message_stop") {
     done_ = true;
   } else if (type == "error" || says_error(members, type)) {
     broken_ = failed_ = true;
-    give_up("error_inside");
+    give_up("error_inside", "error");
   } else {
     read(members, type);
   }
+  return false;
+}
+
+void MessageAssembler::forget() {
+  give_up("too_long", kWholeAnswer);
+  blocks_.clear();
+  top_.clear();
 }
 
 void MessageAssembler::read(const dom::object& event, std::string_view type) {
   if (type == "message_start") return start_message(event);
-  if (!started_) return give_up("not_a_message");
+  if (!started_) return give_up("not_a_message", "message_start");
   if (type == "content_block_start") return start_block(event);
   if (type == "content_block_delta") return read_block_delta(event);
   if (type == "message_delta") return read_message_delta(event);
-  if (type != "content_block_stop") return give_up("unknown_event");
+  if (type != "content_block_stop") return give_up("unknown_event", name_of(type));
   if (Block* block = open_block(event)) block->stopped = true;
 }
 
 void MessageAssembler::start_message(const dom::object& event) {
   dom::object message;
-  if (started_ || event["message"].get_object().get(message) != simdjson::SUCCESS) return give_up("not_a_message");
+  if (started_ || event["message"].get_object().get(message) != simdjson::SUCCESS)
+    return give_up("not_a_message", "message_start");
   started_ = true;
   for (const auto& [key, value] : message) {
     dom::object counts;
-    if (key == "content" && !says_nothing(value)) give_up("not_a_message");  // Content comes in blocks.
+    if (key == "content" && !says_nothing(value)) give_up("not_a_message", "message_start.content");  // Content comes in blocks.
     set(top_, key, value);
     if (key == "usage" && value.get_object().get(counts) == simdjson::SUCCESS)
       for (const auto& [name, count] : counts) set(usage_, name, count);
@@ -100,7 +140,7 @@ void MessageAssembler::start_block(const dom::object& event) {
   dom::object start;
   if (event["index"].get_uint64().get(index) != simdjson::SUCCESS || index != blocks_.size() ||
       event["content_block"].get_object().get(start) != simdjson::SUCCESS)
-    return give_up("not_a_message");
+    return give_up("not_a_message", "content_block_start");
   Block& block = blocks_.emplace_back();
   block.type = text_in(start, "type");
   for (const auto& [key, value] : start) {
@@ -111,7 +151,7 @@ void MessageAssembler::start_block(const dom::object& event) {
       block.text = text;  // "text", "thinking"
     if (key == "signature" && value.get_string().get(text) == simdjson::SUCCESS) block.signature = text;
     if (key == "citations" && value.get_array().get(citations) == simdjson::SUCCESS && citations.size() != 0)
-      give_up("unknown_delta");  // They come one by one.
+      give_up("unknown_delta", "content_block_start.citations");  // They come one by one.
   }
 }
 
@@ -119,7 +159,7 @@ MessageAssembler::Block* MessageAssembler::open_block(const dom::object& event) 
   std::uint64_t index = 0;
   if (event["index"].get_uint64().get(index) == simdjson::SUCCESS && index < blocks_.size() && !blocks_[index].stopped)
     return &blocks_[index];
-  give_up("not_a_message");
+  give_up("not_a_message", "index");
   return nullptr;
 }
 
@@ -127,7 +167,7 @@ void MessageAssembler::read_block_delta(const dom::object& event) {
   Block* block = open_block(event);
   dom::object delta;
   if (!block) return;
-  if (event["delta"].get_object().get(delta) != simdjson::SUCCESS) return give_up("unknown_delta");
+  if (event["delta"].get_object().get(delta) != simdjson::SUCCESS) return give_up("unknown_delta", "content_block_delta.delta");
   const std::string_view type = text_in(delta, "type");
   dom::element citation;
   bool known = false;
@@ -144,7 +184,7 @@ void MessageAssembler::read_block_delta(const dom::object& event) {
     append_json(block->citations, citation);
     known = true;
   }
-  if (!known) give_up("unknown_delta");
+  if (!known) give_up("unknown_delta", "content_block_delta." + name_of(type));
 }
 
 void MessageAssembler::read_message_delta(const dom::object& event) {
@@ -153,14 +193,14 @@ void MessageAssembler::read_message_delta(const dom::object& event) {
     if (key == "type") continue;
     if (key == "delta" || key == "usage") {
       if (value.get_object().get(members) != simdjson::SUCCESS) {
-        if (!value.is_null()) give_up("unknown_delta");
+        if (!value.is_null()) give_up("unknown_delta", "message_delta." + name_of(key));
         continue;
       }
       for (const auto& [name, inner] : members) {
         if (key == "delta") {
-          set(top_, name, inner);
-        } else if (!inner.is_null()) {  // Null: does not apply, and what was said before holds.
-          set(usage_, name, inner);
+          update(top_, name, inner);
+        } else {
+          update(usage_, name, inner);
         }
       }
       said_why_ = said_why_ || (key == "delta" && !text_in(members, "stop_reason").empty());
@@ -177,18 +217,22 @@ bool MessageAssembler::ended() const noexcept {
 
 std::variant<Kept, NotKept> MessageAssembler::finish(JsonReader& reader, const Question& /*question*/) const {
   if (!fault_.empty()) return fault_;
-  if (!done_ || !ended()) return NotKept("incomplete");
+  if (!done_) return NotKept("incomplete", "message_stop");
+  if (usage_.empty()) return NotKept("no_usage", "usage");  // Clients count on it.
+  if (!ended()) return NotKept("incomplete", said_why_ ? "content_block_stop" : "message_delta.stop_reason");
 
   std::string content = "[";
   for (Block block : blocks_) {
     if (content.size() > 1) content.push_back(',');
     if (block.type == "text" || block.type == "thinking") set_text(block.members, block.type, block.text);
     if (!block.signature.empty()) set_text(block.members, "signature", block.signature);
-    if (!block.citations.empty()) value_of(block.members, "citations") = '[' + block.citations + ']';
-    if (!block.input.empty()) {
+    if (!block.citations.empty()) set_json(block.members, "citations", '[' + block.citations + ']');
+    if (!text::is_blank(block.input)) {
       const auto input = reader.read_copy(block.input);
-      if (!input) return NotKept("tool_calls");
-      set(block.members, "input", *input);
+      if (!input) return NotKept("tool_calls", "content.input");
+      std::string json;
+      append_json(json, *input);
+      set_json(block.members, "input", std::move(json));
     }
     ObjectWriter object(content);
     append_members(object, block.members);
@@ -196,12 +240,14 @@ std::variant<Kept, NotKept> MessageAssembler::finish(JsonReader& reader, const Q
   content.push_back(']');
 
   Members top = top_;
-  value_of(top, "content") = content;
+  set_json(top, "content", std::move(content));
   if (!usage_.empty()) {
-    std::string& usage = value_of(top, "usage");
-    usage.clear();
-    ObjectWriter object(usage);
-    append_members(object, usage_);
+    std::string usage;
+    {
+      ObjectWriter object(usage);
+      append_members(object, usage_);
+    }
+    set_json(top, "usage", std::move(usage));
   }
   std::string message;
   {
@@ -209,7 +255,7 @@ std::variant<Kept, NotKept> MessageAssembler::finish(JsonReader& reader, const Q
     append_members(object, top);
   }
   const auto whole = reader.read_copy(message);
-  if (!whole) return NotKept("not_json");
+  if (!whole) return NotKept("not_json", kWholeAnswer);
   return keep_message(*whole);  // The same rules for both kinds.
 }
 

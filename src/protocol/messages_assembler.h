@@ -14,7 +14,8 @@ namespace sosie::protocol::messages {
 
 class MessageAssembler final : public Assembler {
  public:
-  void add(JsonReader& reader, std::string_view event, std::string_view data) override;
+  bool add(JsonReader& reader, std::string_view event, std::string_view data) override;
+  void forget() override;
   bool done() const noexcept override { return done_; }
   bool ended() const noexcept override;
   bool failed() const noexcept override { return failed_; }
@@ -34,14 +35,19 @@ class MessageAssembler final : public Assembler {
   };
 
   void read(const simdjson::dom::object& event, std::string_view type);
+  /// The member's value, "null" where it is new. There are only so many names; beyond, what is written is lost with all else.
+  std::string& value_of(Members& members, std::string_view name);
+  void set(Members& members, std::string_view name, simdjson::dom::element value);
+  /// The same, but what says nothing (null, an empty text, 0) overwrites nothing.
+  void update(Members& members, std::string_view name, simdjson::dom::element value);
   void start_message(const simdjson::dom::object& event);
   void start_block(const simdjson::dom::object& event);
   void read_block_delta(const simdjson::dom::object& event);
   void read_message_delta(const simdjson::dom::object& event);
   /// Null: no such block, or it has stopped.
   Block* open_block(const simdjson::dom::object& event);
-  void give_up(NotKept why) noexcept {
-    if (fault_.empty()) fault_ = why;
+  void give_up(const char* reason, std::string_view field) {
+    if (fault_.empty()) fault_ = NotKept(reason, field);
   }
 
   Members top_;  // but for content and usage

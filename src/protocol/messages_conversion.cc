@@ -127,6 +127,7 @@ std::optional<Answer> answer_of_message(dom::element message) {
 std::optional<std::string> message_of_answer(JsonReader& reader, const Answer& answer) {
   if (!answer.refusal.empty()) return std::nullopt;
   if (answer.text.empty() && !answer.called_tools()) return std::nullopt;
+  if (!answer.usage) return std::nullopt;  // Clients count on it.
   std::string out;
   {
     ObjectWriter message(out);
@@ -141,7 +142,7 @@ std::optional<std::string> message_of_answer(JsonReader& reader, const Answer& a
     }
     content.push_back(']');
     message.text("stop_reason", answer.called_tools() ? "tool_use" : "end_turn").json("stop_sequence", "null");
-    append_usage(message.name("usage"), answer.usage.value_or(Usage()));
+    append_usage(message.name("usage"), *answer.usage);
   }
   return out;
 }

@@ -1,7 +1,10 @@
 #include "protocol/messages_request.h"
 
+#include <map>
 #include <string>
+#include <string_view>
 
+#include "protocol/client_traces.h"
 #include "protocol/conversation.h"
 #include "protocol/messages_json.h"
 #include "protocol/messages_tools.h"
@@ -13,7 +16,7 @@ namespace {
 namespace dom = simdjson::dom;
 
 BadRequest must_be(std::string_view key, std::string_view kind) {
-  return {"'" + std::string(key) + "' must be " + std::string(kind), std::string(key)};
+  return unreadable("'" + std::string(key) + "' must be " + std::string(kind), std::string(key));
 }
 
 bool is_empty(dom::element value) {
@@ -29,12 +32,18 @@ std::optional<BadRequest> read_metadata(dom::element value, Scope& scope) {
   dom::object metadata;
   if (value.get_object().get(metadata) != simdjson::SUCCESS) return must_be("metadata", "an object");
   if (has_duplicate_keys(metadata)) return BadRequest{"'metadata' repeats a key", "metadata"};
-  bool more = false;
+  std::map<std::string_view, dom::element> others;
   for (const auto& [key, inner] : metadata) {
-    if (key == "user_id" && !inner.is_null()) scope.add("user", inner);
-    more = more || (key != "user_id" && !inner.is_null());
+    if (key == "user_id" && !inner.is_null()) add_user(scope, inner);
+    if (key != "user_id" && !inner.is_null()) others.emplace(key, inner);
   }
-  if (more) add_own(scope, "metadata", value);
+  if (others.empty()) return std::nullopt;
+  std::string rest;
+  {
+    ObjectWriter writer(rest);
+    for (const auto& [key, inner] : others) append_canonical_json(writer.name(key), inner);
+  }
+  scope.add("messages.metadata", rest);
   return std::nullopt;
 }
 

@@ -27,11 +27,14 @@ bool is_direct_only(dom::element callers) {
          is_text(names.at(0).value_unsafe(), "direct");
 }
 
-/// Whole, less what says only how to cache it.
+/// How to cache a tool, and how to stream calls of it: only streaming requests say that.
+bool changes_no_answer(std::string_view key) { return key == "cache_control" || key == "eager_input_streaming"; }
+
+/// Whole, less what changes no answer.
 void append_other(std::string& others, const dom::object& tool) {
   std::vector<std::pair<std::string_view, dom::element>> members;
   for (const auto& [key, value] : tool)
-    if (key != "cache_control" && !value.is_null()) members.emplace_back(key, value);
+    if (!changes_no_answer(key) && !value.is_null()) members.emplace_back(key, value);
   std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   others.push_back('{');
   for (const auto& [key, value] : members) {
@@ -50,7 +53,7 @@ std::optional<BadRequest> read_function(const dom::object& tool, Question& quest
   bool known = true;
   for (const auto& [key, value] : tool) {
     bool strict = false;
-    if (value.is_null() || key == "type" || key == "cache_control") continue;
+    if (value.is_null() || key == "type" || changes_no_answer(key)) continue;
     if (key == "name") {
       static_cast<void>(value.get_string().get(function.name));
     } else if (key == "description" && value.is_string()) {
@@ -60,12 +63,12 @@ std::optional<BadRequest> read_function(const dom::object& tool, Question& quest
     } else if (key == "strict" && value.get_bool().get(strict) == simdjson::SUCCESS) {
       function.strict = strict;
     } else {
-      const bool is_flag = key == "defer_loading" || key == "eager_input_streaming";  // Off by default.
+      const bool is_flag = key == "defer_loading";  // Off by default.
       known = known && (says_nothing(value) || (is_flag && is_false(value)) ||
                         (key == "allowed_callers" && is_direct_only(value)));
     }
   }
-  if (function.name.empty()) return BadRequest{"a tool must have a string 'name'", "tools"};
+  if (function.name.empty()) return unreadable("a tool must have a string 'name'", "tools");
   question.traits.functions.emplace_back(function.name);
   append_function_tool(functions, function);
   if (!known) append_other(others, tool);
@@ -76,17 +79,18 @@ std::optional<BadRequest> read_function(const dom::object& tool, Question& quest
 
 std::optional<BadRequest> read_tools(dom::element value, Question& question, Scope& scope) {
   dom::array tools;
-  if (value.get_array().get(tools) != simdjson::SUCCESS) return BadRequest{"'tools' must be an array", "tools"};
+  if (value.get_array().get(tools) != simdjson::SUCCESS) return unreadable("'tools' must be an array", "tools");
+  if (tools.size() > kMostParts) return too_long("tools");
   std::string functions, others;
   for (const dom::element each : tools) {
     dom::object tool;
     dom::element kind;
-    if (each.get_object().get(tool) != simdjson::SUCCESS) return BadRequest{"each tool must be an object", "tools"};
+    if (each.get_object().get(tool) != simdjson::SUCCESS) return unreadable("each tool must be an object", "tools");
     if (has_duplicate_keys(tool)) return BadRequest{"a tool repeats a key", "tools"};
     std::string_view type = "custom";
     if (tool["type"].get(kind) == simdjson::SUCCESS && !kind.is_null() &&
         kind.get_string().get(type) != simdjson::SUCCESS)
-      return BadRequest{"a tool's 'type' must be a string", "tools"};
+      return unreadable("a tool's 'type' must be a string", "tools");
     if (type == "custom") {
       if (auto bad = read_function(tool, question, functions, others)) return bad;
       continue;
@@ -108,7 +112,7 @@ std::optional<BadRequest> read_tools(dom::element value, Question& question, Sco
 std::optional<BadRequest> read_tool_choice(dom::element value, bool has_tools, Scope& scope) {
   dom::object choice;
   if (value.get_object().get(choice) != simdjson::SUCCESS || text_in(choice, "type").empty())
-    return BadRequest{"'tool_choice' must be an object with a string 'type'", "tool_choice"};
+    return unreadable("'tool_choice' must be an object with a string 'type'", "tool_choice");
   if (has_duplicate_keys(choice)) return BadRequest{"'tool_choice' repeats a key", "tool_choice"};
   const std::string_view type = text_in(choice, "type"), name = text_in(choice, "name");
   bool known = type == "auto" || type == "any" || type == "none" || (type == "tool" && !name.empty());

@@ -88,7 +88,7 @@ class Uncached {
   std::string text_;
 };
 
-BadRequest bad(std::string_view what) { return {std::string(what), "messages"}; }
+BadRequest bad(std::string_view what) { return unreadable(std::string(what), "messages"); }
 
 /// A conversation, taken apart before anything of it is written: what is the last turn of the user's shows only at its
 /// end.
@@ -99,7 +99,7 @@ class Conversation {
   std::optional<BadRequest> take_system(dom::element system) {
     dom::array blocks;
     if (!system.is_string() && system.get_array().get(blocks) != simdjson::SUCCESS)
-      return BadRequest{"'system' must be a string or an array of text blocks", "system"};
+      return unreadable("'system' must be a string or an array of text blocks", "system");
     Turn& turn = begin(Role::system);
     if (auto fault = take_content(system, "system")) return fault;
     turn.end = blocks_.size();
@@ -111,6 +111,7 @@ class Conversation {
     dom::array messages;
     if (value.get_array().get(messages) != simdjson::SUCCESS) return bad("'messages' must be an array");
     if (messages.size() == 0) return bad("'messages' must not be empty");
+    if (messages.size() > kMostParts) return too_long("messages");
     for (const dom::element message : messages)
       if (auto fault = take_message(message)) return fault;
     return std::nullopt;
@@ -146,15 +147,16 @@ class Conversation {
       return std::nullopt;
     }
     if (content.get_array().get(blocks) != simdjson::SUCCESS)
-      return BadRequest{"'content' must be a string or an array of blocks", std::string(param)};
+      return unreadable("'content' must be a string or an array of blocks", std::string(param));
+    if (blocks.size() > kMostParts) return too_long(param);
     for (const dom::element each : blocks) {
       dom::object members;
       if (each.get_object().get(members) != simdjson::SUCCESS || text_in(members, "type").empty())
-        return BadRequest{"each block must be an object with a string 'type'", std::string(param)};
+        return unreadable("each block must be an object with a string 'type'", std::string(param));
       if (has_duplicate_keys(members)) return BadRequest{"a block repeats a key", std::string(param)};
       Block block{text_in(members, "type"), text_in(members, "text"), each, members};
       if (block.type == "text" && members["text"].get_string().error() != simdjson::SUCCESS)
-        return BadRequest{"a block of type 'text' must have a string 'text'", std::string(param)};
+        return unreadable("a block of type 'text' must have a string 'text'", std::string(param));
       blocks_.push_back(block);
     }
     return std::nullopt;
@@ -164,7 +166,7 @@ class Conversation {
     dom::object message;
     dom::element content;
     if (value.get_object().get(message) != simdjson::SUCCESS) return bad("each message must be an object");
-    if (has_duplicate_keys(message)) return bad("a message repeats a key");
+    if (has_duplicate_keys(message)) return BadRequest{"a message repeats a key", "messages"};
     const std::string_view name = text_in(message, "role");
     if (name != "user" && name != "assistant" && name != "system")
       return bad("a message's 'role' must be user or assistant");

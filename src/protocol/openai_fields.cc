@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "protocol/client_traces.h"
 #include "protocol/conversation.h"
 
 namespace sosie::protocol {
@@ -46,16 +47,16 @@ bool is_empty(dom::element value) {
 std::optional<BadRequest> read_stream_field(std::string_view key, dom::element value, Question& question) {
   if (key == "stream") {
     if (value.get_bool().get(question.stream) != simdjson::SUCCESS)
-      return BadRequest{"'stream' must be true or false", "stream"};
+      return unreadable("'stream' must be true or false", "stream");
     return std::nullopt;
   }
   dom::object options;
   if (value.get_object().get(options) != simdjson::SUCCESS)
-    return BadRequest{"'stream_options' must be an object", "stream_options"};
+    return unreadable("'stream_options' must be an object", "stream_options");
   dom::element usage;
   if (options["include_usage"].get(usage) == simdjson::SUCCESS && !usage.is_null() &&
       usage.get_bool().get(question.include_usage) != simdjson::SUCCESS)
-    return BadRequest{"'include_usage' must be true or false", "stream_options"};
+    return unreadable("'include_usage' must be true or false", "stream_options");
   return std::nullopt;
 }
 
@@ -71,7 +72,7 @@ bool read_common_field(std::string_view key, dom::element value, Question& quest
     question.traits.seed = true;
     scope.add(key, value);
   } else if (key == "user") {
-    scope.add(key, value);
+    add_user(scope, value);
   } else if (key == "n") {
     question.traits.choices = count_of(value);
     question.needs_own_api = question.needs_own_api || question.traits.choices != 1;

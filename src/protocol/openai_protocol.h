@@ -39,6 +39,10 @@ class CompletionProtocol : public OpenAiProtocol {
 
   std::unique_ptr<Assembler> assembler() const override { return std::make_unique<CompletionAssembler>(form_); }
 
+  std::string_view misfit(std::string_view kept, const Question& question) const override {
+    return !question.stream && is_marked_without_usage(form_, kept) ? "no_usage" : "";
+  }
+
   bool owns(std::string_view kept) const noexcept override { return owns_completion(form_, kept); }
 
   std::optional<PlainReplay> replay(std::string_view kept, const ReplayOptions& options) const override {

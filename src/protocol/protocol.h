@@ -20,8 +20,25 @@
 
 namespace sosie::protocol {
 
-/// Why an answer is not kept: a literal, e.g. "finish_reason".
-using NotKept = std::string_view;
+/// Why an answer is not kept.
+struct NotKept {
+  NotKept() = default;
+  NotKept(const char* why, std::string_view where = {}) : reason(why), field(where) {}
+
+  std::string_view reason;  ///< A literal, e.g. "finish_reason". Empty: it may be kept.
+  /// What of the answer it is about, e.g. "choices[0].finish_reason", or the event that a stream lacks, e.g. "[DONE]".
+  std::string field;
+
+  bool empty() const noexcept { return reason.empty(); }
+  /// The same of `parent`, whose inside it is about: "choices[0]" makes "choices[0].finish_reason".
+  NotKept in(std::string_view parent) const;
+};
+
+/// "choices[0]".
+std::string element_name(std::string_view list, std::size_t position);
+
+/// The field of an answer that is at fault as a whole.
+inline constexpr std::string_view kWholeAnswer = "(the whole answer)";
 
 struct Kept {
   std::string answer;              ///< The kept form.
@@ -34,8 +51,12 @@ class Assembler {
  public:
   virtual ~Assembler() = default;
 
-  /// One event: its `event:` name (may be empty) and its data, not empty.
-  virtual void add(JsonReader& reader, std::string_view event, std::string_view data) = 0;
+  /// One event: its `event:` name (may be empty) and its data, not empty. True: it says nothing but the usage, as a stream of chat
+  /// completions or completions does for who asks for it; who did not ask must not be sent it.
+  virtual bool add(JsonReader& reader, std::string_view event, std::string_view data) = 0;
+
+  /// Gives up what it has gathered, for the answer is too long to be kept; says what events are all the same.
+  virtual void forget() = 0;
 
   /// Whether the API's own end has come: "[DONE]", "message_stop", "response.completed". Nothing of use follows.
   virtual bool done() const noexcept = 0;
@@ -83,6 +104,9 @@ class Protocol {
   /// Whether this is the kept form of this API, by its first bytes.
   virtual bool owns(std::string_view kept) const noexcept = 0;
 
+  /// Why a kept answer of this API is none for who asks `question`, though scope and text say so: "no_usage", "not_stored". Empty: it is.
+  virtual std::string_view misfit(std::string_view /*kept*/, const Question& /*question*/) const { return {}; }
+
   /// Unset (of all that follow): `kept` is not in this API's kept form, or cannot be said so.
   virtual std::optional<PlainReplay> replay(std::string_view kept, const ReplayOptions& options) const = 0;
 
@@ -111,6 +135,13 @@ const Protocol* owner_of(std::string_view kept) noexcept;
 
 /// Appends `body` without the top-level member `key`, byte for byte otherwise. REQUIRES: `body` is a valid JSON object.
 std::string without_member(std::string_view body, std::string_view key);
+
+/// The same for a member within objects: "metadata.user_id". An object that this leaves empty goes, too.
+std::string without_path(std::string_view body, std::string_view path);
+
+/// The body of a request for a stream of chat completions or completions, which then says its usage at the end; byte for byte otherwise.
+/// REQUIRES: `body` is a valid JSON object, its "stream_options" an object, null or absent.
+std::string with_usage_asked_for(std::string_view body);
 
 /// `prefix` and 24 characters or more of [0-9a-zA-Z], new each time. Thread-safety: safe.
 std::string new_id(std::string_view prefix);

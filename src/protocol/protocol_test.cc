@@ -46,6 +46,24 @@ TEST(WithoutMember, LeavesTheSameMembers) {
         }
 }
 
+TEST(WithoutPath, CutsAMemberOfAnObjectWithin) {
+  EXPECT_EQ(without_path(R"({"a":1,"metadata":{"user_id":"u","x":2},"b":3})", "metadata.user_id"), R"({"a":1,"metadata":{"x":2},"b":3})");
+  EXPECT_EQ(without_path(R"({"a":1,"metadata": { "user_id":"u" } ,"b":3})", "metadata.user_id"), R"({"a":1 ,"b":3})");
+  EXPECT_EQ(without_path(R"({"a":{"b":{"c":{"d":1},"e":2}}})", "a.b.c.d"), R"({"a":{"b":{"e":2}}})");
+  EXPECT_EQ(without_path(R"({"a":{"b":{"c":1}}})", "a.b.c"), "{}");
+  EXPECT_EQ(without_path(R"({"user":"u","a":1})", "user"), R"({"a":1})");
+  for (const char* same : {"{}", R"({"a":1})", R"({"a":[{"b":1}]})", R"({"a":{"c":1},"b":2})", R"({"a.b":1})"}) EXPECT_EQ(without_path(same, "a.b"), same);
+}
+
+TEST(WithUsageAskedFor, ChangesNothingElse) {
+  EXPECT_EQ(with_usage_asked_for(R"({"stream":true})"), R"({"stream_options":{"include_usage":true},"stream":true})");
+  EXPECT_EQ(with_usage_asked_for(R"( { "a" : [1] , "stream_options" : null , "stream":true })"), R"( {"stream_options":{"include_usage":true}, "a" : [1]  , "stream":true })");
+  EXPECT_EQ(with_usage_asked_for(R"({"stream_options":{"include_usage":false,"include_obfuscation":false},"stream":true})"),
+            R"({"stream_options":{"include_usage":true,"include_obfuscation":false},"stream":true})");
+  EXPECT_EQ(with_usage_asked_for(R"({"stream_options":{},"stream":true})"), R"({"stream_options":{"include_usage":true},"stream":true})");
+  EXPECT_EQ(with_usage_asked_for("{}"), R"({"stream_options":{"include_usage":true}})");
+}
+
 TEST(NewId, IsNewEachTime) {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <random>
 
 #include "protocol/protocol.h"
@@ -65,8 +66,29 @@ bool says(std::string_view escaped, std::string_view wanted) {
 
 }  // namespace
 
-std::string without_member(std::string_view body, std::string_view key) {
-  Walker walker(body, std::min(body.find('{'), body.size()));
+NotKept NotKept::in(std::string_view parent) const {
+  NotKept whole = *this;
+  whole.field = parent;
+  if (!field.empty() && field.front() != '[') whole.field.push_back('.');
+  whole.field.append(field);
+  return whole;
+}
+
+std::string element_name(std::string_view list, std::size_t position) {
+  return std::string(list).append(1, '[').append(std::to_string(position)).append(1, ']');
+}
+
+namespace {
+
+/// Where a member stands in an object's text.
+struct Place {
+  std::size_t begin, end;  ///< With the comma that parts it from its neighbour, so that what is left without it is an object.
+  std::size_t value_begin, value_end;
+};
+
+/// Unset: there is no such member at the top. REQUIRES: `object` is a valid JSON object.
+std::optional<Place> find_member(std::string_view object, std::string_view key) {
+  Walker walker(object, std::min(object.find('{'), object.size()));
   walker.step();
   std::size_t before = walker.at();  // Where the last comma is, or what follows the brace.
   bool first = true;
@@ -75,20 +97,70 @@ std::string without_member(std::string_view body, std::string_view key) {
     walker.skip_space();
     walker.step();  // the colon
     walker.skip_space();
+    const std::size_t value = walker.at();
     walker.skip_value();
-    std::size_t end = walker.at();
+    const std::size_t end = walker.at();
     walker.skip_space();
     const bool more = walker.peek() == ',';
-    if (found) {
-      if (first && more) end = walker.at() + 1;
-      return std::string(body.substr(0, before)).append(body.substr(end));
-    }
+    if (found) return Place{before, first && more ? walker.at() + 1 : end, value, end};
     if (!more) break;
     before = walker.at();
     walker.step();
     first = false;
   }
-  return std::string(body);
+  return std::nullopt;
+}
+
+bool is_object(std::string_view json) { return json.starts_with('{'); }
+
+bool is_empty_object(std::string_view json) {
+  Walker walker(json, 1);
+  walker.skip_space();
+  return is_object(json) && walker.peek() == '}';
+}
+
+/// `object` with one more member, ahead of the others.
+std::string with_member(std::string_view object, std::string_view member) {
+  const std::size_t inside = std::min(object.find('{'), object.size() - 1) + 1;
+  const std::string_view rest = object.substr(inside);
+  std::string out(object.substr(0, inside));
+  out.append(member);
+  if (!is_empty_object(object.substr(inside - 1))) out.push_back(',');
+  return out.append(rest);
+}
+
+}  // namespace
+
+std::string without_member(std::string_view body, std::string_view key) {
+  const auto place = find_member(body, key);
+  if (!place) return std::string(body);
+  return std::string(body.substr(0, place->begin)).append(body.substr(place->end));
+}
+
+std::string without_path(std::string_view body, std::string_view path) {
+  const std::size_t dot = path.find('.');
+  if (dot == std::string_view::npos) return without_member(body, path);
+  const std::string_view key = path.substr(0, dot);
+  const auto place = find_member(body, key);
+  if (!place) return std::string(body);
+  const std::string_view value = body.substr(place->value_begin, place->value_end - place->value_begin);
+  if (!is_object(value)) return std::string(body);
+  const std::string inside = without_path(value, path.substr(dot + 1));
+  if (is_empty_object(inside)) return without_member(body, key);
+  return std::string(body.substr(0, place->value_begin)).append(inside).append(body.substr(place->value_end));
+}
+
+std::string with_usage_asked_for(std::string_view body) {
+  constexpr std::string_view kOptions = "stream_options", kUsage = R"("include_usage":true)";
+  std::string options = "{}";
+  if (const auto place = find_member(body, kOptions)) {
+    const std::string_view said = body.substr(place->value_begin, place->value_end - place->value_begin);
+    if (is_object(said)) options = without_member(said, "include_usage");
+  }
+  std::string member;
+  append_json_string(member, kOptions);
+  member.append(":").append(with_member(options, kUsage));
+  return with_member(without_member(body, kOptions), member);
 }
 
 std::string new_id(std::string_view prefix) {

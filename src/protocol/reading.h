@@ -54,7 +54,7 @@ inline void feed(Assembler& assembler, std::string_view stream) {
     const std::string_view event = stream.substr(0, end);
     ASSERT_TRUE(event.starts_with("data: ")) << event;
     ASSERT_EQ(event.find('\n'), std::string_view::npos) << event;
-    assembler.add(reader, {}, event.substr(6));
+    static_cast<void>(assembler.add(reader, {}, event.substr(6)));
     stream.remove_prefix(end + 2);
   }
 }
@@ -77,8 +77,8 @@ inline std::variant<Kept, NotKept> keep(const Protocol& protocol, std::string_vi
 }
 
 /// Why it is not kept, or "kept".
-inline NotKept fault_of(const std::variant<Kept, NotKept>& result) {
-  return std::holds_alternative<NotKept>(result) ? std::get<NotKept>(result) : "kept";
+inline std::string_view fault_of(const std::variant<Kept, NotKept>& result) {
+  return std::holds_alternative<NotKept>(result) ? std::get<NotKept>(result).reason : "kept";
 }
 
 inline std::string kept_of(const std::variant<Kept, NotKept>& result) {

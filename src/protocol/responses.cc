@@ -22,15 +22,19 @@ class ResponsesProtocol final : public OpenAiProtocol {
     return read_responses_request(body, without, question, scope);
   }
 
-  std::variant<Kept, NotKept> keep(JsonReader& reader, std::string_view body, const Question&) const override {
+  std::variant<Kept, NotKept> keep(JsonReader& reader, std::string_view body, const Question& question) const override {
     const auto response = reader.read_copy(body);
-    if (!response) return NotKept("not_json");
-    return keep_response(*response);
+    if (!response) return NotKept("not_json", kWholeAnswer);
+    return keep_response(*response, question.may_come_back);
   }
 
   std::unique_ptr<Assembler> assembler() const override { return std::make_unique<ResponsesAssembler>(); }
 
   bool owns(std::string_view kept) const noexcept override { return split_kept_response(kept).has_value(); }
+
+  std::string_view misfit(std::string_view kept, const Question& question) const override {
+    return question.may_come_back && !is_stored_response(kept) ? "not_stored" : "";
+  }
 
   std::optional<PlainReplay> replay(std::string_view kept, const ReplayOptions& options) const override {
     const auto parts = split_kept_response(kept);
@@ -64,6 +68,7 @@ class ResponsesProtocol final : public OpenAiProtocol {
     dom::object members;
     if (!body || body->get_object().get(members) != simdjson::SUCCESS) return std::nullopt;
     if (answer.text.empty() && answer.refusal.empty() && !answer.called_tools()) return std::nullopt;
+    if (!answer.usage) return std::nullopt;  // Clients count on it.
     return response_of_answer(answer, members);
   }
 

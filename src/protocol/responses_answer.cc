@@ -1,5 +1,10 @@
 #include "protocol/responses_answer.h"
 
+#include <utility>
+
+#include "protocol/object_writer.h"
+#include "text/utf8.h"
+
 namespace sosie::protocol {
 namespace {
 
@@ -24,82 +29,136 @@ bool is_cut_off(const dom::object& item) {
   return status == "incomplete" || status == "in_progress" || status == "failed";
 }
 
-/// What is wrong with a message's content; `says` turns true where a part says something.
+/// What is wrong with a part of a message; `says` turns true where it says something.
+NotKept fault_of_part(dom::element value, bool& says) {
+  dom::object part;
+  if (value.get_object().get(part) != simdjson::SUCCESS || has_duplicate_keys(part)) return {"no_content"};
+  const std::string_view type = text_or_empty(part["type"]);
+  if (type.empty()) return {"no_content", "type"};
+  if (type != "output_text" && type != "refusal") return {};
+  const std::string_view member = type == "output_text" ? "text" : "refusal";
+  if (part[member].get_string().error()) return {"no_content", member};
+  says = says || !text_or_empty(part[member]).empty();
+  return {};
+}
+
 NotKept fault_of_content(const dom::object& message, bool& says) {
   dom::array content;
-  if (message["content"].get_array().get(content) != simdjson::SUCCESS) return "no_content";
+  if (message["content"].get_array().get(content) != simdjson::SUCCESS) return {"no_content", "content"};
+  std::size_t position = 0;
   for (const dom::element part : content) {
-    dom::object members;
-    if (part.get_object().get(members) != simdjson::SUCCESS || has_duplicate_keys(members)) return "no_content";
-    const std::string_view type = text_or_empty(members["type"]);
-    if (type == "output_text" && !members["text"].get_string().error()) {
-      says = says || !text_or_empty(members["text"]).empty();
-    } else if (type == "refusal" && !members["refusal"].get_string().error()) {
-      says = says || !text_or_empty(members["refusal"]).empty();
-    } else if (type.empty() || type == "output_text" || type == "refusal") {
-      return "no_content";
-    }
+    const std::size_t place = position++;
+    if (const NotKept fault = fault_of_part(part, says); !fault.empty()) return fault.in(element_name("content", place));
   }
+  return {};
+}
+
+/// The arguments of a call as the API has them, a text; no arguments are an empty object: clients read the text as JSON. Unset: neither a text nor an object.
+std::optional<std::string> arguments_of(const dom::object& call) {
+  dom::element arguments;
+  std::string_view said;
+  if (call["arguments"].get(arguments) != simdjson::SUCCESS || arguments.is_null()) return "{}";
+  if (arguments.get_string().get(said) == simdjson::SUCCESS) return std::string(text::is_blank(said) ? "{}" : said);
+  if (!arguments.is_object()) return std::nullopt;
+  std::string json;
+  append_json(json, arguments);
+  return json;
+}
+
+NotKept fault_of_item(dom::element value, Kept& kept, bool& says) {
+  dom::object item;
+  if (value.get_object().get(item) != simdjson::SUCCESS || has_duplicate_keys(item)) return {"not_a_response"};
+  const std::string_view type = text_or_empty(item["type"]);
+  if (type.empty()) return {"not_a_response", "type"};
+  if (is_cut_off(item)) return {"incomplete_item", "status"};
+  if (type == "message") return fault_of_content(item, says);
+  if (type != "function_call" && type != "custom_tool_call") return {};
+  const std::string_view name = text_or_empty(item["name"]);
+  if (name.empty()) return {"tool_calls", "name"};
+  if (text_or_empty(item["call_id"]).empty()) return {"tool_calls", "call_id"};
+  if (type == "custom_tool_call" && item["input"].get_string().error()) return {"tool_calls", "input"};
+  if (type == "function_call") {
+    const auto arguments = arguments_of(item);
+    if (!arguments || !is_json(*arguments)) return {"tool_calls", "arguments"};
+  }
+  kept.tools.emplace_back(name);
+  says = true;
   return {};
 }
 
 NotKept fault_of_output(const dom::array& output, Kept& kept) {
   bool says = false;
+  std::size_t position = 0;
   for (const dom::element each : output) {
-    dom::object item;
-    if (each.get_object().get(item) != simdjson::SUCCESS || has_duplicate_keys(item)) return "not_a_response";
-    const std::string_view type = text_or_empty(item["type"]);
-    if (type.empty()) return "not_a_response";
-    if (is_cut_off(item)) return "incomplete_item";
-    if (type == "message") {
-      if (const NotKept fault = fault_of_content(item, says); !fault.empty()) return fault;
-    } else if (type == "function_call" || type == "custom_tool_call") {
-      const std::string_view name = text_or_empty(item["name"]);
-      const std::string_view said = type == "function_call" ? "arguments" : "input";
-      if (name.empty() || text_or_empty(item["call_id"]).empty() || item[said].get_string().error())
-        return "tool_calls";
-      kept.tools.emplace_back(name);
-      says = true;
-    }
+    const std::size_t place = position++;
+    if (const NotKept fault = fault_of_item(each, kept, says); !fault.empty()) return fault.in(element_name("output", place));
   }
-  return says ? NotKept() : NotKept("empty_answer");
+  return says ? NotKept() : NotKept("empty_answer", "output");
 }
+
+/// Each call's arguments as a text.
+void append_output(std::string& out, const dom::array& output) {
+  char before = '[';
+  for (const dom::element each : output) {
+    out.push_back(std::exchange(before, ','));
+    dom::object item;
+    if (each.get_object().get(item) != simdjson::SUCCESS || text_or_empty(item["type"]) != "function_call") {
+      append_json(out, each);
+      continue;
+    }
+    ObjectWriter writer(out);
+    for (const auto& [key, value] : item)
+      if (key != "arguments") writer.json(key, value);
+    writer.text("arguments", arguments_of(item).value_or("{}"));
+  }
+  out.append(before == '[' ? "[]" : "]");
+}
+
+/// Quotes inside of texts are escaped: this stands for a member. One further inside would only ask the upstream once more.
+constexpr std::string_view kNotStored = R"("store":false)";
 
 }  // namespace
 
-std::variant<Kept, NotKept> keep_response(dom::element response) {
+std::variant<Kept, NotKept> keep_response(dom::element response, bool stored) {
   dom::object members;
   dom::array output;
   dom::element created;
   std::string_view id;
-  if (response.get_object().get(members) != simdjson::SUCCESS) return NotKept("not_a_response");
-  if (has_duplicate_keys(members)) return NotKept("repeated_key");
-  if (has_value(members, "error")) return NotKept("error_inside");
-  if (text_or_empty(members["object"]) != "response" || members["id"].get_string().get(id) != simdjson::SUCCESS ||
-      id.empty() || members["created_at"].get(created) != simdjson::SUCCESS || !created.is_number())
-    return NotKept("not_a_response");
-  if (text_or_empty(members["status"]) != "completed") return NotKept("status");
-  if (has_value(members, "incomplete_details")) return NotKept("incomplete");
+  if (response.get_object().get(members) != simdjson::SUCCESS) return NotKept("not_a_response", kWholeAnswer);
+  if (has_duplicate_keys(members)) return NotKept("repeated_key", kWholeAnswer);
+  if (has_value(members, "error")) return NotKept("error_inside", "error");
+  if (text_or_empty(members["object"]) != "response") return NotKept("not_a_response", "object");
+  if (members["id"].get_string().get(id) != simdjson::SUCCESS || id.empty()) return NotKept("not_a_response", "id");
+  if (members["created_at"].get(created) != simdjson::SUCCESS || !created.is_number()) return NotKept("not_a_response", "created_at");
+  if (text_or_empty(members["status"]) != "completed") return NotKept("status", "status");
+  if (has_value(members, "incomplete_details")) return NotKept("incomplete", "incomplete_details");
   bool background = false;
-  if (members["background"].get_bool().get(background) == simdjson::SUCCESS && background) return NotKept("background");
-  if (members["output"].get_array().get(output) != simdjson::SUCCESS) return NotKept("not_a_response");
+  if (members["background"].get_bool().get(background) == simdjson::SUCCESS && background) return NotKept("background", "background");
+  if (members["output"].get_array().get(output) != simdjson::SUCCESS) return NotKept("not_a_response", "output");
 
   Kept kept;
-  if (const NotKept fault = fault_of_output(output, kept); !fault.empty()) return fault;
-  kept.answer.append(R"({"id":)");
-  append_json_string(kept.answer, id);
-  kept.answer.append(R"(,"object":"response","created_at":)");
-  append_json(kept.answer, created);
-  for (const auto& [key, value] : members) {
-    if (key == "id" || key == "object" || key == "created_at") continue;
-    kept.answer.push_back(',');
-    append_json_string(kept.answer, key);
-    kept.answer.push_back(':');
-    append_json(kept.answer, value);
+  if (NotKept fault = fault_of_output(output, kept); !fault.empty()) return fault;
+  {
+    ObjectWriter writer(kept.answer);
+    writer.text("id", id).text("object", "response").json("created_at", created);
+    bool says_store = false;
+    for (const auto& [key, value] : members) {
+      if (key == "id" || key == "object" || key == "created_at") continue;
+      says_store = says_store || key == "store";
+      if (key == "output") {
+        append_output(writer.name(key), output);
+      } else if (key == "store" && !stored) {
+        writer.json(key, "false");
+      } else {
+        writer.json(key, value);
+      }
+    }
+    if (!says_store && !stored) writer.json("store", "false");
   }
-  kept.answer.push_back('}');
   return kept;
 }
+
+bool is_stored_response(std::string_view kept) noexcept { return kept.find(kNotStored) == std::string_view::npos; }
 
 std::optional<KeptResponse> split_kept_response(std::string_view kept) noexcept {
   if (!kept.starts_with(kIdMember)) return std::nullopt;

@@ -11,8 +11,13 @@
 namespace sosie::protocol {
 
 /// The kept form of a whole response. Only a complete one is kept: its status is "completed", and at least one of its
-/// items says something (a message with text or a refusal) or calls one of the caller's tools.
-std::variant<Kept, NotKept> keep_response(simdjson::dom::element response);
+/// items says something (a message with text or a refusal) or calls one of the caller's tools. Arguments of calls are JSON: an
+/// object is kept as the text that the API has there, none at all as "{}".
+/// `stored`: whether the upstream was asked to store it, too; else the kept form says `"store":false`.
+std::variant<Kept, NotKept> keep_response(simdjson::dom::element response, bool stored);
+
+/// Whether the upstream knows the kept response by its id.
+bool is_stored_response(std::string_view kept) noexcept;
 
 /// A kept form taken apart at its beginning: `head` ends behind "created_at":, `tail` begins behind its value.
 struct KeptResponse {
@@ -30,7 +35,7 @@ std::optional<Answer> answer_of_response(simdjson::dom::element response);
 
 /// The kept form of another API's answer to `request`, whose settings a response repeats. Its ids are new, and no
 /// upstream knows them: such a response cannot be fetched or gone on with later. Hence "store" is false, whatever was
-/// asked for.
+/// asked for. REQUIRES: it says its usage.
 std::string response_of_answer(const Answer& answer, simdjson::dom::object request);
 
 }  // namespace sosie::protocol

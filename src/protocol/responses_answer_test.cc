@@ -37,13 +37,13 @@ std::variant<Kept, NotKept> keep(std::string_view body) {
 
 std::string kept_of(std::string_view body) {
   auto kept = keep(body);
-  EXPECT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept);
+  EXPECT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept).reason;
   return std::holds_alternative<Kept>(kept) ? std::get<Kept>(kept).answer : "";
 }
 
 std::string why_not(std::string_view body) {
   const auto kept = keep(body);
-  return std::holds_alternative<Kept>(kept) ? "kept" : std::string(std::get<NotKept>(kept));
+  return std::holds_alternative<Kept>(kept) ? "kept" : std::string(std::get<NotKept>(kept).reason);
 }
 
 struct Event {
@@ -91,7 +91,7 @@ TEST(ResponsesAnswer, NamesTheToolsThatAreCalled) {
   const auto kept = keep(response_with(
       std::string(kReasoningItem) + "," + std::string(kCallItem) +
       R"(,{"type":"custom_tool_call","id":"ctc_1","call_id":"call_2","name":"run_sql","input":"select 1"})"));
-  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept);
+  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept).reason;
   EXPECT_EQ(std::get<Kept>(kept).tools, (std::vector<std::string>{"get_weather", "run_sql"}));
 }
 
@@ -108,7 +108,7 @@ TEST(ResponsesAnswer, KeepsNothingThatIsNotComplete) {
       why_not(response_with(
           R"({"type":"message","id":"m","role":"assistant","status":"incomplete","content":[{"type":"output_text","text":"a"}]})")),
       "incomplete_item");
-  EXPECT_EQ(why_not(response_with(R"({"type":"function_call","id":"f","call_id":"c","name":"n"})")), "tool_calls");
+  EXPECT_EQ(why_not(response_with(R"({"type":"function_call","id":"f","call_id":"c","name":"n","arguments":7})")), "tool_calls");
   std::string failed = response_with(kMessageItem);
   failed.replace(failed.find(R"("error": null)"), 13, R"("error": {"code":"server_error"})");
   EXPECT_EQ(why_not(failed), "error_inside");
@@ -159,7 +159,7 @@ TEST(ResponsesStream, TheWholeStreamIsKeptAsThePlainAnswer) {
       {"response.completed", R"({"type":"response.completed","response":)" + body + "}"},
       {"", "[DONE]"}};
   const auto kept = assemble(events);
-  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept);
+  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept).reason;
   EXPECT_EQ(std::get<Kept>(kept).answer, kept_of(body));
   EXPECT_EQ(std::get<Kept>(kept).tools, std::vector<std::string>{"get_weather"});
 }
@@ -178,7 +178,7 @@ TEST(ResponsesStream, KnowsItsEndByTheTypeInTheDataToo) {
 TEST(ResponsesStream, KeepsNoBrokenStream) {
   const auto why = [](const std::vector<Event>& events) {
     const auto kept = assemble(events);
-    return std::holds_alternative<Kept>(kept) ? "kept" : std::string(std::get<NotKept>(kept));
+    return std::holds_alternative<Kept>(kept) ? "kept" : std::string(std::get<NotKept>(kept).reason);
   };
   const Event created{"response.created", R"({"type":"response.created","response":{"id":"resp_1"}})"};
   const Event completed{"response.completed",
@@ -201,6 +201,74 @@ TEST(ResponsesStream, KeepsNoBrokenStream) {
       "empty_answer");
 }
 
+Event item_event(std::string_view type, int place, std::string_view item) {
+  const std::string name = "response.output_item." + std::string(type);
+  return {name, R"({"type":")" + name + R"(","output_index":)" + std::to_string(place) + R"(,"item":)" + std::string(item) + "}"};
+}
+
+TEST(ResponsesStream, TakesFromBeforeWhatTheLastEventLeavesOut) {
+  const std::string items = std::string(kReasoningItem) + "," + std::string(kMessageItem) + "," + std::string(kCallItem);
+  const Event created{"response.created", R"({"type":"response.created","response":)" + response_with("", "in_progress") + "}"};
+  std::string bare = response_with("");
+  const auto replace = [&bare](std::string_view what, std::string_view by) { bare.replace(bare.find(what), what.size(), by); };
+  replace(R"("id": "resp_1")", R"("id": "")");
+  replace(R"("created_at": 1700000000)", R"("created_at": 0)");
+  replace(R"("model": "gpt-5")", R"("model": "")");
+  const Event completed{"response.completed", R"({"type":"response.completed","response":)" + bare + "}"};
+  const std::vector<Event> added = {item_event("added", 0, R"({"type":"reasoning"})"), item_event("added", 1, R"({"type":"message"})"), item_event("added", 2, R"({"type":"function_call"})")};
+  const std::vector<Event> done = {item_event("done", 0, kReasoningItem), item_event("done", 2, kCallItem), item_event("done", 1, kMessageItem)};
+  std::vector<Event> events{created};
+  events.insert(events.end(), added.begin(), added.end());
+  events.insert(events.end(), done.begin(), done.end());
+  events.push_back(completed);
+  const auto kept = assemble(events);
+  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept).reason << std::get<NotKept>(kept).field;
+  EXPECT_EQ(std::get<Kept>(kept).answer, kept_of(response_with(items)));
+  // An item that was begun and never came whole.
+  for (std::size_t lost = 0; lost < done.size(); ++lost) {
+    std::vector<Event> part = events;
+    part.erase(part.begin() + static_cast<std::ptrdiff_t>(1 + added.size() + lost));
+    const auto result = assemble(part);
+    ASSERT_TRUE(std::holds_alternative<NotKept>(result));
+    EXPECT_EQ(std::get<NotKept>(result).reason, "incomplete_item");
+    EXPECT_EQ(std::get<NotKept>(result).field, "response.output_item.done");
+  }
+}
+
+TEST(ResponsesAnswer, NamesTheFieldThatKeepsItFromBeingKept) {
+  const auto field = [](std::string_view body) { return std::get<NotKept>(keep(body)).field; };
+  EXPECT_EQ(field(response_with(kMessageItem, "queued")), "status");
+  EXPECT_EQ(field(response_with(std::string(kMessageItem) + R"(,{"type":"function_call","id":"f","call_id":"c"})")), "output[1].name");
+  EXPECT_EQ(field(response_with(R"({"type":"message","content":[{"type":"output_text","text":7}]})")), "output[0].content[0].text");
+  EXPECT_EQ(field(""), kWholeAnswer);
+}
+
+TEST(ResponsesAnswer, SaysArgumentsAsTheApiDoes) {
+  const auto call = [](std::string_view arguments) {
+    return response_with(R"({"type":"function_call","id":"fc","call_id":"c","name":"f")" + std::string(arguments) + "}");
+  };
+  EXPECT_NE(kept_of(call(R"(,"arguments":{"a":[1]})")).find(R"("arguments":"{\"a\":[1]}")"), std::string::npos);
+  for (const char* none : {"", R"(,"arguments":null)", R"(,"arguments":"")"})
+    EXPECT_NE(kept_of(call(none)).find(R"("arguments":"{}")"), std::string::npos) << none;
+  EXPECT_EQ(why_not(call(R"(,"arguments":"{\"a\":1}{\"a\":2}")")), "tool_calls");
+}
+
+TEST(ResponsesAnswer, IsOnlyForWhoNeverComesBackWhereTheUpstreamDidNotStoreIt) {
+  Question comes_back, leaves;
+  comes_back.may_come_back = true;
+  JsonReader reader;
+  const auto keep_for = [&](const Question& question, std::string_view more = {}) {
+    return std::get<Kept>(responses_protocol().keep(reader, response_with(kMessageItem, "completed", more), question)).answer;
+  };
+  const Protocol& api = responses_protocol();
+  EXPECT_EQ(api.misfit(keep_for(comes_back), comes_back), "");
+  EXPECT_EQ(api.misfit(keep_for(comes_back, R"(, "store": true)"), comes_back), "");
+  EXPECT_EQ(api.misfit(keep_for(comes_back, R"(, "store": false)"), comes_back), "not_stored");  // The upstream keeps none.
+  EXPECT_EQ(api.misfit(keep_for(leaves), comes_back), "not_stored");
+  EXPECT_EQ(api.misfit(keep_for(leaves, R"(, "store": true)"), comes_back), "not_stored");
+  for (const Question& maker : {comes_back, leaves}) EXPECT_EQ(api.misfit(keep_for(maker), leaves), "");
+}
+
 TEST(ResponsesStream, ReplayedItIsKeptTheSameAgain) {
   const std::string refusal =
       R"({"type":"message","id":"msg_2","status":"completed","role":"assistant","content":[{"type":"refusal","refusal":"No, I would rather not do that."}]})";
@@ -217,7 +285,7 @@ TEST(ResponsesStream, ReplayedItIsKeptTheSameAgain) {
                                        std::string(kMessageItem) + "," + std::string(kCallItem)}) {
     const std::string kept = kept_of(response_with(items));
     const auto again = assemble(events_of(stream_of(kept)));
-    ASSERT_TRUE(std::holds_alternative<Kept>(again)) << std::get<NotKept>(again);
+    ASSERT_TRUE(std::holds_alternative<Kept>(again)) << std::get<NotKept>(again).reason;
     EXPECT_EQ(std::get<Kept>(again).answer, kept);
   }
 }
@@ -372,6 +440,8 @@ TEST(ResponsesConversion, MakesNothingOfNothing) {
   answer.refusal = "No";
   EXPECT_FALSE(responses_protocol().from_answer(reader, answer, "[]"));
   EXPECT_FALSE(responses_protocol().from_answer(reader, answer, "{"));
+  EXPECT_FALSE(responses_protocol().from_answer(reader, answer, R"({"model":"m","input":"x"})"));  // No usage is known.
+  answer.usage = Usage{1, 2};
   EXPECT_TRUE(responses_protocol().from_answer(reader, answer, R"({"model":"m","input":"x"})"));
 }
 

@@ -243,7 +243,7 @@ std::string response_of_answer(const Answer& answer, dom::object request) {
     response.echo("tool_choice", request, "\"auto\"").echo("tools", request, "[]").echo("top_logprobs", request, "0");
     response.echo("top_p", request, "1").echo("truncation", request, "\"disabled\"");
     std::string& usage = response.name("usage");
-    answer.usage ? append_usage(usage, *answer.usage) : static_cast<void>(usage.append("null"));
+    append_usage(usage, *answer.usage);
     response.echo("user", request, "null").echo("metadata", request, "{}");
   }
   return out;

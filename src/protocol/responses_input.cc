@@ -61,16 +61,16 @@ std::vector<std::pair<std::string_view, dom::element>> further_members(const dom
 std::optional<BadRequest> read_item(dom::element value, Item& item) {
   item.whole = value;
   if (value.get_object().get(item.members) != simdjson::SUCCESS)
-    return BadRequest{"each item of 'input' must be an object", "input"};
+    return unreadable("each item of 'input' must be an object", "input");
   if (has_duplicate_keys(item.members)) return BadRequest{"an item of 'input' repeats a key", "input"};
   for (const std::string_view key : {"type", "role"})
-    if (is_odd(item.members, key)) return BadRequest{"'" + std::string(key) + "' must be a string", "input"};
+    if (is_odd(item.members, key)) return unreadable("'" + std::string(key) + "' must be a string", "input");
   item.type = string_of(item.members, "type");
   item.role = string_of(item.members, "role");
   if (item.type.empty())
     item.type = !item.role.empty() ? "message" : item.members["id"].error() ? "" : "item_reference";
-  if (item.type.empty()) return BadRequest{"each item of 'input' must have a string 'type' or 'role'", "input"};
-  if (item.type == "message" && item.role.empty()) return BadRequest{"a message must have a string 'role'", "input"};
+  if (item.type.empty()) return unreadable("each item of 'input' must have a string 'type' or 'role'", "input");
+  if (item.type == "message" && item.role.empty()) return unreadable("a message must have a string 'role'", "input");
   return std::nullopt;
 }
 
@@ -134,7 +134,7 @@ class ItemTurns {
 
   std::optional<BadRequest> add_message(const Item& item) {
     const auto role = role_of(item.role);
-    if (!role) return BadRequest{"a message's 'role' must be user, assistant, system or developer", "input"};
+    if (!role) return unreadable("a message's 'role' must be user, assistant, system or developer", "input");
     if (*role != Role::assistant || !only_thought_) begin(*role);
     only_thought_ = false;
     if (auto bad = add_content(item.members, "content")) return bad;
@@ -174,7 +174,8 @@ class ItemTurns {
       return std::nullopt;
     }
     if (content.get_array().get(parts) != simdjson::SUCCESS)
-      return BadRequest{"'" + std::string(key) + "' must be a string or an array of parts", "input"};
+      return unreadable("'" + std::string(key) + "' must be a string or an array of parts", "input");
+    if (parts.size() > kMostParts) return too_long("input");
     for (const dom::element part : parts)
       if (auto bad = add_part(part)) return bad;
     return std::nullopt;
@@ -185,7 +186,7 @@ class ItemTurns {
     dom::element refusal;
     std::string_view type, text;
     if (whole.get_object().get(part) != simdjson::SUCCESS || part["type"].get_string().get(type) != simdjson::SUCCESS)
-      return BadRequest{"each content part must be an object with a string 'type'", "input"};
+      return unreadable("each content part must be an object with a string 'type'", "input");
     if (has_duplicate_keys(part)) return BadRequest{"a content part repeats a key", "input"};
     if (type == "refusal" && part.size() == 2 && part["refusal"].get(refusal) == simdjson::SUCCESS) {
       turns_.field("refusal", refusal);  // As a chat's message has it.
@@ -196,7 +197,7 @@ class ItemTurns {
       return std::nullopt;
     }
     if (part["text"].get_string().get(text) != simdjson::SUCCESS)
-      return BadRequest{"a content part of a text type must have a string 'text'", "input"};
+      return unreadable("a content part of a text type must have a string 'text'", "input");
     turns_.text(text);
     for (const auto& [key, value] : further_members(part, {"type", "text", "prompt_cache_breakpoint"}))
       turns_.other(key, value);
@@ -242,7 +243,8 @@ std::optional<BadRequest> read_responses_input(std::optional<dom::element> instr
   const bool is_string = input && input->get_string().get(asked) == simdjson::SUCCESS;
   if (input && !is_string) {
     if (input->get_array().get(list) != simdjson::SUCCESS)
-      return BadRequest{"'input' must be a string or an array of items", "input"};
+      return unreadable("'input' must be a string or an array of items", "input");
+    if (list.size() > kMostParts) return too_long("input");
     if (auto bad = read_items(list, items, question)) return bad;
   }
   if (instructions && instructions->get_string().get(said) != simdjson::SUCCESS)

@@ -22,7 +22,7 @@ BadRequest repeats_a_key(std::string_view what) {
 }
 
 BadRequest must_be(std::string_view what, std::string_view kind) {
-  return {"'" + std::string(what) + "' must be " + std::string(kind), std::string(what)};
+  return unreadable("'" + std::string(what) + "' must be " + std::string(kind), std::string(what));
 }
 
 void add_own(Scope& scope, std::string_view key, dom::element value) { add_own_field(scope, "responses", key, value); }
@@ -37,8 +37,7 @@ class ParameterReader {
     if (key == "tools") return read_tools(value);
     if (key == "text") return read_text(value);
     if (key == "reasoning") return read_reasoning(value);
-    // Whoever asks to have it stored in so many words means to come back to this id.
-    if (key == "store") question_.needs_own_api = question_.needs_own_api || is_bool(value, true);
+    if (key == "store" && is_bool(value, false)) question_.may_come_back = false;
     if (!read_common_field(key, value, question_, scope_)) read_own_field(key, value);
     return std::nullopt;
   }
@@ -61,6 +60,8 @@ class ParameterReader {
       add_own(scope_, key, value);
     } else if (key == "truncation") {
       if (!is_text(value, "disabled")) add_own(scope_, key, value);
+    } else if (key == "client_metadata") {
+      return;  // Codex's: its installation, session and turn.
     } else if (key == "include") {
       read_include(value);
     } else if (key == "prompt_cache_options") {
@@ -84,19 +85,20 @@ class ParameterReader {
   std::optional<BadRequest> read_tools(dom::element value) {
     dom::array tools;
     if (value.get_array().get(tools) != simdjson::SUCCESS) return must_be("tools", "an array");
+    if (tools.size() > kMostParts) return too_long("tools");
     std::string functions, others;
     for (const dom::element each : tools) {
       dom::object tool;
       std::string_view type;
       if (each.get_object().get(tool) != simdjson::SUCCESS || tool["type"].get_string().get(type) != simdjson::SUCCESS)
-        return BadRequest{"each tool must be an object with a string 'type'", "tools"};
+        return unreadable("each tool must be an object with a string 'type'", "tools");
       if (has_duplicate_keys(tool)) return BadRequest{"a tool repeats a key", "tools"};
       std::string_view name;
       if ((type == "function" || type == "custom") && tool["name"].get_string().get(name) == simdjson::SUCCESS &&
           !name.empty()) {
         question_.traits.functions.emplace_back(name);
       } else if (type == "function") {
-        return BadRequest{"a function must have a string 'name'", "tools"};
+        return unreadable("a function must have a string 'name'", "tools");
       } else {
         question_.traits.hosted_tools = true;
       }
@@ -254,6 +256,7 @@ std::optional<BadRequest> read_tool_choice(dom::element value, bool has_tools, S
 std::optional<BadRequest> read_responses_request(dom::object body, std::string_view without, Question& question,
                                                  Scope& scope) {
   if (has_duplicate_keys(body)) return BadRequest{"the request body repeats a key", ""};
+  question.may_come_back = true;  // The default is to store it.
   ParameterReader parameters(question, scope);
   std::optional<dom::element> instructions, input, tool_choice;
   bool has_template = false, has_context = false;  // The upstream may have a model and an input already.
@@ -280,9 +283,10 @@ std::optional<BadRequest> read_responses_request(dom::object body, std::string_v
     }
   }
   if (question.model.empty() && !has_template) return must_be("model", "a string");
-  if (!input && !has_context) return BadRequest{"'input' is missing", "input"};
+  if (!input && !has_context) return unreadable("'input' is missing", "input");
   if (tool_choice)
     if (auto bad = read_tool_choice(*tool_choice, has_tools, scope)) return bad;
+  question.needs_own_api = question.needs_own_api || question.may_come_back;
   return read_responses_input(instructions, input, question, scope);
 }
 

@@ -79,7 +79,7 @@ TEST(ResponsesRequest, ReadsTheQuestion) {
   EXPECT_EQ(out.question.model, "gpt-5");
   EXPECT_TRUE(out.question.stream);
   EXPECT_EQ(out.question.traits.temperature, 0.25);
-  EXPECT_FALSE(out.question.needs_own_api);
+  EXPECT_TRUE(out.question.needs_own_api && out.question.may_come_back);  // Stored, unless it says otherwise.
   EXPECT_FALSE(out.question.traits.open_turn || out.question.traits.no_text || out.question.traits.hidden_state);
 }
 
@@ -269,6 +269,8 @@ TEST(ResponsesRequest, NoticesWhatLimitsReuse) {
        {R"(,"store":true)", R"(,"include":["reasoning.encrypted_content"])", R"(,"top_logprobs":3)"})
     EXPECT_TRUE(read(plain(more)).question.needs_own_api) << more;
   EXPECT_FALSE(read(plain(R"(,"store":false)")).question.needs_own_api);
+  EXPECT_FALSE(read(plain(R"(,"store":false)")).question.may_come_back);
+  EXPECT_TRUE(read(plain(R"(,"store":null)")).question.may_come_back);
   for (const std::string_view items : {"", R"({"role":"system","content":"x"})", R"({"role":"user","content":" "})",
                                        R"({"role":"user","content":[{"type":"input_image","image_url":"x"}]})"})
     EXPECT_TRUE(read(with_input(items)).question.traits.no_text) << items;

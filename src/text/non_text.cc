@@ -182,7 +182,7 @@ class NonText {
     for (std::size_t i = 0; i < object.items.size(); i += 2) {
       const std::string_view key = object.items[i].text;
       const PythonValue& value = object.items[i + 1];
-      if (is_nothing(value) || is_one_of(key, read) || key == "cache_control") continue;
+      if (is_one_of(key, read) || key == "cache_control" || is_nothing(value)) continue;  // What is read is not searched again at each depth.
       if (is_text && key == "type") continue;
       if ((is_text || is_call) && is_one_of(key, kAccountKeys)) continue;
       Member rest{key, &value};
