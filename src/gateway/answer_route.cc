@@ -251,6 +251,7 @@ std::optional<net::Reply> AnswerRoute::say(const Asking& asking, std::string_vie
     if (!moved) return std::nullopt;
     kept = *moved;
   }
+  if (!api.misfit(kept, asking.question).empty()) return std::nullopt;
   if (asking.question.stream) {
     auto events = api.replay_stream(reader_, kept, how);
     if (!events) return std::nullopt;
@@ -275,10 +276,12 @@ Task<std::optional<int>> AnswerRoute::serve(net::Exchange& exchange, AskingPtr a
   auto reply = say(*asking, kept);
   if (!reply) {
     const protocol::Protocol* owner = protocol::owner_of(kept);
-    const bool unreadable = owner == nullptr || owner == asking->api;
+    const bool own = owner == asking->api;
+    const std::string_view misfit = own ? owner->misfit(kept, asking->question) : std::string_view();
+    const bool unreadable = owner == nullptr || (own && misfit.empty());
     Outcome outcome;
     outcome.fate = unreadable ? Fate::error : Fate::miss;
-    outcome.reason = unreadable ? "unreadable_entry" : "other_api";
+    outcome.reason = unreadable ? "unreadable_entry" : own ? misfit : "other_api";
     outcome.threshold = asking->outcome.threshold;
     outcome.reuse = asking->outcome.reuse;
     outcome.reuse_reason = asking->outcome.reuse_reason;
@@ -356,6 +359,7 @@ Task<int> AnswerRoute::serve_uncached(net::Exchange& exchange, AskingPtr asking)
   asked.surface = asking->api->surface();
   asked.stream = asking->question.stream;
   asked.include_usage = asking->question.include_usage;
+  asked.may_come_back = asking->question.may_come_back;
   asked.reuse = asking->verdict.reuse;
   const decide::Verdict if_all_are_called = decide::judge_answer(shared_.options.reuse, asking->question.traits.functions);
   asked.while_open = std::max(asked.reuse, if_all_are_called.reuse);
@@ -394,7 +398,8 @@ Task<std::optional<int>> AnswerRoute::follow(net::Exchange& exchange, AskingPtr 
   }
   const Flight::Asked& theirs = flight->asked();
   const bool same_shape = theirs.stream && asking->question.stream && theirs.surface == asking->api->surface() &&
-                          theirs.include_usage == asking->question.include_usage;
+                          theirs.include_usage == asking->question.include_usage &&
+                          (theirs.may_come_back || !asking->question.may_come_back);
   const bool may_read_along = theirs.while_open <= (match.same_text ? decide::Reuse::exact : decide::Reuse::by_meaning);
   Flight::Reader reader(flight, executor_);
   if (same_shape && may_read_along && reader.from_the_start()) {
@@ -452,7 +457,11 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwn
   call.target = std::string(upstream_target(path)).append(query_of(exchange.request().target));
   const ReadBy reader = asking->verdict.reuse == decide::Reuse::never ? ReadBy::one_caller : ReadBy::cache;
   call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat, reader);
-  call.body = std::move(asking->body);
+  // Who asks for the same as a plain answer counts on the usage, which a stream says only on demand.
+  const protocol::Surface surface = asking->api->surface();
+  const bool on_demand = surface == protocol::Surface::chat || surface == protocol::Surface::completions;
+  asking->asks_usage = on_demand && asking->may_store && asking->question.stream && !asking->question.include_usage && !upstream->refuses_usage();
+  call.body = asking->asks_usage ? protocol::with_usage_asked_for(asking->body) : std::move(asking->body);
   asking->outcome.forwarded = true;
   const std::shared_ptr<Flight> flight = owner.flight();
   const auto ended = [](std::exception_ptr thrown) {

@@ -57,7 +57,8 @@ class AnswerRoute {
 
   // The pilot of a flight.
   net::Task<void> fly(AskingPtr asking, FlightOwner owner, Upstream* upstream, net::ClientRequest call);
-  net::Task<void> fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, bool readable);
+  net::Task<void> fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, std::string body,
+                            bool readable);
   net::Task<void> fly_stream(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response);
   net::Task<void> fly_endless(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, std::string begun);
   net::Task<void> land(AskingPtr asking, std::shared_ptr<Flight> flight, std::string last,

@@ -26,6 +26,18 @@ bool repeats_a_key(simdjson::dom::element value) {
   return false;
 }
 
+bool is_path(std::string_view field) { return field.find('.') != std::string_view::npos; }
+
+/// The body without the ignored fields that lie within others ("metadata.user_id"). Empty: it has none of them.
+std::string without_ignored_within(const std::string& body, const simdjson::dom::object& object, const std::vector<std::string>& ignored) {
+  std::string less;
+  for (const std::string& field : ignored) {
+    if (!is_path(field) || object[std::string_view(field).substr(0, field.find('.'))].error() != simdjson::SUCCESS) continue;
+    less = protocol::without_path(less.empty() ? body : less, field);
+  }
+  return less;
+}
+
 }  // namespace
 
 std::string_view query_of(std::string_view target) { return target.substr(std::min(target.find('?'), target.size())); }
@@ -42,10 +54,15 @@ std::optional<NotRead> read_question(const ServerOptions& options, protocol::Jso
   asking.wishes = std::get<Wishes>(std::move(wishes));
   const bool may_forward = !asking.wishes.only_if_cached;
 
-  const auto root = reader.read(request.body);
+  auto root = reader.read(request.body);
   if (!root) return NotRead{{"the request body " + std::string(reader.why()), ""}, may_forward};
   simdjson::dom::object object;
   if (root->get_object().get(object) != simdjson::SUCCESS) return NotRead{{"the request body must be a JSON object", ""}, may_forward};
+  const std::string less = without_ignored_within(request.body, object, options.ignored_fields);
+  if (!less.empty()) {
+    root = reader.read_copy(less);
+    if (!root || root->get_object().get(object) != simdjson::SUCCESS) return NotRead{{"the request body repeats a key", ""}};
+  }
   const std::string_view ours = options.compat.litellm ? kCacheMember : std::string_view{};
   simdjson::dom::element member;
   has_member = !ours.empty() && object[ours].get(member) == simdjson::SUCCESS;
@@ -59,10 +76,11 @@ std::optional<NotRead> read_question(const ServerOptions& options, protocol::Jso
   add_caller(request.headers, asking.tenant, options.tenant, options.compat, options.ignored_headers, scope);
   if (!query.empty()) scope.add("query", query, true);  // It may carry a key.
   if (auto bad = api.read(object, ours, asking.question, scope))
-    return NotRead{std::move(*bad), may_forward && !repeats_a_key(*root), has_member};
+    return NotRead{*bad, may_forward && bad->unreadable && !repeats_a_key(*root), has_member};
   if (!options.cross_protocol) scope.add("api", to_string(api.surface()));
   if (!asking.wishes.partition.empty()) scope.add("partition", asking.wishes.partition, true);
-  for (const std::string& name : options.ignored_fields) scope.remove(name);
+  for (const std::string& name : options.ignored_fields)
+    if (!is_path(name)) scope.remove(name);
   asking.scope = scope_name(scope.digest());
   return std::nullopt;
 }

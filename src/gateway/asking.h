@@ -32,6 +32,7 @@ struct Asking {
   std::shared_ptr<const Embedding> embedding;
   bool may_store = true;
   bool may_follow = true;
+  bool asks_usage = false;  ///< Of the upstream, for the cache: a stream whose caller did not ask for it.
 };
 
 /// All that jobs on other threads are given of a request: what never changes. The rest of it is its own thread's.

@@ -33,7 +33,7 @@ class Flight {
   struct Asked {
     std::string scope, prompt;
     protocol::Surface surface = protocol::Surface::chat;
-    bool stream = false, include_usage = false;
+    bool stream = false, include_usage = false, may_come_back = false;
     decide::Reuse reuse = decide::Reuse::by_meaning;
     decide::Reuse while_open = decide::Reuse::by_meaning;  ///< Who may read along before it is known which functions are called.
   };

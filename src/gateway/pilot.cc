@@ -47,6 +47,40 @@ std::string_view event_name(std::string_view raw) {
   return {};
 }
 
+/// The call without what the gateway adds to it.
+net::ClientRequest as_asked(const net::ClientRequest& call, std::string body) {
+  net::ClientRequest again;
+  again.method = call.method;
+  again.target = call.target;
+  again.headers = call.headers;
+  again.body = std::move(body);
+  return again;
+}
+
+bool may_refuse_usage(const net::ClientResult<ClientResponse>& answered) {
+  const auto* response = std::get_if<ClientResponse>(&answered);
+  return response != nullptr && (response->status() == 400 || response->status() == 422) && is_plain(response->headers());
+}
+
+/// Whether an error is about what the gateway adds to a call: those who do not know the field name it.
+bool names_usage(std::string_view error) {
+  return error.find("stream_options") != std::string_view::npos || error.find("include_usage") != std::string_view::npos;
+}
+
+/// The body, up to its end or to what an error has at most.
+Task<net::ClientResult<std::string>> read_begin(ClientResponse& response) {
+  constexpr std::size_t kLongestError = 64 << 10;
+  std::string body;
+  while (body.size() < kLongestError) {
+    auto piece = co_await response.read();
+    if (auto* failure = std::get_if<ClientError>(&piece)) co_return std::move(*failure);
+    const std::string& bytes = std::get<std::string>(piece);
+    if (bytes.empty()) break;
+    body.append(bytes);
+  }
+  co_return body;
+}
+
 }  // namespace
 
 void AnswerRoute::crash(const Asking& asking, const std::shared_ptr<Flight>& flight, ClientError failure) {
@@ -58,8 +92,27 @@ void AnswerRoute::crash(const Asking& asking, const std::shared_ptr<Flight>& fli
 
 Task<void> AnswerRoute::fly(AskingPtr asking, FlightOwner owner, Upstream* upstream, net::ClientRequest call) {
   const std::shared_ptr<Flight> flight = owner.flight();
+  const net::ClientRequest again = asking->asks_usage ? as_asked(call, std::move(asking->body)) : net::ClientRequest();
   shared_.metrics.upstream_call();
   auto answered = co_await upstream->send(std::move(call));
+  std::string begun;  // Of the answer's body, where it has been read already.
+  if (asking->asks_usage && may_refuse_usage(answered)) {
+    ClientResponse& refusal = std::get<ClientResponse>(answered);
+    auto said = co_await read_begin(refusal);
+    if (auto* failure = std::get_if<ClientError>(&said)) {
+      crash(*asking, flight, std::move(*failure));
+      co_return;
+    }
+    begun = std::get<std::string>(std::move(said));
+    if (names_usage(begun)) {
+      asking->asks_usage = false;
+      shared_.metrics.upstream_call();
+      answered = co_await upstream->send(again);
+      const auto* response = std::get_if<ClientResponse>(&answered);
+      if (response != nullptr && response->status() == 200) upstream->note_refuses_usage();
+      begun.clear();
+    }
+  }
   if (auto* failure = std::get_if<ClientError>(&answered)) {
     crash(*asking, flight, std::move(*failure));
     co_return;
@@ -78,12 +131,11 @@ Task<void> AnswerRoute::fly(AskingPtr asking, FlightOwner owner, Upstream* upstr
   if (events) {
     co_await fly_stream(asking, flight, std::move(response));
   } else {
-    co_await fly_whole(asking, flight, std::move(response), readable && !asking->question.stream);
+    co_await fly_whole(asking, flight, std::move(response), std::move(begun), readable && !asking->question.stream);
   }
 }
 
-Task<void> AnswerRoute::fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response, bool readable) {
-  std::string body;
+Task<void> AnswerRoute::fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response, std::string body, bool readable) {
   std::optional<net::HeldBytes::Part> held(std::in_place, shared_.held);
   for (;;) {
     auto piece = co_await response.read();
@@ -146,8 +198,8 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     const bool fits = events->feed(ended ? "\n\n" : std::string_view(bytes));
     // Only whole events are passed on, so that a cut never leaves half a line before the error event.
     while (const auto event = events->next()) {
-      out.append(event->raw);
-      if (!event->data.empty()) assembler->add(reader_, event_name(event->raw), event->data);
+      const bool usage = !event->data.empty() && assembler->add(reader_, event_name(event->raw), event->data);
+      if (!usage || !asking->asks_usage) out.append(event->raw);
     }
     if (ended || assembler->done()) break;
     seen_bytes += out.size();
@@ -157,13 +209,25 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
       flight->complete({}, std::nullopt);
       co_return;  // Nobody listens, and nothing is kept: the call ends here.
     }
-    if (!fits || seen_bytes > shared_.options.max_kept_bytes) {
+    const bool too_long = seen_bytes > shared_.options.max_kept_bytes;
+    if (!fits || (too_long && !asking->asks_usage)) {
       // Whole events no longer matter: what follows is passed on as it comes.
       std::string rest(events->rest());
       events.reset();
       assembler.reset();
       co_await fly_endless(asking, flight, std::move(response), std::move(rest));
       co_return;
+    }
+    if (too_long && asking->may_store) {  // Events are read on, for one of them is not for the caller.
+      shared_.flights.remove(flight);
+      shared_.metrics.not_kept();
+      asking->may_store = false;
+      assembler->forget();
+      flight->make_endless();
+    }
+    if (too_long) {
+      const bool read = co_await flight->make_room(executor_);
+      if (!read) co_return;
     }
   }
   if (assembler->done() || assembler->ended() || assembler->failed()) {

@@ -21,6 +21,28 @@ namespace {
 
 constexpr std::chrono::seconds kSweepInterval{60};
 
+/// Empty: the field may be ignored.
+std::string why_not_ignored(std::string_view field) {
+  // Parts without which answers would reach other callers or other questions.
+  constexpr std::string_view kNever[] = {"tenant", "api",   "query",    "partition",    "model", "history", "last_turn",
+                                         "input",  "tools", "messages", "instructions", "prompt", "system"};
+  // Parts of no scope.
+  constexpr std::string_view kNowhere[] = {"stream",          "stream_options",         "store",          "prompt_cache_key",
+                                           "cache_control",   "prompt_cache_retention", "client_metadata"};
+  // Whose parts go by the name that another API has for them.
+  constexpr std::pair<std::string_view, std::string_view> kOtherNames[] = {
+      {"max_completion_tokens", "max_tokens"}, {"max_output_tokens", "max_tokens"}, {"stop_sequences", "stop"},
+      {"reasoning", "reasoning_effort"},       {"text", "response_format or verbosity"}};
+  if (field.empty() || field.starts_with('.') || field.ends_with('.') || field.find("..") != std::string_view::npos)
+    return "it is no name of a field, nor names joined by dots";
+  const std::string_view first = field.substr(0, field.find('.'));
+  if (std::find(std::begin(kNever), std::end(kNever), first) != std::end(kNever)) return "it changes every answer";
+  if (std::find(std::begin(kNowhere), std::end(kNowhere), first) != std::end(kNowhere)) return "it keeps no answers apart anyway";
+  for (const auto& [name, known_as] : kOtherNames)
+    if (field == name) return "name " + std::string(known_as) + ", as all APIs' field is called there";
+  return {};
+}
+
 Result<void> check(const ServerOptions& options) {
   const auto at_least_1 = [](std::uint64_t value, std::string_view name) -> Result<void> {
     if (value != 0) return {};
@@ -31,9 +53,6 @@ Result<void> check(const ServerOptions& options) {
         at_least_1(options.max_queued, "max_queued"), at_least_1(options.max_header_bytes, "max_header_bytes"),
         at_least_1(options.max_body_bytes, "max_body_bytes"), at_least_1(options.max_connections, "max_connections")})
     if (!checked) return checked;
-  // Parts without which answers would reach other callers or other questions.
-  constexpr std::string_view kNeverIgnored[] = {"tenant", "api",   "query",    "partition",    "model", "history", "last_turn",
-                                                "input",  "tools", "messages", "instructions", "prompt", "system"};
   for (const std::string& header : options.ignored_headers) {
     const auto fault = [&header](std::string_view why) {
       return Error{ErrorCode::invalid_argument, "ignored_headers must not name " + header + ": " + std::string(why)};
@@ -43,8 +62,8 @@ Result<void> check(const ServerOptions& options) {
     if (use_of_request_header(header, options.compat) != HeaderUse::separates) return fault("it keeps no answers apart anyway");
   }
   for (const std::string& field : options.ignored_fields)
-    if (std::find(std::begin(kNeverIgnored), std::end(kNeverIgnored), field) != std::end(kNeverIgnored))
-      return Error{ErrorCode::invalid_argument, "ignored_fields must not name " + field + ": it changes every answer"};
+    if (const std::string why = why_not_ignored(field); !why.empty())
+      return Error{ErrorCode::invalid_argument, "ignored_fields must not name " + field + ": " + why};
   return {};
 }
 

@@ -47,7 +47,7 @@ struct ServerOptions {
   bool opt_in = false;          ///< Only requests that ask for the cache use it.
   bool cross_protocol = true;   ///< An answer of one chat API serves the same question by another one.
   std::vector<std::string> ignored_headers;  ///< In lower case: are passed on, and change no answer, e.g. a tracer's.
-  std::vector<std::string> ignored_fields;  ///< Top-level fields of a body that change no answer, e.g. "user", "metadata".
+  std::vector<std::string> ignored_fields;  ///< Fields of a body that change no answer, e.g. "user", "metadata.user_id".
   std::chrono::milliseconds replay_pace{0};  ///< Between two events of a replayed stream. 0: at once.
   std::chrono::milliseconds follow_timeout{10'000};  ///< How long a request waits for the first byte of another's call before it makes its own.
   std::uint64_t max_kept_bytes = std::uint64_t{4} << 20;  ///< Longer answers are passed on piece by piece, and not kept.

@@ -48,6 +48,7 @@ struct UpstreamState {
   const UpstreamOptions options;
   const net::BaseUrl url;
   Breaker breaker;
+  std::atomic<bool> refuses_usage{false};  ///< It has refused a request for what its stream has used, and taken the same without.
 };
 
 /// Shared by all I/O threads; in the order of the configuration.
@@ -67,6 +68,8 @@ class Upstream {
   net::Task<net::ClientResult<net::ClientResponse>> send(net::ClientRequest request);
 
   const UpstreamOptions& options() const noexcept { return state_.options; }
+  bool refuses_usage() const noexcept { return state_.refuses_usage.load(std::memory_order_relaxed); }
+  void note_refuses_usage() noexcept { state_.refuses_usage.store(true, std::memory_order_relaxed); }
   void cancel() { client_.cancel(); }
 
  private:

@@ -81,6 +81,7 @@ class StubUpstream:
         self.sent = 0  # Of it, so far.
         self.pace = 0.2
         self.delay = 0.0  # Before every answer.
+        self.refuses = None  # A field of requests that it does not know.
         self.faults, self.fault_rate = [], 0.0  # Modes that now and then take the place of `mode`.
         self.release = threading.Event()  # For the modes that wait.
         self._numbers = itertools.count(1)
@@ -177,6 +178,8 @@ class Answering:
             return self.json(200, {"object": "list", "data": [{"id": "stub-model", "object": "model"}], "line": call["line"]})
         mode = stub._next_mode()
         asked = json.loads(call["body"]) if call["body"] else {}
+        if stub.refuses in asked:
+            return self.json(400, self.error_of(f"Unrecognized request argument supplied: {stub.refuses}", "invalid_request_error", "invalid_request_error"))
         if mode == "hang":
             stub.release.wait(30)
             return False
