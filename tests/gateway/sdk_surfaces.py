@@ -115,7 +115,7 @@ class Surfaces:
         return {"model": "stub-model", "max_tokens": LIMIT, "messages": [{"role": "user", "content": text}], **more_of("chat", tools)}
 
     def _responses(self, text, tools):
-        return {"model": "stub-model", "max_output_tokens": LIMIT, "input": text, **more_of("responses", tools)}
+        return {"model": "stub-model", "max_output_tokens": LIMIT, "input": text, "store": False, **more_of("responses", tools)}
 
     def _messages(self, text, tools):
         return {"model": "stub-model", "max_tokens": LIMIT, "messages": [{"role": "user", "content": text}], **more_of("messages", tools)}

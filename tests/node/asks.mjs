@@ -96,7 +96,7 @@ async function ask({ url, key, way, text, tools }) {
   const more = tools.length ? { tools: tools.map(TOOLS[api]) } : {};
   const question =
     api === "responses"
-      ? { model: "stub-model", max_output_tokens: LIMIT, input: text, ...more }
+      ? { model: "stub-model", max_output_tokens: LIMIT, input: text, store: false, ...more }
       : { model: "stub-model", max_tokens: LIMIT, messages: [{ role: "user", content: text }], ...more };
   const counted = { ...question, stream_options: { include_usage: true } };
   const ways = {
