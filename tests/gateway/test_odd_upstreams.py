@@ -17,7 +17,7 @@ def whole(api=CHAT, **changes):
 
 
 def events(api=CHAT):
-    return [data for _, data in APIS[api.path][1](SAID, api.ask(QUESTION))]
+    return [data for _, data in APIS[api.path][1](SAID, {**api.ask(QUESTION), "stream_options": {"include_usage": True}})]  # As the gateway asks.
 
 
 def as_json(value, *lines):
@@ -163,7 +163,7 @@ def chunk_with(**delta):
 
 BROKEN_STREAMS = {
     (CHAT, "an event that is no JSON"): lambda data: [data[0], b"data: {oops\n\n", *data[1:]],
-    (CHAT, "two finishes that differ"): lambda data: [*data[:-1], data[-2].replace(b'"stop"', b'"length"'), data[-1]],
+    (CHAT, "two finishes that differ"): lambda data: [*data[:-1], data[-3].replace(b'"stop"', b'"length"'), data[-1]],
     (CHAT, "an unknown choice"): lambda data: [data[0], data[1].replace(b'"index": 0', b'"index": 7'), *data[2:]],
     (CHAT, "an error in the middle"): lambda data: [*data[:2], b'data: {"error": {"message": "no"}}\n\n', *data[2:]],
     (CHAT, "a call without a name"): lambda data: [data[0], chunk_with(tool_calls=[{"index": 0, "function": {"arguments": "{}"}}]), *data[1:]],
@@ -195,7 +195,7 @@ def test_streams_that_are_not_whole_are_not_kept(ask, api, name):
 @pytest.mark.parametrize("stream", [False, True])
 def test_large_answers(ask, size, stream):
     text = "a" * size
-    said = as_events(b"".join([chunk_with(role="assistant", content=text), *events()[-2:]])) if stream else as_json(message(content=text))
+    said = as_events(b"".join([chunk_with(role="assistant", content=text), *events()[-3:]])) if stream else as_json(message(content=text))
     status, _, body = ask(CHAT, said, stream)
     assert status == 200 and CHAT.text(body, stream) == text
     assert ask(CHAT)[1]["x-sosie-cache"] == ("hit" if size < 4_000_000 else "miss")
@@ -205,7 +205,7 @@ def test_odd_arguments_stay_with_their_api(shared, key):
     """What another API cannot say is asked anew."""
     gateway, stub = shared
     tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
-    stub.raw[CHAT.path] = WHOLE["tool calls of odd arguments"]
+    stub.raw[CHAT.path] = as_json(choice(message={"role": "assistant", "content": None, "tool_calls": [call("[1]")]}, finish_reason="tool_calls"))
     gateway.call(CHAT, QUESTION, key, tools=tools)
     del stub.raw[CHAT.path]
     assert gateway.call(CHAT, QUESTION, key, tools=tools)[1]["x-sosie-cache"] == "hit"
