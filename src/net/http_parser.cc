@@ -15,26 +15,42 @@ using boost::system::error_code;
 
 std::string_view to_std(string_view text) { return {text.data(), text.size()}; }
 
+/// What a message has used of what it may: counted as it is consumed, for a sender may send line by line.
+struct Used {
+  std::uint64_t header_bytes = 0;
+  std::uint64_t chunk_bytes = 0;  // of chunk extensions and trailers
+  std::size_t lines = 0;
+};
+
 /// What both directions share: fields, and a body that is counted here because Beast's own limit answers too late.
 template <bool is_request>
 class Reader : public http::basic_parser<is_request> {
  public:
-  Reader(HeaderList& headers, std::string& body, std::uint32_t max_header_bytes, std::uint64_t max_body_bytes)
-      : headers_(headers), body_(body), max_body_bytes_(max_body_bytes) {
+  Reader(HeaderList& headers, std::string& body, std::uint32_t max_header_bytes, std::uint64_t max_body_bytes, Used used = {})
+      : headers_(headers), body_(body), max_header_bytes_(max_header_bytes), max_body_bytes_(max_body_bytes), used_(used) {
     this->eager(true);
-    this->header_limit(max_header_bytes);
     this->body_limit(boost::none);
+    limit_header();
   }
 
   Fed feed(std::string_view bytes) {
+    const bool in_header = !this->is_header_done();
     error_code failure;
     const std::size_t consumed = this->put(boost::asio::const_buffer(bytes.data(), bytes.size()), failure);
     Fed fed{consumed, state(failure)};
+    if (in_header) {
+      used_.header_bytes += consumed;  // Of what follows the header, too; but then nobody asks any more.
+      if (!limit_header() && !this->is_header_done()) fed.state = Parse::header_too_large;
+    } else if (fed.state == Parse::need_more && bytes.size() - consumed > max_header_bytes_) {
+      fed.state = Parse::header_too_large;  // The line before a chunk, or the trailer, which Beast would wait for without end.
+    }
     // Beast speaks of the body only with its first byte; a length that is too long is known before.
     if (fed.state == Parse::need_more && this->is_header_done() && this->content_length().value_or(0) > max_body_bytes_)
       fed.state = Parse::body_too_large;
     return fed;
   }
+
+  const Used& used() const noexcept { return used_; }
 
   Parse state(const error_code& failure) const {
     if (failure == http::error::need_more) return Parse::need_more;
@@ -49,7 +65,14 @@ class Reader : public http::basic_parser<is_request> {
   void on_response_impl(int, string_view, int, error_code&) override {}
 
   void on_field_impl(http::field, string_view name, string_view value, error_code& failure) override {
-    if (this->is_header_done()) return;  // Trailers are dropped.
+    if (++used_.lines > kMaxHeaderLines) {
+      failure = http::error::header_limit;
+      return;
+    }
+    if (this->is_header_done()) {  // Trailers are dropped.
+      count_chunk_bytes(name.size() + value.size(), failure);
+      return;
+    }
     headers_.add(to_std(name), to_std(value));
     if (!same_name(to_std(name), "transfer-encoding")) return;
     // Any other coding leaves it open where the message ends, and a proxy before us may see that differently.
@@ -78,8 +101,9 @@ class Reader : public http::basic_parser<is_request> {
     return piece.size();
   }
 
-  void on_chunk_header_impl(std::uint64_t size, string_view, error_code& failure) override {
+  void on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& failure) override {
     if (size > max_body_bytes_ - seen_) failure = http::error::body_limit;
+    count_chunk_bytes(extensions.size(), failure);
   }
 
   std::size_t on_chunk_body_impl(std::uint64_t, string_view piece, error_code& failure) override {
@@ -90,9 +114,23 @@ class Reader : public http::basic_parser<is_request> {
     if constexpr (is_request) body_.reserve(body_.size() + kBodyPadding);
   }
 
+  /// Leaves Beast what the header may still have. False: nothing.
+  bool limit_header() {
+    if (used_.header_bytes >= max_header_bytes_) return false;
+    this->header_limit(static_cast<std::uint32_t>(max_header_bytes_ - used_.header_bytes));
+    return true;
+  }
+
+  void count_chunk_bytes(std::size_t size, error_code& failure) {
+    used_.chunk_bytes += size;
+    if (used_.chunk_bytes > max_header_bytes_) failure = http::error::header_limit;
+  }
+
   HeaderList& headers_;
   std::string& body_;
+  const std::uint32_t max_header_bytes_;
   const std::uint64_t max_body_bytes_;
+  Used used_;
   std::uint64_t seen_ = 0;
   bool has_transfer_encoding_ = false;
 };
@@ -171,9 +209,10 @@ class ResponseParser::Impl {
   std::optional<ResponseReader> reader;
 
   void restart() {
+    const Used used = reader ? reader->used() : Used{};
     headers.clear();
     body.clear();
-    reader.emplace(headers, body, max_header_bytes, max_body_bytes);
+    reader.emplace(headers, body, max_header_bytes, max_body_bytes, used);
     if (no_body) reader->skip(true);
   }
 };

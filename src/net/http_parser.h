@@ -10,11 +10,14 @@
 
 namespace sosie::net {
 
+/// Header and trailer lines of a message, the interim answers before it included. Servers and proxies in use allow about 100.
+inline constexpr std::size_t kMaxHeaderLines = 256;
+
 enum class Parse {
   need_more,         ///< Every byte consumed was good; the message goes on.
   done,              ///< The message is complete; bytes not consumed belong to the next.
   malformed,         ///< Not HTTP, or ambiguous about where the message ends.
-  header_too_large,
+  header_too_large,  ///< Headers of more bytes or lines than allowed, or as large a trailer or chunk extensions.
   body_too_large,    ///< Known as soon as the headers say so.
 };
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+
 namespace sosie::net {
 namespace {
 
@@ -120,6 +123,85 @@ TEST(ResponseParser, SkipsInterimAnswers) {
   EXPECT_EQ(feed_in_pieces(parser, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 204 No\r\n\r\n", 7), Parse::done);
   EXPECT_EQ(parser.status(), 204);
   EXPECT_FALSE(parser.headers().find("a"));
+}
+
+/// Feeds `begin`, then `again` for as long as the parser wants more; returns what ended it, and how many bytes it had taken then.
+template <class Parser>
+std::pair<Parse, std::size_t> feed_for_ever(Parser& parser, std::string_view begin, std::string_view again) {
+  constexpr std::size_t kEver = 1 << 20;
+  std::string pending(begin);
+  for (std::size_t given = begin.size(); given < kEver; given += again.size()) {
+    const Fed fed = parser.feed(pending);
+    if (fed.state != Parse::need_more) return {fed.state, given};
+    pending.erase(0, fed.consumed);
+    pending += again;
+  }
+  return {Parse::need_more, kEver};
+}
+
+TEST(RequestParser, BoundsWhatArrivesLineByLine) {
+  const std::string line = "x-" + std::string(100, 'n') + ": " + std::string(100, 'v') + "\r\n";
+  const std::string chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const auto& [begin, again] : {std::pair<std::string, std::string>{"GET / HTTP/1.1\r\n", line},
+                                     {"GET / HTTP/1.1\r\n", "a:\r\n"},
+                                     {"GET / HTTP/1.1\r\na:", "b\r\na:"},
+                                     {"GET / HTTP/1.1\r\na: ", "x"},
+                                     {"GET /", "x"},
+                                     {chunked + "0\r\n", line},
+                                     {chunked + "0\r\n", "a:\r\n"},
+                                     {chunked + "1;", "x"},
+                                     {chunked, "1;" + std::string(100, 'x') + "\r\ny\r\n"}}) {
+    RequestParser parser(16 << 10, 1 << 20);
+    Request request;
+    parser.start(request);
+    const auto [state, taken] = feed_for_ever(parser, begin, again);
+    EXPECT_EQ(state, Parse::header_too_large) << begin << again;
+    EXPECT_LE(taken, (16u << 10) + 2'048) << begin << again;
+    EXPECT_LE(request.headers.size(), kMaxHeaderLines);
+  }
+}
+
+TEST(RequestParser, TakesAsManyLinesAsAllowed) {
+  std::string bytes = "GET / HTTP/1.1\r\n";
+  for (std::size_t i = 0; i < kMaxHeaderLines; ++i) bytes += "a: b\r\n";
+  for (const std::size_t piece : {std::size_t{6}, bytes.size() + 2}) {
+    RequestParser parser(16 << 10, 100);
+    Request request;
+    parser.start(request);
+    EXPECT_EQ(feed_in_pieces(parser, bytes + "\r\n", piece), Parse::done);
+    EXPECT_EQ(request.headers.size(), kMaxHeaderLines);
+    parser.start(request);
+    EXPECT_EQ(feed_in_pieces(parser, bytes + "a: b\r\n\r\n", piece), Parse::header_too_large);
+  }
+}
+
+TEST(RequestParser, TheSmallestPiecesOfALongBodyTakeLinearTime) {
+  // Quadratic work over 6 MB would not end.
+  std::string bytes = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  constexpr std::size_t kSize = 1 << 20;
+  for (std::size_t i = 0; i < kSize; ++i) bytes += "1\r\nx\r\n";
+  RequestParser parser(16 << 10, kSize);
+  Request request;
+  parser.start(request);
+  EXPECT_EQ(feed_in_pieces(parser, bytes + "0\r\n\r\n", 1), Parse::done);
+  EXPECT_EQ(request.body.size(), kSize);
+}
+
+TEST(ResponseParser, BoundsWhatArrivesLineByLine) {
+  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const auto& [begin, again] : {std::pair<std::string, std::string>{"HTTP/1.1 200 OK\r\n", "a: b\r\n"},
+                                     {"HTTP/1.1 200 OK\r\na:", "b\r\na:"},
+                                     {"HTTP/1.1 200 OK\r\n", "a: " + std::string(1'000, 'b') + "\r\n"},
+                                     {"HTTP/1.1 200 ", "x"},
+                                     {"", "HTTP/1.1 100 Continue\r\n\r\n"},
+                                     {"", "HTTP/1.1 103 Early Hints\r\na: b\r\nb: c\r\n\r\n"},
+                                     {chunked + "0\r\n", "a: b\r\n"},
+                                     {chunked + "5;a=", "x"}}) {
+    ResponseParser parser(16 << 10, 1 << 20, false);
+    const auto [state, taken] = feed_for_ever(parser, begin, again);
+    EXPECT_EQ(state, Parse::header_too_large) << begin << again;
+    EXPECT_LE(taken, (16u << 10) + 2'048) << begin << again;
+  }
 }
 
 }  // namespace

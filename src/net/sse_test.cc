@@ -61,5 +61,25 @@ TEST(SseParser, ALineWithoutEndIsRefused) {
   EXPECT_FALSE(accepted);
 }
 
+TEST(SseParser, TheSmallestPiecesTakeLinearTime) {
+  // Quadratic work over 4 MB would not end.
+  std::string one = "data: ";
+  while (one.size() < 2 << 20) one += "x";
+  for (int i = 0; i < 100'000; ++i) one += "\ndata: y";
+  std::string many;
+  while (many.size() < 2 << 20) many += "data: x\n\n";
+  SseParser parser(4 << 20);
+  std::size_t events = 0, bytes = 0;
+  for (const char each : one + "\n\n" + many) {
+    ASSERT_TRUE(parser.feed(std::string_view(&each, 1)));
+    while (const auto event = parser.next()) {
+      ++events;
+      bytes += event->raw.size();
+    }
+  }
+  EXPECT_EQ(events, 1 + many.size() / 9);
+  EXPECT_EQ(bytes, one.size() + 2 + many.size());
+}
+
 }  // namespace
 }  // namespace sosie::net
