@@ -31,6 +31,8 @@ ClientError to_client_error(Error error, ClientFailure otherwise) {
 ClientError parse_error(Parse state) {
   if (state == Parse::body_too_large)
     return {ClientFailure::too_large, {ErrorCode::resource_exhausted, "the upstream's answer is larger than allowed"}};
+  if (state == Parse::header_too_large)
+    return {ClientFailure::too_large, {ErrorCode::resource_exhausted, "the headers of the upstream's answer are larger, or have more lines, than allowed"}};
   return {ClientFailure::malformed, {ErrorCode::unavailable, "the upstream's answer is not valid HTTP"}};
 }
 

@@ -230,6 +230,7 @@ TEST(HttpClient, BrokenAnswersAreFailuresAndNeverAskedForAgain) {
                                         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", ClientFailure::malformed},
                                         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx", ClientFailure::malformed},
                                         {"HTTP/1.1 101 Switching Protocols\r\n\r\n", ClientFailure::malformed},
+                                        {"HTTP/1.1 200 OK\r\nA: " + std::string(70'000, 'b') + "\r\n\r\n", ClientFailure::too_large},
                                         {"nonsense\r\n\r\n", ClientFailure::malformed}}) {
     Scripted server({{answer}});
     asio::io_context context{1};
