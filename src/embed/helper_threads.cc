@@ -1,6 +1,7 @@
 #include "embed/helper_threads.h"
 
 #include <atomic>
+#include <exception>
 
 namespace sosie::embed {
 
@@ -10,7 +11,11 @@ struct HelperThreads::Job {
   // Takes items until none is left.
   void share() {
     for (std::size_t item = next++; item < count; item = next++) {
-      work(item);
+      try {
+        work(item);
+      } catch (...) {
+        if (!failed.exchange(true)) failure = std::current_exception();
+      }
       if (++done == count) done.notify_all();
     }
   }
@@ -20,6 +25,8 @@ struct HelperThreads::Job {
   const std::size_t count;
   const std::function<void(std::size_t)>& work;  // Outlives the last item, and nobody calls it afterwards.
   std::atomic<std::size_t> next = 0, done = 0;
+  std::atomic<bool> failed = false;
+  std::exception_ptr failure;  // the first; complete once all items are done
 };
 
 HelperThreads::HelperThreads(std::size_t count) {
@@ -49,8 +56,11 @@ void HelperThreads::for_each(std::size_t count, const std::function<void(std::si
   wake_.notify_all();
   job->share();
   for (std::size_t done = job->done; done < count; done = job->done) job->done.wait(done);
-  const std::lock_guard lock(mutex_);
-  std::erase(jobs_, job);
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase(jobs_, job);
+  }
+  if (job->failure) std::rethrow_exception(job->failure);
 }
 
 void HelperThreads::serve() {

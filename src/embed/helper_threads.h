@@ -22,7 +22,7 @@ class HelperThreads {
   HelperThreads& operator=(const HelperThreads&) = delete;
 
   /// Calls work(0) to work(count - 1), some on the helpers, some on this thread; returns when all are done.
-  /// `work` must not throw.
+  /// What `work` throws is thrown here, once nobody is at work any more; of several, one.
   void for_each(std::size_t count, const std::function<void(std::size_t)>& work);
 
  private:

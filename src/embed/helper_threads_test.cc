@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <set>
 
 namespace sosie::embed {
@@ -35,6 +36,21 @@ TEST(HelperThreads, CallsFromManyThreadsShareThem) {
   }
   for (auto& caller : callers) caller.join();
   EXPECT_EQ(sum, 4U * 200 * 21);
+}
+
+TEST(HelperThreads, WhatIsThrownReachesTheCaller) {
+  for (const std::size_t count : {0U, 3U}) {
+    HelperThreads helpers(count);
+    std::atomic<std::size_t> called = 0;
+    const auto work = [&](std::size_t i) {
+      ++called;
+      if (i % 2 == 1) throw std::bad_alloc();
+    };
+    EXPECT_THROW(helpers.for_each(100, work), std::bad_alloc);
+    called = 0;
+    helpers.for_each(1, work);
+    EXPECT_EQ(called, 1U) << "the threads go on";
+  }
 }
 
 TEST(HelperThreads, NoneIsTheCallerAlone) {

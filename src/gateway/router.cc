@@ -69,12 +69,26 @@ bool wants_websocket(const net::Request& request) {
   return false;
 }
 
+/// Counts a request for as long as it is handled, however that ends.
+class InFlight {
+ public:
+  explicit InFlight(Metrics& metrics) : metrics_(metrics) { metrics_.in_flight.fetch_add(1, std::memory_order_relaxed); }
+  ~InFlight() { metrics_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  Metrics& metrics_;
+};
+
 /// In the form of the route's API.
 net::Reply error_reply(Route route, int status, std::string_view message, std::string_view code, std::string_view agent) {
   if (route == Route::langcache) {
     LangCacheError kind = LangCacheError::invalid_data;
     if (status == 401 || status == 403) kind = LangCacheError::insufficient_permissions;
     if (status == 413) kind = LangCacheError::payload_too_large;
+    if (status == 500) kind = LangCacheError::unexpected;
+    if (status == 503) kind = LangCacheError::out_of_memory;
     return langcache_error(kind, agent, message);
   }
   const auto surface = surface_of(route);
@@ -101,7 +115,7 @@ Task<void> Router::handle(net::Exchange& exchange) {
   const auto begin = std::chrono::steady_clock::now();
   const Route route = route_of(exchange.request().path());
   Metrics& metrics = shared_.metrics;
-  metrics.in_flight.fetch_add(1, std::memory_order_relaxed);
+  const InFlight in_flight(metrics);
   int status = 0;
   const net::HeaderList& headers = exchange.request().headers;
   const std::string_view bad_host = host_fault(headers), cross_site = cross_site_fault(headers, loopback_only_);
@@ -119,7 +133,6 @@ Task<void> Router::handle(net::Exchange& exchange) {
     status = co_await refuse(exchange, route, 405, message, "method_not_allowed",
                              "Allow: " + std::string(methods_of(route)) + "\r\n");
   }
-  metrics.in_flight.fetch_sub(1, std::memory_order_relaxed);
   metrics.request(route, status, std::chrono::steady_clock::now() - begin);
 }
 
@@ -199,8 +212,10 @@ Task<int> Router::refuse(net::Exchange& exchange, Route route, int status, std::
 net::Reply Router::refusal(int status, std::string_view target) {
   std::string_view message = "The request is not valid HTTP.";
   if (status == 413) message = "The request body is larger than this server allows.";
-  if (status == 431) message = "The request headers are larger than this server allows.";
+  if (status == 431) message = "The request headers are larger, or have more lines, than this server allows.";
   if (status == 408) message = "The request did not arrive in time.";
+  if (status == 500) message = "The request failed. This is a bug: please report it, with the server's log.";
+  if (status == 503) message = "The server has no memory left for this request. Try again later.";
   const Route route = route_of(target.substr(0, target.find('?')));
   shared_.metrics.request(route, status, std::chrono::nanoseconds{0});
   net::Reply reply = error_reply(route, status, message, {}, {});

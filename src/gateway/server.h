@@ -74,7 +74,8 @@ class Server {
  public:
   /// Binds, listens and starts the threads.
   ///
-  /// Errors: invalid_argument (address, upstream URL, a limit of 0), unavailable (port in use), permission_denied.
+  /// Errors: invalid_argument (address, upstream URL, a limit of 0), unavailable (port in use), permission_denied, resource_exhausted
+  /// (the process may open too few files).
   static Result<Server> start(std::shared_ptr<SemanticCache> cache, ServerOptions options);
 
   Server(Server&&) noexcept;

@@ -12,6 +12,8 @@
 #include <optional>
 #include <thread>
 
+#include "base/fenced.h"
+#include "base/log.h"
 #include "net/task.h"
 #include "sosie/result.h"
 
@@ -24,7 +26,7 @@ class Background {
   using Make = std::function<std::unique_ptr<Peer>(boost::asio::any_io_executor)>;
 
   /// Starts the thread.
-  explicit Background(const Make& make) : peer_(make(context_.get_executor())), thread_([this] { context_.run(); }) {}
+  explicit Background(const Make& make) : peer_(make(context_.get_executor())), thread_([this] { run(); }) {}
 
   ~Background() { join(); }
 
@@ -47,13 +49,23 @@ class Background {
     };
     auto work = std::make_shared<Work>(Work{std::move(job), std::move(done)});
     boost::asio::post(context_, [this, work = std::move(work)] {
-      boost::asio::co_spawn(context_, carry_out(work), [work](std::exception_ptr failure) {
-        if (failure) work->done(Error{ErrorCode::internal, "a coroutine ended in an exception"});
-      });
+      const auto ended = [work](std::exception_ptr failure) {
+        if (failure) work->done(base::error_of(failure));
+      };
+      const auto begun = base::fenced([&] { boost::asio::co_spawn(context_, carry_out(work), ended); });
+      if (!begun) work->done(begun.error());
     });
   }
 
  private:
+  void run() {
+    for (;;) {
+      const auto ran = base::fenced([this] { context_.run(); });
+      if (ran) return;
+      base::log_error("an event loop goes on after a failure: " + ran.error().message);
+    }
+  }
+
   template <class Work>
   Task<void> carry_out(std::shared_ptr<Work> work) {
     auto value = co_await work->job(*peer_);

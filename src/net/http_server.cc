@@ -22,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/fenced.h"
 #include "base/log.h"
 #include "net/http_session.h"
 
@@ -37,14 +38,26 @@ constexpr Milliseconds kAcceptPause{100};  // when the process has no file descr
 
 constexpr std::size_t kOtherDescriptors = 128;  // kept from clients: calls to the upstream, the store, logs
 
-/// Raises the process's soft limit of descriptors to its hard one. Returns how many connections fit below it.
-std::size_t room_for_connections() {
+/// How many files this process may open: its soft limit is raised to the hard one.
+std::size_t raised_file_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
   const rlimit raised{limit.rlim_max, limit.rlim_max};
   if (limit.rlim_cur != limit.rlim_max && ::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
-  if (limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
-  return limit.rlim_cur > kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : 1;
+  return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur;
+}
+
+/// Lowers `max_connections` to what the process's limit of open files allows, and says so.
+Result<void> fit_file_limit(std::size_t& max_connections) {
+  const std::size_t files = raised_file_limit();
+  if (max_connections <= SIZE_MAX - kOtherDescriptors && files >= max_connections + kOtherDescriptors) return {};
+  const std::string allowed = "this process may open " + std::to_string(files) + " files";
+  const std::string way_out = "raise the limit (ulimit -n, LimitNOFILE= of a systemd service, --ulimit nofile= of a container)";
+  if (files <= kOtherDescriptors)
+    return Error{ErrorCode::resource_exhausted, allowed + ", too few for a server: " + way_out + " to 1024 or more"};
+  max_connections = files - kOtherDescriptors;
+  base::log_warning("at most " + std::to_string(max_connections) + " connections at a time, because " + allowed + "; for more, " + way_out);
+  return {};
 }
 
 Error listen_error(const error_code& failure, const HttpServerOptions& options) {
@@ -71,7 +84,7 @@ class HttpServer::Impl {
     std::vector<HttpSession*> watched_sessions;
     std::string date_line;
     std::time_t date_second = 0;
-    bool draining = false, ending = false;
+    bool draining = false, ending = false, ticking = false;
     std::thread thread;
   };
 
@@ -102,30 +115,57 @@ class HttpServer::Impl {
       tick(*loop);
     }
     accept();
-    for (auto& loop : loops) loop->thread = std::thread([&context = loop->context] { context.run(); });
+    for (auto& loop : loops) loop->thread = std::thread([this, &loop = *loop] { run(loop); });
+  }
+
+  /// A loop outlives whatever is thrown in it: out of memory, what could not be begun again is begun a little later.
+  void run(Loop& loop) {
+    for (;;) {
+      const auto ran = base::fenced([&] {
+        if (!loop.ticking && !loop.ending) tick(loop);
+        if (&loop == loops.front().get() && !accepting && acceptor->is_open()) accept();
+        loop.context.run();
+      });
+      if (ran) return;
+      base::log_error("an I/O thread goes on after a failure: " + ran.error().message);
+      std::this_thread::sleep_for(kTick);
+    }
   }
 
   void accept() {
     Loop& loop = *loops[next_loop++ % loops.size()];
     acceptor->async_accept(loop.context, [this, &loop](const error_code& failure, tcp::socket socket) {
+      accepting = false;
       if (failure == asio::error::operation_aborted || !acceptor->is_open()) return;
       if (failure) {
         pause->expires_after(kAcceptPause);
         pause->async_wait([this](const error_code& aborted) {
+          accepting = false;
           if (!aborted && acceptor->is_open()) accept();
         });
+        accepting = true;
         return;
       }
       const bool full = open.fetch_add(1, std::memory_order_relaxed) >= options.max_connections;
-      asio::dispatch(loop.context, [this, &loop, full, socket = std::move(socket)]() mutable {
-        if (!full || make_room(loop)) {
-          serve(loop, std::move(socket));
-        } else {
-          leave();
-        }
-      });
+      try {
+        asio::dispatch(loop.context, [this, &loop, full, socket = std::move(socket)]() mutable { welcome(loop, full, std::move(socket)); });
+      } catch (...) {
+        leave();
+        throw;
+      }
       accept();
     });
+    accepting = true;
+  }
+
+  void welcome(Loop& loop, bool full, tcp::socket socket) {
+    const auto served = base::fenced([&] {
+      if (full && !make_room(loop)) return false;
+      serve(loop, std::move(socket));
+      return true;
+    });
+    if (!served || !*served) leave();
+    if (!served) base::log_error("a connection was refused: " + served.error().message);
   }
 
   /// Ends the connection that can be spared most. False: every one has a request.
@@ -153,11 +193,16 @@ class HttpServer::Impl {
     const auto place = loop.sessions.begin();
     if (loop.draining) session->drain();
     // The list owns the session until its coroutine is over.
-    asio::co_spawn(loop.context, session->run(), [this, &loop, place](std::exception_ptr thrown) {
-      if (thrown) base::log_error("a connection was dropped: its handler failed against its promise; please report it");
+    const auto ended = [this, &loop, place](std::exception_ptr) {
       loop.sessions.erase(place);
       leave();
-    });
+    };
+    try {
+      asio::co_spawn(loop.context, session->run(), ended);
+    } catch (...) {
+      loop.sessions.erase(place);
+      throw;
+    }
   }
 
   void tick(Loop& loop) {
@@ -167,8 +212,10 @@ class HttpServer::Impl {
     watch(loop, now);
     loop.ticker.expires_after(kTick);
     loop.ticker.async_wait([this, &loop](const error_code& aborted) {
+      loop.ticking = false;
       if (!aborted && !loop.ending) tick(loop);
     });
+    loop.ticking = true;
   }
 
   /// Looks which clients have left while their requests are at work. From outside, as deadlines are, and without reading: a request
@@ -263,6 +310,7 @@ class HttpServer::Impl {
   std::optional<tcp::acceptor> acceptor;
   std::optional<asio::steady_timer> pause;
   std::size_t next_loop = 0;
+  bool accepting = false;  // or pausing
   std::uint16_t port = 0;
 
   std::atomic<std::size_t> open{0};
@@ -278,7 +326,7 @@ HttpServer::~HttpServer() { stop(Milliseconds{0}); }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpServerOptions options, HandlerFactory factory) {
   if (options.io_threads == 0) return Error{ErrorCode::invalid_argument, "io_threads must be at least 1"};
-  options.max_connections = std::min(options.max_connections, room_for_connections());
+  if (auto fits = fit_file_limit(options.max_connections); !fits) return fits.error();
   auto impl = std::make_unique<Impl>(std::move(options));
   if (auto listening = impl->listen(); !listening) return listening.error();
   impl->run(factory);

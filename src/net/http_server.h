@@ -50,10 +50,11 @@ class Handler {
  public:
   virtual ~Handler() = default;
 
-  /// Answers. Throws nothing; `exchange` outlives the task.
+  /// Answers; `exchange` outlives the task. Where it throws before it has answered, the client gets `refusal` 503 (no memory) or 500,
+  /// and the connection ends.
   virtual Task<void> handle(Exchange& exchange) = 0;
 
-  /// What the connection is told when its request cannot be handed on: 400, 408, 413 or 431.
+  /// What the client is told when its request cannot be handed on or handled: 400, 408, 413, 431, 500 or 503.
   virtual Reply refusal(int status, std::string_view target) = 0;
 
   /// The grace period is over: make the tasks under way end soon.
@@ -83,8 +84,9 @@ struct HttpServerOptions {
 /// Thread-safety: every method may be called from any thread.
 class HttpServer {
  public:
-  /// Binds, listens and starts the I/O threads. Raises the process's soft limit of open files to the hard one.
-  /// Errors: invalid_argument (address), unavailable (port in use), permission_denied.
+  /// Binds, listens and starts the I/O threads. Raises the process's soft limit of open files to the hard one; where that allows fewer
+  /// connections than `max_connections` the log says so.
+  /// Errors: invalid_argument (address), unavailable (port in use), permission_denied, resource_exhausted (128 open files or fewer).
   static Result<std::unique_ptr<HttpServer>> start(HttpServerOptions options, HandlerFactory factory);
 
   /// As `stop` without grace.

@@ -10,7 +10,9 @@
 #include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <list>
+#include <new>
 #include <sstream>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -192,7 +194,47 @@ TEST(HttpServer, LeavesDescriptorsToOthers) {
     }
     std::_Exit(Client(*server).read_all().empty() ? 0 : 4);
   };
-  EXPECT_EXIT(fits(), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(fits(), testing::ExitedWithCode(0), "at most 3 connections at a time, because this process may open 131 files; .*ulimit");
+}
+
+TEST(HttpServer, RefusesToStartWithTooFewDescriptors) {
+  const auto refuses = [] {
+    const rlimit few{16, 128};
+    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) std::_Exit(2);
+    const auto started = HttpServer::start({}, [](boost::asio::any_io_executor) { return std::make_unique<Echo>(); });
+    if (started || started.error().code != ErrorCode::resource_exhausted) std::_Exit(3);
+    std::_Exit(started.error().message.find("128 files") != std::string::npos ? 0 : 4);
+  };
+  EXPECT_EXIT(refuses(), testing::ExitedWithCode(0), "");
+}
+
+TEST(HttpServer, AHandlerThatThrowsCostsOneAnswer) {
+  class Throwing final : public Handler {
+   public:
+    Task<void> handle(Exchange& exchange) override {
+      const std::string_view path = exchange.request().path();
+      if (path == "/begun") co_await exchange.begin(Reply{.body = "half", .length = 9});
+      if (path == "/memory" || path == "/begun") throw std::bad_alloc();
+      if (path == "/other") throw std::runtime_error("other");
+      co_await exchange.respond(Reply{.body = "fine"});
+    }
+    Reply refusal(int status, std::string_view) override { return {.status = status, .body = "sorry"}; }
+    void cancel() override {}
+  };
+  const auto started = HttpServer::start({}, [](boost::asio::any_io_executor) { return std::make_unique<Throwing>(); });
+  ASSERT_TRUE(started);
+  const auto ask = [&](std::string_view path) {
+    Client client(**started);
+    client.send("GET " + std::string(path) + " HTTP/1.1\r\n\r\nGET /fine HTTP/1.1\r\nConnection: close\r\n\r\n");
+    return client.read_all();
+  };
+  std::string answer = ask("/memory");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\nsorry")) << answer;
+  answer = ask("/other");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 500 ") && answer.ends_with("\r\n\r\nsorry")) << answer;
+  answer = ask("/begun");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nhalf")) << answer;
+  EXPECT_TRUE(ask("/fine").ends_with("fine"));
 }
 
 TEST(HttpServer, SaysThatThePortIsTaken) {

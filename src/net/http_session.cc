@@ -6,8 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <exception>
+
+#include "base/fenced.h"
+#include "base/log.h"
 
 namespace sosie::net {
 namespace {
@@ -112,19 +117,38 @@ std::optional<std::pair<bool, SteadyTime>> HttpSession::spare() const noexcept {
 }
 
 Task<void> HttpSession::run() {
-  for (;;) {
-    const bool complete = co_await read_request();
-    if (!complete) break;
-    answered_ = begun_ = false;
-    phase_ = Phase::handling;
-    deadline_ = SteadyTime::max();
-    co_await handler_.handle(*this);
-    gone_ = std::stop_source(std::nostopstate);
-    if (broken_ || !answered_ || begun_ || !request_.keep_alive || draining_) break;
+  std::exception_ptr thrown;
+  try {
+    for (bool more = true; more;) more = co_await serve();
+  } catch (...) {
+    thrown = std::current_exception();
   }
+  try {
+    if (thrown) co_await excuse(base::error_of(std::exchange(thrown, nullptr)));
+  } catch (...) {
+    // Not even memory to say so.
+  }
+  gone_ = std::stop_source(std::nostopstate);
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   socket_.close(ignored);
+}
+
+Task<bool> HttpSession::serve() {
+  answered_ = begun_ = false;
+  const bool complete = co_await read_request();
+  if (!complete) co_return false;
+  phase_ = Phase::handling;
+  deadline_ = SteadyTime::max();
+  co_await handler_.handle(*this);
+  gone_ = std::stop_source(std::nostopstate);
+  co_return !broken_ && answered_ && !begun_ && request_.keep_alive && !draining_;
+}
+
+Task<void> HttpSession::excuse(Error error) {
+  std::string().swap(request_.body);
+  base::log_error("a request failed: " + error.message);
+  if (!broken_ && !answered_) co_await refuse(error.code == ErrorCode::resource_exhausted ? 503 : 500);
 }
 
 Task<bool> HttpSession::read_request() {
@@ -191,8 +215,8 @@ Task<void> HttpSession::linger() {
 
 Task<bool> HttpSession::respond(Reply reply) {
   if (broken_ || answered_) co_return false;
-  answered_ = true;
   render_head(reply, reply.status == 304 ? reply.length : reply.body.size() + reply.tail.size(), false);
+  answered_ = true;
   if (!has_body(reply.status)) {
     const bool sent = co_await send(head_, {}, {});
     co_return sent;
@@ -203,7 +227,6 @@ Task<bool> HttpSession::respond(Reply reply) {
 
 Task<bool> HttpSession::begin(Reply head) {
   if (broken_ || answered_) co_return false;
-  answered_ = begun_ = true;
   framing_ = !has_body(head.status) ? Framing::bodiless
              : head.length          ? Framing::counted
              : request_.http11      ? Framing::chunks
@@ -224,6 +247,7 @@ Task<bool> HttpSession::begin(Reply head) {
     head_.append(head.body).append(head.tail);
     if (framing_ == Framing::chunks) head_.append("\r\n");
   }
+  answered_ = begun_ = true;
   const bool sent = co_await send(head_, {}, {});
   std::string().swap(head_);
   co_return sent;

@@ -19,7 +19,7 @@ class HttpSession final : public Exchange {
   HttpSession(boost::asio::ip::tcp::socket socket, const HttpServerOptions& options, Handler& handler,
               const std::string& date_line);
 
-  /// Serves requests until the connection ends. Throws only what the handler lets out against its promise.
+  /// Serves requests until the connection ends. What is thrown meanwhile goes no further.
   Task<void> run();
 
   /// Cancels the await under way when its deadline is past. A handler at work has no deadline here but its own.
@@ -52,8 +52,12 @@ class HttpSession final : public Exchange {
  private:
   enum class Phase { idle, header, body, handling, writing, closing };
 
+  /// One request and its answer. False: the connection ends.
+  Task<bool> serve();
   Task<bool> read_request();
   Task<void> refuse(int status);
+  /// Says that the request failed, where an answer is still possible.
+  Task<void> excuse(Error error);
   Task<void> linger();
   Task<bool> send(std::string_view a, std::string_view b, std::string_view c);
   /// Takes `size` bytes off what a counted answer has left. False: they are too many.

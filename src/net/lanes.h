@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/fenced.h"
 #include "net/task.h"
 #include "sosie/result.h"
 
@@ -27,24 +28,27 @@ class Lanes {
   using Make = std::function<std::unique_ptr<Peer>(boost::asio::any_io_executor)>;
 
   /// REQUIRES: max_lanes > 0.
-  Lanes(std::size_t max_lanes, Make make) : max_lanes_(max_lanes), make_(std::move(make)) {}
+  Lanes(std::size_t max_lanes, Make make) : max_lanes_(max_lanes), make_(std::move(make)) { idle_.reserve(max_lanes); }
 
   /// Runs `job(peer)` to its end; the job itself keeps its deadline. With all lanes taken, waits for one until `deadline`.
-  /// Errors: those of the job; resource_exhausted (no lane in time).
+  /// Errors: those of the job; resource_exhausted (no lane in time, no memory); internal (the job threw).
   template <class T>
   Result<T> run(const std::function<Task<Result<T>>(Peer&)>& job, SteadyTime deadline) {
-    std::unique_ptr<Lane> lane = take(deadline);
+    std::unique_ptr<Lane> lane;
+    if (auto taken = base::fenced([&] { lane = take(deadline); }); !taken) return taken.error();
     if (!lane) return Error{ErrorCode::resource_exhausted, "all connections are busy; allow more (pool_size) or call less"};
     std::optional<Result<T>> result;
     const auto work = [&]() -> Task<void> {
       auto value = co_await job(*lane->peer);
       result.emplace(std::move(value));
     };
-    boost::asio::co_spawn(lane->context, work(), [&result](std::exception_ptr failure) {
-      if (failure) result.emplace(Error{ErrorCode::internal, "a coroutine ended in an exception"});
-    });
+    const auto ended = [&result](std::exception_ptr failure) {
+      if (failure) result.emplace(base::error_of(failure));
+    };
     lane->context.restart();
-    while (!result) lane->context.run_one();
+    if (auto begun = base::fenced([&] { boost::asio::co_spawn(lane->context, work(), ended); }); !begun) result.emplace(begun.error());
+    // Whatever a completion throws, the job refers to this call's variables: it is run to its end.
+    while (!result) static_cast<void>(base::fenced([&] { lane->context.run_one(); }));
     put(std::move(lane));
     return std::move(*result);
   }
@@ -65,12 +69,18 @@ class Lanes {
     }
     ++lanes_;
     lock.unlock();
-    auto lane = std::make_unique<Lane>();
-    lane->peer = make_(lane->context.get_executor());
-    return lane;
+    try {
+      auto lane = std::make_unique<Lane>();
+      lane->peer = make_(lane->context.get_executor());
+      return lane;
+    } catch (...) {
+      lock.lock();
+      --lanes_;
+      throw;
+    }
   }
 
-  void put(std::unique_ptr<Lane> lane) {
+  void put(std::unique_ptr<Lane> lane) noexcept {
     {
       std::lock_guard lock(mutex_);
       idle_.push_back(std::move(lane));

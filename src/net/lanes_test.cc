@@ -8,8 +8,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <future>
+#include <new>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "net/background.h"
 
@@ -97,6 +99,19 @@ TEST(Lanes, TurnsAnExceptionIntoAnError) {
   const auto failed = lanes.run<int>(job, after(Milliseconds(1'000)));
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, ErrorCode::internal);
+}
+
+TEST(Lanes, APeerThatCannotBeMadeCostsNoLane) {
+  bool fails = true;
+  Lanes<Sleeper> lanes(1, [&](boost::asio::any_io_executor executor) {
+    if (std::exchange(fails, false)) throw std::bad_alloc();
+    return make_sleeper(std::move(executor));
+  });
+  const auto job = [](Sleeper& peer) { return peer.sleep(Milliseconds(0), 2); };
+  const auto failed = lanes.run<int>(job, after(Milliseconds(60'000)));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::resource_exhausted);
+  EXPECT_TRUE(lanes.run<int>(job, after(Milliseconds(60'000))));
 }
 
 TEST(Background, RunsCallsSideBySideAndEndsWithTheLast) {

@@ -1,17 +1,51 @@
 #include "net/worker_pool.h"
 
-#include <boost/asio/thread_pool.hpp>
+#include <array>
+#include <condition_variable>
+#include <deque>
 #include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/log.h"
 
 namespace sosie::net {
 
 class WorkerPool::Impl {
  public:
-  Impl(std::size_t count, std::size_t bound) : max_queued(bound), threads(count) {}
+  using Job = std::function<void()>;
+
+  Impl(std::size_t count, std::size_t bound) : max_queued(bound) {
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
+  }
+
+  void work() {
+    for (;;) {
+      Job job;
+      {
+        std::unique_lock lock(mutex);
+        wake.wait(lock, [this] { return joining || !normal.empty() || !bulk.empty(); });
+        auto& queue = normal.empty() ? bulk : normal;
+        if (queue.empty()) return;
+        job = std::move(queue.front());
+        queue.pop_front();
+        count();
+      }
+      if (auto done = base::fenced(job); !done) base::log_error("a job failed: " + done.error().message);
+    }
+  }
+
+  // Under the lock. Who only asks how many wait takes none.
+  void count() { queued.store(normal.size(), std::memory_order_relaxed); }
+
   const std::size_t max_queued;
+  std::mutex mutex;  // guards the queues and `joining`
+  std::condition_variable wake;
+  std::deque<Job> normal, bulk;
+  bool joining = false;
   std::atomic<std::size_t> queued{0};
   std::once_flag joined;
-  boost::asio::thread_pool threads;
+  std::vector<std::thread> threads;
 };
 
 WorkerPool::WorkerPool(std::size_t threads, std::size_t max_queued) : impl_(new Impl(threads, max_queued)) {}
@@ -19,21 +53,28 @@ WorkerPool::WorkerPool(std::size_t threads, std::size_t max_queued) : impl_(new 
 WorkerPool::~WorkerPool() { join(); }
 
 void WorkerPool::join() {
-  std::call_once(impl_->joined, [this] { impl_->threads.join(); });
+  std::call_once(impl_->joined, [this] {
+    {
+      const std::lock_guard lock(impl_->mutex);
+      impl_->joining = true;
+    }
+    impl_->wake.notify_all();
+    for (auto& thread : impl_->threads) thread.join();
+  });
 }
 
-bool WorkerPool::submit(std::function<void()> job) {
-  if (impl_->queued.fetch_add(1) >= impl_->max_queued) {
-    impl_->queued.fetch_sub(1);
-    return false;
+bool WorkerPool::submit(std::function<void()> job, Urgency urgency) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    auto& queue = urgency == Urgency::bulk ? impl_->bulk : impl_->normal;
+    if (queue.size() >= impl_->max_queued) return false;
+    queue.push_back(std::move(job));
+    impl_->count();
   }
-  boost::asio::post(impl_->threads, [impl = impl_.get(), job = std::move(job)] {
-    impl->queued.fetch_sub(1);
-    job();
-  });
+  impl_->wake.notify_one();
   return true;
 }
 
-std::size_t WorkerPool::queued() const noexcept { return impl_->queued.load(); }
+std::size_t WorkerPool::queued() const noexcept { return impl_->queued.load(std::memory_order_relaxed); }
 
 }  // namespace sosie::net

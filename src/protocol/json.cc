@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <new>
 #include <span>
 #include <utility>
 #include <vector>
@@ -132,12 +133,14 @@ std::optional<dom::element> JsonReader::parse(const char* text, std::size_t size
   if (!ready_ || swollen) {
     parser_ = dom::parser();
     ready_ = parser_.allocate(kFirstCapacity, kMaxJsonDepth) == simdjson::SUCCESS;
+    if (!ready_) throw std::bad_alloc();
   }
   dom::element root;
   const auto failure = parser_.parse(text, size, !padded).get(root);
   // A member takes four bytes and more ("":0): a short text has no such object.
   const bool huge = failure == simdjson::SUCCESS && size > 4 * kMaxMembers && has_huge_object(root);
   if (failure == simdjson::SUCCESS && !huge) return root;
+  if (failure == simdjson::MEMALLOC) throw std::bad_alloc();  // The text is not to blame.
   others_may_read_ = huge || failure == simdjson::STRING_ERROR || failure == simdjson::NUMBER_ERROR;
   why_ = huge                              ? "has an object of too many members"
          : failure == simdjson::DEPTH_ERROR ? "is nested too deeply"

@@ -21,7 +21,7 @@ inline constexpr std::size_t kMaxMembers = 10'000;
 class JsonReader {
  public:
   /// Checks UTF-8, syntax, depth and the size of objects. REQUIRES: `text` has capacity for 64 bytes beyond its size.
-  /// Unset: not JSON; `why` says what is wrong.
+  /// Unset: not JSON; `why` says what is wrong. Throws std::bad_alloc.
   std::optional<simdjson::dom::element> read(const std::string& text);
 
   /// The same for text without spare room, which is copied.

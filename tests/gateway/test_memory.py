@@ -1,0 +1,41 @@
+"""A process that gets no more memory: who asked for too much gets 503, and everybody else is served."""
+
+import json
+import resource
+
+import pytest
+
+
+def address_space(process):
+    with open(f"/proc/{process.pid}/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+@pytest.fixture
+def tight(gateway):
+    """Sets how many bytes the gateway may still get."""
+    with open(f"/proc/{gateway.process.pid}/maps") as file:
+        if "asan" in file.read():
+            pytest.skip("a sanitizer's shadow memory is larger than any limit")
+
+    def limit(spare):
+        most = resource.RLIM_INFINITY if spare is None else address_space(gateway.process) + spare
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+
+    return limit
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings", "/v1/other"])
+def test_too_little_memory_is_503_and_harms_nobody_else(gateway, tight, path):
+    body = {"model": "stub-model", "messages": [{"role": "user", "content": "x" * (24 << 20)}], "input": "x"}
+    assert gateway.ask("Before.")[0] == 200
+    assert gateway.request("GET", "/readyz")[0] == 200  # oneDNN has set itself up: that it cannot do without memory.
+    for spare in (1 << 20, 16 << 20, 40 << 20, 80 << 20):
+        tight(spare)
+        status, headers, answer = gateway.request("POST", path, json.dumps(body).encode())
+        assert status == 503 and json.loads(answer)["error"]["message"], (spare, status, answer[:200])
+        assert headers["connection"] == "close"
+        assert gateway.request("GET", "/healthz")[0] == 200
+    tight(None)
+    assert gateway.ask("Before.")[1]["x-sosie-cache"] == "hit"
+    assert gateway.process.poll() is None
