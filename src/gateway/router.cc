@@ -1,10 +1,14 @@
 #include "gateway/router.h"
 
+#include <functional>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "gateway/openai_error.h"
 #include "gateway/retry.h"
 #include "gateway/same_site.h"
+#include "net/content_coding.h"
 
 namespace sosie::gateway {
 namespace {
@@ -49,6 +53,9 @@ bool takes_method(Route route, std::string_view method) {
   if (methods.empty()) return true;
   return methods == "POST" ? method == "POST" : method == "GET" || method == "HEAD";
 }
+
+/// Whether the gateway itself reads the body; else it is passed on as it came.
+bool reads_body(Route route) { return methods_of(route) == "POST" || route == Route::langcache; }
 
 std::optional<protocol::Surface> surface_of(Route route) {
   switch (route) {
@@ -103,6 +110,7 @@ net::Reply error_reply(Route route, int status, std::string_view message, std::s
 
 Router::Router(Shared& shared, boost::asio::any_io_executor executor)
     : shared_(shared),
+      executor_(executor),
       loopback_only_(is_loopback_address(shared.options.address)),
       upstreams_(shared.upstreams, executor),
       pass_through_(shared, upstreams_),
@@ -137,6 +145,10 @@ Task<void> Router::handle(net::Exchange& exchange) {
 }
 
 Task<int> Router::dispatch(net::Exchange& exchange, Route route) {
+  if (reads_body(route)) {
+    const auto refused = co_await decode(exchange, route);
+    if (refused) co_return *refused;
+  }
   switch (route) {
     case Route::chat:
     case Route::completions:
@@ -163,6 +175,34 @@ Task<int> Router::dispatch(net::Exchange& exchange, Route route) {
     case Route::other: break;
   }
   co_return co_await refuse(exchange, route, 404, "There is no such path. The API begins with /v1/.", "not_found");
+}
+
+Task<std::optional<int>> Router::decode(net::Exchange& exchange, Route route) {
+  std::string coding = net::content_coding(exchange.request().headers);
+  if (coding.empty()) {
+    if (exchange.request().headers.find("content-encoding")) exchange.set_decoded_body(exchange.take_body());  // "identity"
+    co_return std::nullopt;
+  }
+  const auto body = std::make_shared<const std::string>(exchange.take_body());
+  std::function<Result<std::string>()> job = [coding, body, most = shared_.options.max_body_bytes] {
+    return net::decode_content(coding, *body, most);
+  };
+  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  if (ran && *ran) {
+    exchange.set_decoded_body(std::move(**ran));
+    co_return std::nullopt;
+  }
+  if (!ran) {
+    const int status = co_await refuse(exchange, route, 503, "The server is too busy to decode the request body. Try again later.", "overloaded",
+                                       std::string(kRetrySoon));
+    co_return status;
+  }
+  const Error& error = ran->error();
+  const int wanted = error.code == ErrorCode::unsupported ? 415 : error.code == ErrorCode::resource_exhausted ? 413 : 400;
+  const std::string message = "The request body cannot be decoded: " + error.message + ".";
+  const int status = co_await refuse(exchange, route, wanted, message, "content_encoding",
+                                     wanted == 415 ? "Accept-Encoding: " + std::string(net::kContentCodings) + "\r\n" : "");
+  co_return status;
 }
 
 // The local encoder answers to its own name, and to every name where there is nobody else to ask.
@@ -219,7 +259,7 @@ net::Reply Router::refusal(int status, std::string_view target) {
   const Route route = route_of(target.substr(0, target.find('?')));
   shared_.metrics.request(route, status, std::chrono::nanoseconds{0});
   net::Reply reply = error_reply(route, status, message, {}, {});
-  if (status == 408) reply.headers = kRetrySoon;
+  if (status == 408 || status == 503) reply.headers = kRetrySoon;
   return reply;
 }
 

@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <optional>
 
 #include "gateway/answer_route.h"
 #include "gateway/explain_route.h"
@@ -27,6 +28,8 @@ class Router final : public net::Handler {
 
  private:
   net::Task<int> dispatch(net::Exchange& exchange, Route route);
+  /// Takes the content coding off the request's body. Unset: all is well; else the status of the refusal.
+  net::Task<std::optional<int>> decode(net::Exchange& exchange, Route route);
   net::Task<int> embeddings(net::Exchange& exchange);
   bool may_ask_encoder(const net::Request& request) const;
   net::Task<int> refuse_encoder(net::Exchange& exchange, Route route);
@@ -34,6 +37,7 @@ class Router final : public net::Handler {
                         std::string headers = {});
 
   Shared& shared_;
+  const boost::asio::any_io_executor executor_;
   const bool loopback_only_;
   JsonReader reader_;
   Upstreams upstreams_;

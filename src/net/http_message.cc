@@ -21,6 +21,10 @@ void HeaderList::add(std::string_view name, std::string_view value) {
   bytes_.append(name).append(value);
 }
 
+void HeaderList::remove(std::string_view name) noexcept {
+  std::erase_if(fields_, [&](const Span& span) { return same_name(std::string_view(bytes_).substr(span.name_at, span.name_size), name); });
+}
+
 void HeaderList::clear() noexcept {
   bytes_.clear();
   fields_.clear();

@@ -21,10 +21,11 @@ class HeaderList {
   };
 
   void add(std::string_view name, std::string_view value);
+  void remove(std::string_view name) noexcept;
   void clear() noexcept;
   std::size_t size() const noexcept { return fields_.size(); }
 
-  /// REQUIRES: index < size(). Valid until the next `add` or `clear`.
+  /// REQUIRES: index < size(). Valid until the next change.
   Field operator[](std::size_t index) const noexcept;
 
   /// The first field of that name.

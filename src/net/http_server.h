@@ -28,6 +28,9 @@ class Exchange {
   /// The handler may take the body out, and give none back.
   virtual std::string take_body() noexcept = 0;
 
+  /// Puts `body` in the place of the request's, which was it in a content coding, and takes Content-Encoding out of the headers.
+  virtual void set_decoded_body(std::string body) noexcept = 0;
+
   /// Requested, on the I/O thread, once the client has left or the server ends the connection: what is done for this client alone
   /// should end then, and the handler soon after. Clients are watched from the first call on, so call it before a long wait.
   ///

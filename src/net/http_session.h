@@ -43,6 +43,10 @@ class HttpSession final : public Exchange {
 
   const Request& request() const noexcept override { return request_; }
   std::string take_body() noexcept override { return std::move(request_.body); }
+  void set_decoded_body(std::string body) noexcept override {
+    request_.body = std::move(body);
+    request_.headers.remove("content-encoding");
+  }
   std::stop_token gone() override;
   Task<bool> respond(Reply reply) override;
   Task<bool> begin(Reply head) override;
