@@ -4,18 +4,31 @@
 #include <iterator>
 #include <span>
 
+#include "gateway/asking.h"
+#include "gateway/bulk_quota.h"
 #include "gateway/embeddings.h"
 #include "gateway/openai_error.h"
 #include "gateway/retry.h"
+#include "gateway/tenant.h"
 
 namespace sosie::gateway {
 namespace {
 
 using net::Task;
 
-// Texts of one job: so few that a lookup never waits long behind a large request.
+// Texts of one job, and their bytes unless it is one text: so few that a lookup never waits long behind a large request.
 constexpr std::size_t kSlice = 16;
+constexpr std::size_t kSliceBytes = 4 << 10;
 constexpr net::Milliseconds kSliceTime{30'000};
+
+/// The end of the slice that begins at `at`.
+std::size_t slice_end(const std::vector<std::string>& texts, std::size_t at) {
+  std::size_t end = at, bytes = 0;
+  do {
+    bytes += texts[end++].size();
+  } while (end < texts.size() && end - at < kSlice && bytes + texts[end].size() <= kSliceBytes);
+  return end;
+}
 
 }  // namespace
 
@@ -31,15 +44,29 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
     co_return 400;
   }
   const auto request = std::make_shared<const EmbeddingsRequest>(std::get<EmbeddingsRequest>(std::move(read)));
+  static_cast<void>(exchange.take_body());  // It may be large, and the work long.
+  const bool bulk = slice_end(request->inputs, 0) < request->inputs.size() || request->inputs.front().size() > kSliceBytes;
+  const net::Request& asked = exchange.request();
+  const Tenant tenant = tenant_of(asked.headers, query_of(asked.target), shared_.options.tenant, shared_.options.compat);
+  const auto place = bulk ? shared_.bulk.take(tenant.id) : std::nullopt;
+  if (bulk && !place) {
+    net::Reply reply = openai_error(429, "Several large requests of yours are being embedded. Send fewer at a time.", {}, "rate_limit_exceeded");
+    reply.headers = kRetrySoon;
+    co_await exchange.respond(std::move(reply));
+    co_return 429;
+  }
   using Embeddings = std::vector<Embedding>;
   Embeddings all;
-  for (std::size_t at = 0; at < request->inputs.size(); at += kSlice) {
-    std::function<Result<Embeddings>()> job = [cache = shared_.cache, request, at] {
-      const auto slice = std::span(request->inputs).subspan(at, std::min(kSlice, request->inputs.size() - at));
+  for (std::size_t at = 0, end = 0; at < request->inputs.size(); at = end) {
+    end = slice_end(request->inputs, at);
+    std::function<Result<Embeddings>()> job = [cache = shared_.cache, request, at, end] {
+      const auto slice = std::span(request->inputs).subspan(at, end - at);
       const std::vector<std::string_view> texts(slice.begin(), slice.end());
       return cache->embedder().embed(texts);
     };
-    auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(kSliceTime));
+    auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(kSliceTime),
+                                             bulk ? net::Urgency::bulk : net::Urgency::normal, exchange.gone());
+    if (exchange.gone().stop_requested()) co_return kCallerLeft;
     if (!ran || !*ran) {
       net::Reply reply = openai_error(503, "The encoder is busy or failed. Try again later.", {}, "encoder_unavailable");
       reply.headers = kRetrySoon;

@@ -48,6 +48,9 @@ class Histogram {
   std::atomic<std::uint64_t> sum_ns_{0};
 };
 
+/// The status that figures give a request whose caller left before it was answered; the number that nginx made customary.
+inline constexpr int kCallerLeft = 499;
+
 /// Thread-safety: every method may be called from any thread. Labels come from closed sets only.
 class Metrics {
  public:

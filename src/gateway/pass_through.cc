@@ -18,8 +18,6 @@ using net::ClientError;
 using net::ClientResponse;
 using net::Task;
 
-constexpr int kCallerLeft = 499;  // for the figures alone; the number that nginx made customary
-
 std::optional<std::uint64_t> length_of(const net::HeaderList& headers) {
   const auto text = headers.find("content-length");
   if (!text) return std::nullopt;

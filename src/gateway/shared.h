@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "gateway/bulk_quota.h"
 #include "gateway/explain.h"
 #include "gateway/flights.h"
 #include "gateway/metrics.h"
@@ -40,6 +41,7 @@ struct Shared {
   net::HeldBytes held{kMostHeldBytes};
   Flights flights{held};
   Decisions decisions;
+  BulkQuota bulk;
   std::atomic<bool> draining{false};
   std::atomic<const net::HttpServer*> http{nullptr};  // for its connection count, once it is known
   net::WorkerPool encoders, writers;  // last: their jobs use what is above
