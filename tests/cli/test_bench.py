@@ -8,7 +8,7 @@ import pytest
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("embed", "--precision", "int8", "--tokens", "16", "--batch", "2", "--threads", "2", "--repeats", "3"),
+        ("embed", "--tokens", "16", "--batch", "2", "--threads", "2", "--repeats", "3"),
         ("embed", "--precision", "f32", "--tokens", "256", "--repeats", "2"),
         ("search", "--entries", "1000", "--batch", "4", "--threads", "2", "--repeats", "3"),
         ("http", "--entries", "3", "--threads", "2", "--connections", "4", "--seconds", "0.3"),

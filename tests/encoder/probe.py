@@ -7,6 +7,7 @@ import subprocess
 from collections import namedtuple
 
 import numpy
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -46,6 +47,16 @@ def tokenize(texts, limit=None):
         at += unseen
     assert len(answers) == len(texts)
     return answers
+
+
+def needs(precision):
+    """Skips the test where this CPU has no instructions for the precision: nothing else may be wrong."""
+    asked = struct.pack("<I", 1) + b"a"
+    done = subprocess.run([binary(), "embed", model_folder(), precision, "1", "1"], input=asked, capture_output=True, timeout=60)
+    if done.returncode != 0:
+        told = done.stderr.decode().strip()
+        assert told.startswith("unsupported: ") and "needs a CPU with" in told, told
+        pytest.skip(told)
 
 
 def embed(texts, precision, threads=1, batch=32):

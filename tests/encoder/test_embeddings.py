@@ -46,6 +46,7 @@ def wanted(all_texts, tmp_path_factory):
 
 @pytest.mark.parametrize("precision, median, worst", [("f32", 0.999999, 0.999999), ("bf16", 0.9999, 0.9995), ("int8", 0.995, 0.97)])
 def test_near_onnxruntime(all_texts, wanted, precision, median, worst):
+    probe.needs(precision)
     assert len(all_texts) == 2000
     got = probe.embed(all_texts, precision)
     assert numpy.abs(numpy.linalg.norm(got, axis=1) - 1).max() < 1e-5
@@ -58,6 +59,7 @@ def test_near_onnxruntime(all_texts, wanted, precision, median, worst):
 
 @pytest.mark.parametrize("precision, within", [("f32", 1e-6), ("bf16", 1e-6), ("int8", 0)])
 def test_pure_function_of_the_text(texts, precision, within):
+    probe.needs(precision)
     some = texts[::4]
     alone = probe.embed(some, precision, threads=1, batch=1)
     for threads, batch in ((1, 64), (2, 7), (4, 33)):
@@ -73,12 +75,13 @@ def test_known_sentences():
         assert abs(float(x @ y) - cosine) < 2e-3
 
 
-def test_cli_agrees(sosie):
+@pytest.mark.parametrize("precision", ["f32", "int8"])
+def test_cli_agrees(sosie, precision):
+    probe.needs(precision)
     lines = ["How do I reset my password?", "Grüße, 你好", "x" * 300]
-    for precision in ("f32", "int8"):
-        done = sosie("embed", "--json", "--precision", precision, stdin="\n".join(lines).encode() + b"\n")
-        rows = [json.loads(line)["embedding"] for line in done.stdout.splitlines()]
-        assert numpy.abs(numpy.array(rows) - probe.embed([line.encode() for line in lines], precision)).max() < 1e-6
+    done = sosie("embed", "--json", "--precision", precision, stdin="\n".join(lines).encode() + b"\n")
+    rows = [json.loads(line)["embedding"] for line in done.stdout.splitlines()]
+    assert numpy.abs(numpy.array(rows) - probe.embed([line.encode() for line in lines], precision)).max() < 1e-6
 
 
 MODELS = {
