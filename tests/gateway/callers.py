@@ -39,6 +39,28 @@ def asking(gateway, api, key="ann", text=QUESTION, size=None, **fields):
         yield caller
 
 
+def wait_for_head(caller):
+    """(the head of a chunked answer, as soon as it is there; a function that waits for the body)."""
+    seen = b""
+    while b"\r\n\r\n" not in seen:
+        seen += caller.recv(1 << 16)
+    head, begun = seen.split(b"\r\n\r\n", 1)
+
+    def rest():
+        raw, body = begun, b""
+        while not raw.endswith(b"\r\n0\r\n\r\n"):
+            piece = caller.recv(1 << 16)
+            assert piece, "the answer broke off"
+            raw += piece
+        while raw:
+            size, raw = raw.split(b"\r\n", 1)
+            body += raw[: int(size, 16)]
+            raw = raw[int(size, 16) + 2 :]
+        return body
+
+    return head.decode("latin-1") + "\r\n", rest
+
+
 def wait_for(condition, seconds=5):
     until = time.monotonic() + seconds
     while not condition():

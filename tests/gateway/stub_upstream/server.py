@@ -84,6 +84,7 @@ class StubUpstream:
         self.refuses = None  # A field of requests that it does not know.
         self.faults, self.fault_rate = [], 0.0  # Modes that now and then take the place of `mode`.
         self.release = threading.Event()  # For the modes that wait.
+        self.hold_for = None  # A word: the streams of questions that have it stall, until `release`.
         self._numbers = itertools.count(1)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.listener.getsockname()[1]
@@ -176,10 +177,11 @@ class Answering:
             return b"\r\nConnection: close\r\n" not in said
         if call["path"] not in APIS:
             return self.json(200, {"object": "list", "data": [{"id": "stub-model", "object": "model"}], "line": call["line"]})
-        mode = stub._next_mode()
         asked = json.loads(call["body"]) if call["body"] else {}
         if stub.refuses in asked:
             return self.json(400, self.error_of(f"Unrecognized request argument supplied: {stub.refuses}", "invalid_request_error", "invalid_request_error"))
+        held = stub.hold_for is not None and stub.hold_for in last_user_text(asked)
+        mode = "stall" if held else stub._next_mode()
         if mode == "hang":
             stub.release.wait(30)
             return False
