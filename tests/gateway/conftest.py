@@ -1,6 +1,7 @@
 """A gateway in front of a stub upstream: the real binary, on a port of its own."""
 
 import contextlib
+import fcntl
 import http.client
 import itertools
 import json
@@ -134,6 +135,16 @@ def install_folder():
     return pathlib.Path(os.environ.get("SOSIE_TEST_CACHE", ROOT / "build"))
 
 
+@contextlib.contextmanager
+def one_at_a_time(name):
+    """For what is installed once, also where several processes run the tests."""
+    folder = install_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder / name
+
+
 @pytest.fixture(scope="module")
 def langcache_servers(sosie_bin, tmp_path_factory):
     """The URLs of a gateway that takes bodies of 64 KiB, and of one whose store is out of reach."""
@@ -151,12 +162,12 @@ def langcache_python():
     """langcache_python("0.12.0") -> an interpreter with that version of the client, installed once."""
 
     def install(version):
-        folder = install_folder() / f"venv-langcache-{version}"
-        python = folder / "bin/python"
-        if not (folder / "complete").exists():
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "install", "-q", f"langcache=={version}"], check=True)
-            (folder / "complete").touch()
+        with one_at_a_time(f"venv-langcache-{version}") as folder:
+            python = folder / "bin/python"
+            if not (folder / "complete").exists():
+                subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+                subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "install", "-q", f"langcache=={version}"], check=True)
+                (folder / "complete").touch()
         return python
 
     return install
@@ -167,17 +178,17 @@ def node_folder():
     """The folder of tests/node with the clients for Node, installed once for each lock file."""
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("no node and npm: run script/bootstrap --with-tests")
-    folder = install_folder() / "node-sdks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock, wanted = folder / "package-lock.json", ROOT / "tests/node/package-lock.json"
-    if not lock.exists() or lock.read_bytes() != wanted.read_bytes() or not (folder / "node_modules").exists():
-        shutil.copy(ROOT / "tests/node/package.json", folder)
-        shutil.copy(wanted, folder)
-        try:
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
-        except subprocess.CalledProcessError:
-            lock.unlink()
-            raise
-    for script in (ROOT / "tests/node").glob("*.mjs"):
-        shutil.copy(script, folder)
+    with one_at_a_time("node-sdks") as folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock, wanted = folder / "package-lock.json", ROOT / "tests/node/package-lock.json"
+        if not lock.exists() or lock.read_bytes() != wanted.read_bytes() or not (folder / "node_modules").exists():
+            shutil.copy(ROOT / "tests/node/package.json", folder)
+            shutil.copy(wanted, folder)
+            try:
+                subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
+            except subprocess.CalledProcessError:
+                lock.unlink()
+                raise
+        for script in (ROOT / "tests/node").glob("*.mjs"):
+            shutil.copy(script, folder)
     return folder
