@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "decide/time_bound.h"
 #include "text/glob.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 constexpr bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
 constexpr bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+using base::is_digit;
 
 /// Keeps the strictest rule; of two as strict the first.
 void tighten(Verdict& verdict, bool holds, Reuse reuse, std::string_view reason) noexcept {

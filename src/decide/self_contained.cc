@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace sosie::decide {
 namespace {
 
@@ -137,8 +139,7 @@ struct Text {
   bool has_digits = false;
 };
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+using base::is_digit;
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || (static_cast<unsigned char>(c) & 0x80) != 0; }
 
 Text read(std::string_view prompt) {
@@ -172,7 +173,7 @@ Text read(std::string_view prompt) {
       if (negates) word.pop_back();
       const bool is = kQuestionWords.contains(word) || kThirdPersons.contains(word) || word == "that" || word == "there";
       end_word();
-      while (i + 1 < prompt.size() && is_ascii_letter(prompt[i + 1])) ++i;
+      while (i + 1 < prompt.size() && base::is_letter(prompt[i + 1])) ++i;
       if (negates || is) {
         word = negates ? "not" : "is";
         end_word();

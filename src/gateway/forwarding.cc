@@ -30,12 +30,12 @@ std::string answer_lines(const net::HeaderList& headers, bool all) {
   return lines;
 }
 
-struct Words {
+struct FailureText {
   int status;
   std::string_view message, code;
 };
 
-Words words_of(net::ClientFailure kind) {
+FailureText words_of(net::ClientFailure kind) {
   switch (kind) {
     case net::ClientFailure::connect:
       return {502, "The upstream cannot be reached. Check the --upstream URL, and that its server runs.",
@@ -113,7 +113,7 @@ net::Reply upstream_failure_reply(const net::ClientError& failure) {
 }
 
 FailureWords failure_words(const net::ClientError& failure) {
-  const Words words = words_of(failure.kind);
+  const FailureText words = words_of(failure.kind);
   return {words.status, words.message, words.code, header_lines_of(failure)};
 }
 

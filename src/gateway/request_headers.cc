@@ -4,10 +4,12 @@
 #include <array>
 #include <cstdint>
 
+#include "base/ascii.h"
+
 namespace sosie::gateway {
 namespace {
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+using base::lower;
 
 bool begins_with(std::string_view name, std::string_view prefix) noexcept {
   return name.size() >= prefix.size() && net::same_name(name.substr(0, prefix.size()), prefix);

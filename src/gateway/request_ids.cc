@@ -7,7 +7,7 @@
 namespace sosie::gateway {
 namespace {
 
-constexpr std::string_view kPrefix = "req-";
+constexpr std::string_view kIdPrefix = "req-";
 constexpr std::size_t kTagDigits = 16, kMaskedDigits = 8;
 
 /// SipHash-2-4 of one number: whoever does not know the key can predict none of its values.
@@ -66,19 +66,19 @@ std::string RequestIds::next() {
   const std::uint32_t number = count_.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t tag = sip_hash(secret_, number);
   std::string id;
-  id.reserve(kPrefix.size() + kTagDigits + kMaskedDigits);
-  id.append(kPrefix);
+  id.reserve(kIdPrefix.size() + kTagDigits + kMaskedDigits);
+  id.append(kIdPrefix);
   append_hex(id, tag, kTagDigits);
   append_hex(id, number ^ mask_of(secret_, tag), kMaskedDigits);
   return id;
 }
 
 std::optional<std::uint32_t> RequestIds::number_of(std::string_view id) const noexcept {
-  if (id.size() != kPrefix.size() + kTagDigits + kMaskedDigits || !id.starts_with(kPrefix)) return std::nullopt;
+  if (id.size() != kIdPrefix.size() + kTagDigits + kMaskedDigits || !id.starts_with(kIdPrefix)) return std::nullopt;
   std::uint64_t tag = 0;
   std::uint32_t masked = 0;
-  if (!read_hex(id.substr(kPrefix.size(), kTagDigits), tag) ||
-      !read_hex(id.substr(kPrefix.size() + kTagDigits), masked))
+  if (!read_hex(id.substr(kIdPrefix.size(), kTagDigits), tag) ||
+      !read_hex(id.substr(kIdPrefix.size() + kTagDigits), masked))
     return std::nullopt;
   const std::uint32_t number = masked ^ mask_of(secret_, tag);
   if (sip_hash(secret_, number) != tag) return std::nullopt;

@@ -4,10 +4,12 @@
 #include <boost/beast/http/status.hpp>
 #include <ostream>
 
+#include "base/ascii.h"
+
 namespace sosie::net {
 namespace {
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+using base::lower;
 
 }  // namespace
 

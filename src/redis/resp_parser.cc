@@ -12,7 +12,7 @@ constexpr std::size_t kReserveItems = 1024,
                       kReserveText = 1024 * 1024;  // what an announced length may claim before its bytes come
 
 template <class Number>
-bool read_number(std::string_view text, Number& number) {
+bool read_signed(std::string_view text, Number& number) {
   if (text.starts_with('+')) text.remove_prefix(1);
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   return !text.empty() && failure == std::errc{} && end == text.data() + text.size();
@@ -68,10 +68,10 @@ RespParser::Step RespParser::step() {
       return Step::done;
     case ':':
       item.kind = Reply::Kind::integer;
-      return read_number(line, item.integer) ? Step::done : fail(ErrorCode::data_corruption, "a malformed integer");
+      return read_signed(line, item.integer) ? Step::done : fail(ErrorCode::data_corruption, "a malformed integer");
     case ',':
       item.kind = Reply::Kind::number;
-      return read_number(line, item.number) ? Step::done : fail(ErrorCode::data_corruption, "a malformed number");
+      return read_signed(line, item.number) ? Step::done : fail(ErrorCode::data_corruption, "a malformed number");
     case '#':
       item.kind = Reply::Kind::boolean;
       item.integer = line == "t";
@@ -119,7 +119,7 @@ RespParser::Step RespParser::read_line(std::string_view& line) {
 RespParser::Step RespParser::begin_text(Reply& into, Reply::Kind kind, std::string_view length) {
   if (length == "-1" && kind == Reply::Kind::string && !verbatim_) return Step::done;  // RESP2's null
   std::size_t size = 0;
-  if (!read_number(length, size) || (verbatim_ && size < 4))
+  if (!read_signed(length, size) || (verbatim_ && size < 4))
     return fail(ErrorCode::data_corruption, "a malformed length");
   if (!charge(size)) return Step::failed;
   into.kind = kind;
@@ -148,7 +148,7 @@ RespParser::Step RespParser::read_text(Reply& into) {
 RespParser::Step RespParser::begin_list(Reply& into, char mark, std::string_view length) {
   if (length == "-1" && mark == '*') return Step::done;  // RESP2's other null
   std::size_t count = 0;
-  if (!read_number(length, count)) return fail(ErrorCode::data_corruption, "a malformed length");
+  if (!read_signed(length, count)) return fail(ErrorCode::data_corruption, "a malformed length");
   const bool pairs = mark == '%' || mark == '|';
   if (count > max_bytes_ / sizeof(Reply)) return fail(ErrorCode::resource_exhausted, "a list longer than allowed");
   if (pairs) count *= 2;

@@ -12,9 +12,11 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/disk_reserve.h"
 #include "store/entry_table.h"
+#include "store/finite.h"
 #include "store/folder_lock.h"
 #include "store/open_files.h"
 #include "store/rebuild.h"
@@ -31,14 +33,7 @@ constexpr int kMostRaces = 16;
 // A file that is damaged again so soon after it was written anew is on a disk that nothing here can mend.
 constexpr std::chrono::seconds kLeastLife{60};
 
-std::int64_t milliseconds(TimePoint time) { return time.time_since_epoch().count(); }
-
-bool all_finite(std::span<const float> vector) {
-  for (float value : vector) {
-    if (!std::isfinite(value)) return false;
-  }
-  return true;
-}
+using base::unix_milliseconds;
 
 std::uint64_t bytes_of(const Entry& entry, const NewEntry& keys) {
   std::uint64_t bytes = entry.prompt.size() + entry.response.size() + keys.vector.size() * sizeof(float);
@@ -342,8 +337,8 @@ Result<std::uint64_t> EmbeddedStore::clear(std::optional<std::string_view> scope
 }
 
 Result<std::uint64_t> EmbeddedStore::sweep(TimePoint now) {
-  writer_->observe(milliseconds(now));
-  return writer_->submit(Sweep{milliseconds(now)});
+  writer_->observe(unix_milliseconds(now));
+  return writer_->submit(Sweep{unix_milliseconds(now)});
 }
 
 // Null where the row is gone: replaced or removed since it was found.
@@ -381,7 +376,7 @@ Result<std::shared_ptr<const Entry>> EmbeddedStore::text(const Snapshot& found) 
 }
 
 Result<std::vector<std::shared_ptr<const Entry>>> EmbeddedStore::exact(const base::Digest& exact_key, const Filter& filter) const {
-  writer_->observe(milliseconds(filter.now));
+  writer_->observe(unix_milliseconds(filter.now));
   for (int race = 1;; ++race) {
     std::vector<std::shared_ptr<const Entry>> entries;
     bool lost = false;
@@ -401,7 +396,7 @@ Result<std::vector<std::shared_ptr<const Entry>>> EmbeddedStore::exact(const bas
 
 Result<Nearest> EmbeddedStore::nearest(const base::Digest& partition, std::span<const float> vector, std::size_t k,
                                        Similarity floor, const Filter& filter) const {
-  writer_->observe(milliseconds(filter.now));
+  writer_->observe(unix_milliseconds(filter.now));
   if (k == 0) return Error{ErrorCode::invalid_argument, "at least one neighbour must be asked for"};
   if (!all_finite(vector)) return Error{ErrorCode::invalid_argument, "a vector's floats must be finite"};
   const bool filters = filter.not_before || (filter.attributes != nullptr && !filter.attributes->empty());
@@ -428,7 +423,7 @@ Result<Nearest> EmbeddedStore::nearest(const base::Digest& partition, std::span<
 
 Result<std::shared_ptr<const Entry>> EmbeddedStore::entry(index::RowId id, TimePoint now) const {
   for (int race = 1;; ++race) {
-    const auto found = residents_.find(id, milliseconds(now));
+    const auto found = residents_.find(id, unix_milliseconds(now));
     if (!found) return std::shared_ptr<const Entry>();
     auto read = text(*found);
     if (!read || *read != nullptr || race == kMostRaces) return read;
@@ -437,7 +432,7 @@ Result<std::shared_ptr<const Entry>> EmbeddedStore::entry(index::RowId id, TimeP
 }
 
 Result<std::optional<Entry>> EmbeddedStore::get(std::string_view id, TimePoint now) const {
-  writer_->observe(milliseconds(now));
+  writer_->observe(unix_milliseconds(now));
   const auto parsed = parse_id(id);
   if (!parsed) return std::optional<Entry>();
   auto found = entry(*parsed, now);
@@ -447,8 +442,8 @@ Result<std::optional<Entry>> EmbeddedStore::get(std::string_view id, TimePoint n
 }
 
 Result<void> EmbeddedStore::scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const {
-  writer_->observe(milliseconds(now));
-  for (const index::RowId& id : residents_.ids(milliseconds(now))) {
+  writer_->observe(unix_milliseconds(now));
+  for (const index::RowId& id : residents_.ids(unix_milliseconds(now))) {
     auto found = entry(id, now);
     if (!found) return std::move(found).error();
     if (*found != nullptr && !visit(**found)) break;
@@ -457,7 +452,7 @@ Result<void> EmbeddedStore::scan(TimePoint now, const std::function<bool(const E
 }
 
 void EmbeddedStore::touch(std::string_view id, TimePoint now) const {
-  if (const auto parsed = parse_id(id)) residents_.touch(*parsed, milliseconds(now));
+  if (const auto parsed = parse_id(id)) residents_.touch(*parsed, unix_milliseconds(now));
 }
 
 StoreStats EmbeddedStore::stats() const {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "store/checksum.h"
 #include "store/entry_row.h"
 
@@ -57,7 +58,7 @@ Error as_corruption(Error error) {
   return error;
 }
 
-std::int64_t milliseconds(TimePoint time) { return time.time_since_epoch().count(); }
+using base::unix_milliseconds;
 
 void bind_time(Statement& statement, int parameter, std::int64_t ms) {
   if (ms == kNever) {
@@ -248,7 +249,7 @@ void EntryTable::rollback() noexcept {
 }
 
 Result<void> EntryTable::insert(std::int64_t row, const Entry& entry, const NewEntry& keys) {
-  const std::int64_t created = milliseconds(entry.created), expires = entry.expires ? milliseconds(*entry.expires) : kNever;
+  const std::int64_t created = unix_milliseconds(entry.created), expires = entry.expires ? unix_milliseconds(*entry.expires) : kNever;
   const std::int64_t sliding = keys.sliding_ttl ? keys.sliding_ttl->count() : 0;
   const std::string_view vector(reinterpret_cast<const char*>(keys.vector.data()), keys.vector.size() * sizeof(float));
   if (entry.exact_only) {

@@ -14,12 +14,12 @@ using redis::Pipeline;
 using redis::Reply;
 
 // A reader that lost the race against a writer tries again, so often.
-constexpr int kMostRaces = 16;
+constexpr int kMostTries = 16;
 // Rows looked at beyond those wanted: one tells whether the last wanted one has equals. Each brings a whole entry.
 constexpr std::size_t kSpareRows = 1;
 constexpr std::size_t kWidening = 8;
 // What the search module gives at most (its MAXSEARCHRESULTS).
-constexpr std::size_t kMostRows = 1'000'000;
+constexpr std::size_t kMostAnswerRows = 1'000'000;
 constexpr std::chrono::milliseconds kIndexingPause{2}, kLongestIndexingPause{50};
 
 bool has_conditions(const Filter& filter) {
@@ -146,14 +146,14 @@ Result<std::optional<Nearest>> RedisIndex::look_closely(const Place& place) cons
     questions[0].of = SearchOf::passing;
     questions.push_back({SearchOf::failing, 1 + kSpareRows});
   }
-  for (;; questions[0].rows = std::min(kMostRows, questions[0].rows * kWidening)) {
+  for (;; questions[0].rows = std::min(kMostAnswerRows, questions[0].rows * kWidening)) {
     auto searched = search(place, questions);
     if (!searched) return std::move(searched).error();
     Seen& seen = searched->front();
     auto& rows = seen.rows;
     const bool enough = rows.size() >= place.k && rows[place.k - 1].similarity > seen.edge();
     if (!enough && !seen.has_all_above(place.floor)) {
-      if (questions[0].rows < kMostRows) continue;
+      if (questions[0].rows < kMostAnswerRows) continue;
       return Error{ErrorCode::resource_exhausted, "too many entries are equally near: ask by attributes"};
     }
 
@@ -189,7 +189,7 @@ Result<std::optional<Nearest>> RedisIndex::with_entries(const Place& place, cons
 Result<Nearest> RedisIndex::nearest(const base::Digest& partition, std::span<const float> vector, std::size_t k,
                                     Similarity floor, const Filter& filter) const {
   const Place place{base::to_hex(partition), redis::vector_bytes(vector), vector.size(), k, floor.value, filter};
-  for (int race = 1; race <= kMostRaces; ++race) {
+  for (int race = 1; race <= kMostTries; ++race) {
     auto found = look_once(place);
     if (found && !*found) found = look_closely(place);
     if (!found) return std::move(found).error();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/number.h"
+#include "store/finite.h"
 #include "store/redis_schema.h"
 
 namespace sosie::store {
@@ -23,10 +24,6 @@ std::uint64_t bytes_of(const NewEntry& entry) {
 
 bool is_id(std::string_view id) {
   return id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-bool all_finite(std::span<const float> vector) {
-  return std::all_of(vector.begin(), vector.end(), [](float value) { return std::isfinite(value); });
 }
 
 Result<std::vector<std::string>> put_arguments(const NewEntry& entry, std::uint64_t max_bytes, std::int64_t now_ms) {

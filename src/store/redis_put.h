@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +15,6 @@ namespace sosie::store {
 inline constexpr std::int64_t kAfterlifeMs = 3'600'000;
 
 bool is_id(std::string_view id);
-bool all_finite(std::span<const float> vector);
 
 /// What `RedisScripts::put` wants behind the prefix. `max_bytes`: 0: unbounded.
 /// Errors: invalid_argument, resource_exhausted (it is larger than the bound).

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "redis/semantic_index.h"
+#include "store/finite.h"
 #include "store/redis_connection.h"
 #include "store/redis_index.h"
 #include "store/redis_put.h"

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <shared_mutex>
 
+#include "base/clock.h"
+
 namespace sosie::store {
 
 /// The vectors that may meet.
@@ -49,7 +51,7 @@ bool passes(const Record& record, const Filter& filter) {
   return filter.attributes == nullptr || record.matches(*filter.attributes);
 }
 
-std::int64_t milliseconds(TimePoint time) { return time.time_since_epoch().count(); }
+using base::unix_milliseconds;
 
 }  // namespace
 
@@ -90,7 +92,7 @@ bool Record::matches(const Attributes& wanted) const {
 }
 
 std::vector<Snapshot> Residents::exact(const base::Digest& key, const Filter& filter) const {
-  const std::int64_t now = milliseconds(filter.now);
+  const std::int64_t now = unix_milliseconds(filter.now);
   std::vector<Snapshot> found;
   {
     std::shared_lock lock(mutex_);
@@ -114,7 +116,7 @@ Result<Residents::Near> Residents::nearest(const base::Digest& partition, std::s
     if (found == partitions_.end()) return Near{};
     place = found->second;
   }
-  const std::int64_t now = milliseconds(filter.now);
+  const std::int64_t now = unix_milliseconds(filter.now);
   std::shared_lock lock(place->mutex);
   if (vector.size() != place->vectors.dimension()) {
     return Error{ErrorCode::invalid_argument, "the vector has " + std::to_string(vector.size()) + " dimensions, the stored ones have " +

@@ -20,7 +20,7 @@ namespace {
 namespace dom = simdjson::dom;
 
 constexpr std::string_view kMark = "semantic-cache-embedding";
-constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxNesting = 64;
 
 using Vector = std::vector<float>;
 
@@ -28,7 +28,7 @@ using Vector = std::vector<float>;
 bool append_metadata(std::string& out, std::string_view metadata) {
   dom::parser parser;
   dom::object members;
-  if (parser.allocate(metadata.size(), kMaxDepth) != simdjson::SUCCESS) return false;
+  if (parser.allocate(metadata.size(), kMaxNesting) != simdjson::SUCCESS) return false;
   if (parser.parse(metadata.data(), metadata.size()).get_object().get(members) != simdjson::SUCCESS) return false;
   out.push_back('{');
   for (const auto& [name, value] : members) {
@@ -132,7 +132,7 @@ Result<std::vector<std::vector<float>>> read_embeddings_answer(std::string_view 
   dom::parser parser;
   dom::element root;
   dom::array items;
-  if (parser.allocate(body.size(), kMaxDepth) != simdjson::SUCCESS) return malformed("it is too large");
+  if (parser.allocate(body.size(), kMaxNesting) != simdjson::SUCCESS) return malformed("it is too large");
   if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) return malformed("it is not JSON");
   if (root["data"].get_array().get(items) != simdjson::SUCCESS) return malformed("it has no list \"data\"");
 

@@ -23,8 +23,6 @@ void append_escaped_point(char32_t point, std::string& out) {
   append_escape(0xDC00 + ((point - 0x10000) & 0x3FF), out);
 }
 
-constexpr RunEnds kStringEnds{.first = '"', .second = '\\', .controls = true};
-
 // A character that JSON wants escaped, or, with `ascii`, any character.
 void append_character(char32_t point, bool ascii, std::string& out) {
   switch (point) {
@@ -162,7 +160,7 @@ void append_json_string(std::string_view text, bool ascii, std::string& out) {
   }
   while (!text.empty()) {
     const auto run =
-        static_cast<std::size_t>(find_run_end(text.data(), text.data() + text.size(), kStringEnds) - text.data());
+        static_cast<std::size_t>(find_run_end(text.data(), text.data() + text.size(), kJsonStringEnds) - text.data());
     append_raw(text.substr(0, run), out);
     if (run == text.size()) break;
     append_character(static_cast<unsigned char>(text[run]), ascii, out);

@@ -30,6 +30,9 @@ struct RunEnds {
 };
 static_assert(std::endian::native == std::endian::little);
 
+/// What JSON wants escaped in a string.
+inline constexpr RunEnds kJsonStringEnds{.first = '"', .second = '\\', .controls = true};
+
 /// The first byte from `at` on that ends the run, or `end`.
 inline const char* find_run_end(const char* at, const char* end, RunEnds ends) noexcept {
   for (; end - at >= 8; at += 8) {

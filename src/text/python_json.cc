@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ascii.h"
 #include "text/plain_run.h"
 #include "text/python_key.h"
 #include "text/utf8.h"
@@ -14,9 +15,7 @@
 namespace sosie::text {
 namespace {
 
-constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-constexpr RunEnds kStringEnds{.first = '"', .second = '\\', .controls = true};
+using base::is_digit;
 
 // Few keys are compared with one another; many are sorted.
 constexpr std::size_t kFewKeys = 8;
@@ -192,7 +191,7 @@ class JsonReader {
   // After the opening quote.
   bool read_string(std::string& out) {
     const char* const run = at_;
-    at_ = find_run_end(at_, end_, kStringEnds);
+    at_ = find_run_end(at_, end_, kJsonStringEnds);
     if (take('"')) {
       out.assign(run, at_ - 1);
       return true;
@@ -203,7 +202,7 @@ class JsonReader {
     char* to = unescaped_.get();
     at_ = run;
     while (true) {
-      copy_run(at_, end_, to, kStringEnds);
+      copy_run(at_, end_, to, kJsonStringEnds);
       if (take('"')) break;
       if (!take('\\') || !read_escape(to)) return false;
     }

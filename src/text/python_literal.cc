@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "text/python_json.h"
 #include "text/python_key.h"
 #include "text/python_number.h"
 #include "text/python_string.h"
+#include "text/python_text.h"
 
 namespace sosie::text {
 namespace {
@@ -18,12 +20,7 @@ using Kind = PythonValue::Kind;
 // The brackets inside one another that CPython's tokenizer allows.
 constexpr int kMaxBrackets = 200;
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-bool is_word(char c) noexcept {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
+using base::is_digit;
 
 // Python reads "\r\n" and "\r" as "\n", inside strings too.
 std::string with_newlines(std::string_view source) {
@@ -295,7 +292,7 @@ class LiteralReader {
 
   bool read_word(Expression& out) {
     std::size_t end = at_;
-    while (end < source_.size() && is_word(source_[end])) ++end;
+    while (end < source_.size() && is_name_byte(source_[end])) ++end;
     const std::string_view word = source_.substr(at_, end - at_);
     if (end < source_.size() && (source_[end] == '\'' || source_[end] == '"')) return read_strings(out.value);
     at_ = end;
@@ -315,7 +312,7 @@ class LiteralReader {
     bool first = true;
     while (true) {
       std::size_t quote = at_;
-      while (quote < source_.size() && is_word(source_[quote])) ++quote;
+      while (quote < source_.size() && is_name_byte(source_[quote])) ++quote;
       if (quote == source_.size() || (source_[quote] != '\'' && source_[quote] != '"')) return !first && quote == at_;
       const auto prefix = string_prefix(source_.substr(at_, quote - at_));
       if (!prefix) return false;

@@ -5,17 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "base/ascii.h"
 #include "text/python_json.h"
+#include "text/python_text.h"
 
 namespace sosie::text {
 namespace {
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-
-bool is_word(char c) noexcept {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
+using base::is_digit;
 
 int digit_value(char c) noexcept {
   if (is_digit(c)) return c - '0';
@@ -66,7 +63,7 @@ class NumberReader {
     const bool based = peek() == '0' && (mark == 'x' || mark == 'o' || mark == 'b');
     const bool read = based ? read_based(mark, out) : read_decimal(out.value);
     // A letter or digit right behind is no end of a number; the keywords that Python lets stand there make no literal.
-    if (!read || is_word(peek())) return std::nullopt;
+    if (!read || is_name_byte(peek())) return std::nullopt;
     out.bytes = at_;
     return out;
   }

@@ -8,9 +8,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "text/utf8.h"
 
 namespace sosie::text {
+
+/// Whether a byte can stand in a name (an ASCII letter, a digit, '_', or part of any other character).
+constexpr bool is_name_byte(char c) noexcept {
+  return base::is_digit(c) || base::is_letter(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+}
 
 constexpr bool is_surrogate(char32_t point) noexcept { return point >= 0xD800 && point <= 0xDFFF; }
 
