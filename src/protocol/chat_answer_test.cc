@@ -67,6 +67,8 @@ TEST(ChatAnswer, IsNeverHalf) {
   EXPECT_EQ(fault(with_choice(R"({"message":{"content":"x"},"finish_reason":"content_filter"})")), "finish_reason");
   EXPECT_EQ(fault(with_choice(R"({"message":{"content":"x"},"finish_reason":null})")), "finish_reason");
   EXPECT_EQ(fault(with_choice(R"({"message":{"role":"assistant","content":""},"finish_reason":"stop"})")), "empty_answer");
+  EXPECT_EQ(fault(with_choice(R"({"message":{"role":"assistant","content":" \n\t"},"finish_reason":"stop"})")), "empty_answer");
+  EXPECT_EQ(fault(with_choice(R"({"message":{"role":"assistant","content":"","reasoning_content":"Hm."},"finish_reason":"stop"})")), "empty_answer");
   EXPECT_EQ(fault(with_choice(R"({"finish_reason":"stop"})")), "no_message");
   EXPECT_EQ(fault(with_choice("")), "no_choices");
   EXPECT_EQ(fault(R"({"object":"error"})"), "not_a_completion");

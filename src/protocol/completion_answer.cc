@@ -20,8 +20,9 @@ bool says_something(const dom::object& message) {
   for (const auto& [key, value] : message) {
     std::string_view text;
     dom::array items;
-    if (key == "role") continue;
-    if (value.get_string().get(text) == simdjson::SUCCESS && !text.empty()) return true;
+    // What the model thought before it said nothing is no answer.
+    if (key == "role" || key.starts_with("reasoning") || key.starts_with("thinking")) continue;
+    if (value.get_string().get(text) == simdjson::SUCCESS && !text::is_blank(text)) return true;
     if (value.get_array().get(items) == simdjson::SUCCESS && items.size() != 0) return true;
     if (value.is_object()) return true;
   }
@@ -36,7 +37,7 @@ NotKept fault_of_content(const CompletionForm& form, dom::element choice) {
   }
   std::string_view text;
   if (choice["text"].get_string().get(text) != simdjson::SUCCESS) return {"no_message", "text"};
-  return text.empty() ? NotKept("empty_answer", "text") : NotKept();
+  return text::is_blank(text) ? NotKept("empty_answer", "text") : NotKept();
 }
 
 bool is_complete_finish(std::string_view finish_reason) noexcept {

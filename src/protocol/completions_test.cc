@@ -85,6 +85,7 @@ TEST(CompletionsAnswer, IsNeverHalf) {
   EXPECT_EQ(fault(R"({"text":"x","finish_reason":"stop"})"), "kept");
   EXPECT_EQ(fault(R"({"text":"x","finish_reason":"length"})"), "finish_reason");
   EXPECT_EQ(fault(R"({"text":"","finish_reason":"stop"})"), "empty_answer");
+  EXPECT_EQ(fault(R"({"text":"\n\n","finish_reason":"stop"})"), "empty_answer");
   EXPECT_EQ(fault(R"({"finish_reason":"stop"})"), "no_message");
   EXPECT_EQ(fault(R"({"text":"x","finish_reason":"stop"})", 2), "choice_count");
   EXPECT_EQ(fault_of(keep(kApi, R"({"object":"chat.completion","choices":[{"text":"x","finish_reason":"stop"}]})")), "not_a_completion");

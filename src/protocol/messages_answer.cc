@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/messages_json.h"
+#include "text/utf8.h"
 
 namespace sosie::protocol::messages {
 namespace {
@@ -25,7 +26,7 @@ NotKept fault_of_block(dom::element value, std::vector<std::string>& tools, bool
   if (type.empty()) return {"not_a_message", "type"};
   if (type == "text") {
     if (block["text"].get_string().error() != simdjson::SUCCESS) return {"not_a_message", "text"};
-    says = says || !text_in(block, "text").empty();
+    says = says || !text::is_blank(text_in(block, "text"));
   } else if (type == "tool_use") {
     const std::string_view name = text_in(block, "name");
     if (name.empty()) return {"tool_calls", "name"};

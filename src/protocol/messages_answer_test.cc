@@ -129,6 +129,7 @@ TEST(MessagesAnswerTest, DoesNotKeepWhatIsNoWholeAnswer) {
     EXPECT_EQ(why_not(message(text, reason)), "finish_reason") << reason;
   EXPECT_EQ(why_not(message("[]", R"("end_turn")")), "empty_answer");
   EXPECT_EQ(why_not(message(R"([{"type":"text","text":""}])", R"("end_turn")")), "empty_answer");
+  EXPECT_EQ(why_not(message(R"([{"type":"text","text":" \n"}])", R"("end_turn")")), "empty_answer");
   EXPECT_EQ(why_not(message(R"([{"type":"thinking","thinking":"a","signature":"b"}])", R"("end_turn")")),
             "empty_answer");
   EXPECT_EQ(why_not(message(text, R"("end_turn")", R"(,"error":{"type":"api_error"})")), "error_inside");

@@ -38,7 +38,7 @@ NotKept fault_of_part(dom::element value, bool& says) {
   if (type != "output_text" && type != "refusal") return {};
   const std::string_view member = type == "output_text" ? "text" : "refusal";
   if (part[member].get_string().error()) return {"no_content", member};
-  says = says || !text_or_empty(part[member]).empty();
+  says = says || !text::is_blank(text_or_empty(part[member]));
   return {};
 }
 

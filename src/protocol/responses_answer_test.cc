@@ -101,6 +101,9 @@ TEST(ResponsesAnswer, KeepsNothingThatIsNotComplete) {
   EXPECT_EQ(why_not(response_with(kMessageItem, "completed", R"(, "background": true)")), "background");
   EXPECT_EQ(why_not(response_with("")), "empty_answer");
   EXPECT_EQ(why_not(response_with(kReasoningItem)), "empty_answer");
+  EXPECT_EQ(why_not(response_with(
+                R"({"type":"message","id":"m","role":"assistant","status":"completed","content":[{"type":"output_text","text":" \n"}]})")),
+            "empty_answer");
   EXPECT_EQ(
       why_not(response_with(R"({"type":"message","id":"m","role":"assistant","status":"completed","content":[]})")),
       "empty_answer");
