@@ -31,6 +31,7 @@ void read_server(TomlSection section, Settings& settings) {
   section.integer("encoder_threads", 1, 1024, server.encoder_threads);
   section.integer("max_queued", 1, kMany, server.max_queued);
   section.integer("max_connections", 1, kMany, server.max_connections);
+  section.integer("max_upstream_calls", 1, kMany, server.max_upstream_calls);
   section.bytes("max_body_bytes", server.max_body_bytes);
   if (server.max_body_bytes == 0) section.fault("max_body_bytes", "must not be 0");
   section.duration("lookup_timeout", kShortest, kLongest, server.lookup_timeout);

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <exception>
+#include <stop_token>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,6 +18,9 @@ namespace {
 
 using net::ClientError;
 using net::Task;
+
+// An answer that is worth a look whether there is room for it.
+constexpr std::size_t kLongAnswer = 64 << 10;
 
 // A request that followed so many calls in vain makes its own.
 constexpr std::size_t kMostFollowed = 2;
@@ -273,6 +277,14 @@ std::optional<net::Reply> AnswerRoute::say(const Asking& asking, std::string_vie
 }
 
 Task<std::optional<int>> AnswerRoute::serve(net::Exchange& exchange, AskingPtr asking, std::string_view kept) {
+  if (kept.size() > kLongAnswer) {
+    const bool room = co_await shared_.held.room(executor_, net::after(shared_.options.lookup_timeout));
+    if (!room) {
+      const int status = co_await refuse(exchange, asking, 503, "Too much is held for clients that do not read. Try again later.",
+                                         "overloaded", "Retry-After: 1\r\n");
+      co_return status;
+    }
+  }
   auto reply = say(*asking, kept);
   if (!reply) {
     const protocol::Protocol* owner = protocol::owner_of(kept);
@@ -383,6 +395,7 @@ Task<int> AnswerRoute::serve_uncached(net::Exchange& exchange, AskingPtr asking)
     tried.push_back(match->flight);
     const auto served = co_await follow(exchange, asking, std::move(*match));
     if (served) co_return *served;
+    if (exchange.gone().stop_requested()) co_return kCallerLeft;
   }
   if (leads && (!asking->may_follow || tried.size() == kMostFollowed)) shared_.flights.add(mine);
   const int status = co_await lead(exchange, asking, std::move(owner));
@@ -402,6 +415,7 @@ Task<std::optional<int>> AnswerRoute::follow(net::Exchange& exchange, AskingPtr 
                           (theirs.may_come_back || !asking->question.may_come_back);
   const bool may_read_along = theirs.while_open <= (match.same_text ? decide::Reuse::exact : decide::Reuse::by_meaning);
   Flight::Reader reader(flight, executor_);
+  const std::stop_callback leave(exchange.gone(), [&reader] { reader.leave(); });
   if (same_shape && may_read_along && reader.from_the_start()) {
     asking->outcome.similarity = match.similarity;
     asking->outcome.layer = match.same_text ? Layer::exact : Layer::semantic;
@@ -450,6 +464,12 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwn
         none ? "no_upstream" : "model_not_found", kDoNotRetry);
     co_return status;
   }
+  auto place = shared_.calls.begin(executor_);
+  if (!place) {
+    const int status = co_await refuse(exchange, asking, 503, "As many calls to upstreams are under way as may be. Try again later.",
+                                       "too_many_calls", "Retry-After: 1\r\n");
+    co_return status;
+  }
   net::ClientRequest call;
   call.method = "POST";
   std::string_view path = exchange.request().path();
@@ -462,6 +482,8 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwn
   const bool on_demand = surface == protocol::Surface::chat || surface == protocol::Surface::completions;
   asking->asks_usage = on_demand && asking->may_store && asking->question.stream && !asking->question.include_usage && !upstream->refuses_usage();
   call.body = asking->asks_usage ? protocol::with_usage_asked_for(asking->body) : std::move(asking->body);
+  call.stop = place->stop_token();
+  owner.flight()->set_call(std::move(place), !asking->may_store);
   asking->outcome.forwarded = true;
   const std::shared_ptr<Flight> flight = owner.flight();
   const auto ended = [](std::exception_ptr thrown) {
@@ -474,6 +496,7 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwn
 
 Task<int> AnswerRoute::deliver(net::Exchange& exchange, AskingPtr asking, std::shared_ptr<Flight> flight) {
   Flight::Reader reader(flight, executor_);
+  const std::stop_callback leave(exchange.gone(), [&reader] { reader.leave(); });
   const auto head = co_await reader.head(net::SteadyTime::max());
   const auto failed = [&]() -> Task<int> {
     const ClientError failure = reader.failure().value_or(ClientError{net::ClientFailure::cancelled, {}});
@@ -481,6 +504,7 @@ Task<int> AnswerRoute::deliver(net::Exchange& exchange, AskingPtr asking, std::s
     const int status = co_await refuse(exchange, asking, words.status, words.message, words.code, words.headers);
     co_return status;
   };
+  if (exchange.gone().stop_requested()) co_return kCallerLeft;
   if (!head) {
     const int status = co_await failed();
     co_return status;
@@ -490,6 +514,7 @@ Task<int> AnswerRoute::deliver(net::Exchange& exchange, AskingPtr asking, std::s
   reply.content_type = head->content_type;
   if (!head->events) {
     auto piece = co_await reader.next(net::SteadyTime::max());
+    if (exchange.gone().stop_requested()) co_return kCallerLeft;
     if (piece.seen == Flight::Reader::Seen::failed) {
       const int status = co_await failed();
       co_return status;
@@ -528,7 +553,8 @@ Task<bool> AnswerRoute::relay(net::Exchange& exchange, const protocol::Protocol&
       const bool finished = co_await exchange.finish();
       co_return finished;
     }
-    if (!events || !border.reached()) co_return false;
+    const bool has_left = piece.seen == Flight::Reader::Seen::late;
+    if (has_left || !events || !border.reached()) co_return false;
     const FailureWords words = failure_words(reader.failure().value_or(ClientError{net::ClientFailure::cancelled, {}}));
     const std::string event = api.error_event(words.status, words.message, words.code);
     const bool listening = co_await exchange.write(event);

@@ -61,6 +61,8 @@ class AnswerRoute {
                             bool readable);
   net::Task<void> fly_stream(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response);
   net::Task<void> fly_endless(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, std::string begun);
+  /// The longest answer that is collected to be kept, now.
+  std::uint64_t longest() const;
   net::Task<void> land(AskingPtr asking, std::shared_ptr<Flight> flight, std::string last,
                        std::variant<protocol::Kept, protocol::NotKept> kept);
   void crash(const Asking& asking, const std::shared_ptr<Flight>& flight, net::ClientError failure);

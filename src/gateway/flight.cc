@@ -53,9 +53,30 @@ void Flight::add(std::string bytes) {
   wake(std::move(waiters));
 }
 
+void Flight::set_call(std::shared_ptr<Calls::Call> call, bool only_for_readers) {
+  const std::lock_guard lock(mutex_);
+  call_ = std::move(call);
+  only_for_readers_ = only_for_readers;
+}
+
+void Flight::serve_readers_only() {
+  const std::lock_guard lock(mutex_);
+  only_for_readers_ = true;
+  note_readers();
+}
+
+void Flight::note_readers() {
+  if (!call_) return;
+  if (only_for_readers_ && readers_.empty())
+    call_->stop();
+  else
+    call_->set_awaited(!readers_.empty());
+}
+
 void Flight::make_endless() {
   std::unique_lock lock(mutex_);
-  endless_ = true;
+  endless_ = only_for_readers_ = true;
+  note_readers();
   auto waiters = take_waiters();
   lock.unlock();
   wake(std::move(waiters));
@@ -97,6 +118,7 @@ void Flight::complete(std::string last, std::optional<Answered> answered) {
     held_.add(kept_bytes_);
   }
   ended_ = true;
+  call_.reset();
   auto waiters = take_waiters();
   lock.unlock();
   wake(std::move(waiters));
@@ -107,6 +129,7 @@ void Flight::fail(net::ClientError failure) {
   if (ended_) return;
   failure_ = std::move(failure);
   ended_ = true;
+  call_.reset();
   auto waiters = take_waiters();
   lock.unlock();
   wake(std::move(waiters));
@@ -132,30 +155,42 @@ Flight::Reader::Reader(std::shared_ptr<Flight> flight, boost::asio::any_io_execu
   position_ = flight_->first_piece_;
   from_the_start_ = position_ == 0;
   flight_->readers_.push_back(this);
+  flight_->note_readers();
 }
 
 Flight::Reader::~Reader() {
+  try {
+    leave();
+  } catch (...) {
+    // Out of memory: whoever waits for this one to leave does so until its own time is over.
+  }
+}
+
+void Flight::Reader::leave() {
   std::unique_lock lock(flight_->mutex_);
+  if (left_) return;
+  left_ = true;
   std::erase(flight_->readers_, this);
-  // The pilot may wait for room, or for the last to leave.
-  auto waiters = flight_->endless_ || flight_->ended_ ? flight_->take_waiters() : std::vector<Waiter>();
+  flight_->note_readers();
+  // This one may wait itself, and the pilot for room, or for the last to leave.
+  auto waiters = flight_->take_waiters();
   lock.unlock();
   flight_->wake(std::move(waiters));
 }
 
 net::Task<std::optional<Flight::Head>> Flight::Reader::head(net::SteadyTime deadline) {
   Flight& flight = *flight_;
-  co_await flight.until(executor_, deadline, [&flight] { return flight.head_ || flight.ended_; });
+  co_await flight.until(executor_, deadline, [this, &flight] { return flight.head_ || flight.ended_ || left_; });
   const std::lock_guard lock(flight.mutex_);
-  co_return flight.head_;
+  co_return left_ ? std::nullopt : flight.head_;
 }
 
 net::Task<Flight::Reader::Next> Flight::Reader::next(net::SteadyTime deadline) {
   Flight& flight = *flight_;
-  const auto ready = [this, &flight] { return position_ < flight.end_position() || flight.ended_; };
+  const auto ready = [this, &flight] { return position_ < flight.end_position() || flight.ended_ || left_; };
   const bool seen = co_await flight.until(executor_, deadline, ready);
-  if (!seen) co_return Next{Seen::late, nullptr};
   std::unique_lock lock(flight.mutex_);
+  if (!seen || left_) co_return Next{Seen::late, nullptr};
   if (position_ == flight.end_position())
     co_return Next{flight.failure_ ? Seen::failed : Seen::end, nullptr};
   auto bytes = flight.pieces_[position_++ - flight.first_piece_];
@@ -174,10 +209,12 @@ net::Task<Flight::Reader::Seen> Flight::Reader::end(net::Milliseconds silence) {
       reads_pieces_ = false;
       if (flight.failure_) co_return Seen::failed;
       if (flight.ended_) co_return Seen::end;
-      if (flight.endless_) co_return Seen::late;
+      if (flight.endless_ || left_) co_return Seen::late;
       seen = flight.end_position();
     }
-    const auto moved = [&flight, seen] { return flight.ended_ || flight.endless_ || flight.end_position() != seen; };
+    const auto moved = [this, &flight, seen] {
+      return flight.ended_ || flight.endless_ || left_ || flight.end_position() != seen;
+    };
     const bool more = co_await flight.until(executor_, net::after(silence), moved);
     if (!more) co_return Seen::late;
   }

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/calls.h"
 #include "net/event.h"
 #include "net/held_bytes.h"
 #include "net/http_client.h"
@@ -68,6 +69,10 @@ class Flight {
   void make_endless();
   /// While it is endless: waits until the slowest reader has room for more. False: nobody reads any more.
   net::Task<bool> make_room(boost::asio::any_io_executor executor);
+  /// The call to the upstream: it is told whether anybody reads. Until the flight ends.
+  void set_call(std::shared_ptr<Calls::Call> call, bool only_for_readers);
+  /// From now on the call is for those who read it alone: it is stopped when the last one has left. So it is where it is endless.
+  void serve_readers_only();
   /// The end, after a last piece (may be empty). Unset: this answer is nobody else's.
   void complete(std::string last, std::optional<Answered> answered);
   void fail(net::ClientError failure);
@@ -100,6 +105,9 @@ class Flight {
     /// Waits for the end of a flight with a time limit between two pieces; `late` also where it has become endless.
     net::Task<Seen> end(net::Milliseconds silence);
 
+    /// Reads no more: what it waits for ends at once, the head unset, a piece or the end `late`. Safe to call again.
+    void leave();
+
     std::optional<net::ClientError> failure() const;
     bool endless() const;
     /// Whether it sees the first piece.
@@ -113,6 +121,7 @@ class Flight {
     // Guarded by the flight's mutex:
     std::size_t position_ = 0;
     bool reads_pieces_ = true;
+    bool left_ = false;
   };
 
  private:
@@ -146,6 +155,7 @@ class Flight {
     }
   }
 
+  void note_readers();
   std::size_t end_position() const { return first_piece_ + pieces_.size(); }
 
   const Asked asked_;
@@ -153,6 +163,8 @@ class Flight {
   mutable std::mutex mutex_;
   std::vector<Waiter> waiters_;
   std::vector<Reader*> readers_;
+  std::shared_ptr<Calls::Call> call_;
+  bool only_for_readers_ = false;
   std::shared_ptr<const Embedding> embedding_;
   std::optional<Head> head_;
   std::deque<std::shared_ptr<const std::string>> pieces_;

@@ -158,6 +158,7 @@ Task<int> LocalRoutes::metrics(net::Exchange& exchange) {
   Metrics::Gauges gauges;
   if (const net::HttpServer* http = shared_.http.load()) gauges.connections = http->connections();
   gauges.queued = shared_.encoders.queued() + shared_.writers.queued();
+  gauges.upstream_calls = shared_.calls.count();
   gauges.held_bytes = shared_.held.count();
   gauges.ended_readers = shared_.held.ended();
   std::optional<CacheStats> stats;

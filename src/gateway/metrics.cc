@@ -131,6 +131,7 @@ std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges
                 static_cast<std::uint64_t>(std::max<std::int64_t>(in_flight.load(), 0)));
   append_metric(out, "sosie_connections", "gauge", "Client connections open.", gauges.connections);
   append_metric(out, "sosie_queued", "gauge", "Lookups and stores waiting for a worker.", gauges.queued);
+  append_metric(out, "sosie_upstream_calls_under_way", "gauge", "Calls to the upstream that have not ended.", gauges.upstream_calls);
   append_metric(out, "sosie_held_bytes", "gauge", "Bytes held for clients that have not read them yet.", gauges.held_bytes);
   append_metric(out, "sosie_slow_readers_ended_total", "counter", "Clients ended because too much was held for them.", gauges.ended_readers);
 

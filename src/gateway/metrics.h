@@ -67,7 +67,7 @@ class Metrics {
   void store_failed() noexcept { add(store_failures_); }
 
   struct Gauges {
-    std::size_t connections = 0, queued = 0, held_bytes = 0;
+    std::size_t connections = 0, queued = 0, upstream_calls = 0, held_bytes = 0;
     std::uint64_t ended_readers = 0;
   };
   /// The exposition, text format 0.0.4. Without `stats` (the store does not say) the cache's own families are left out.

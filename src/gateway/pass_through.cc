@@ -100,6 +100,13 @@ Task<int> PassThrough::forward(net::Exchange& exchange, std::string body, Upstre
   call.headers = upstream_header_lines(request.headers, upstream->options(), shared_.options.compat, ReadBy::caller);
   call.body = std::move(body);
   call.stop = exchange.gone();
+  const auto place = shared_.calls.begin({});  // Its caller's leaving stops it, nobody else.
+  if (!place) {
+    net::Reply reply = openai_error(503, "As many calls to upstreams are under way as may be. Try again later.", {}, "too_many_calls");
+    reply.headers = "Retry-After: 1\r\n";
+    co_await exchange.respond(std::move(reply));
+    co_return 503;
+  }
   shared_.metrics.upstream_call();
   auto answered = co_await upstream->send(std::move(call));
   if (const auto* failure = std::get_if<ClientError>(&answered)) {

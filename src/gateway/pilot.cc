@@ -54,6 +54,7 @@ net::ClientRequest as_asked(const net::ClientRequest& call, std::string body) {
   again.target = call.target;
   again.headers = call.headers;
   again.body = std::move(body);
+  again.stop = call.stop;
   return again;
 }
 
@@ -85,8 +86,10 @@ Task<net::ClientResult<std::string>> read_begin(ClientResponse& response) {
 
 void AnswerRoute::crash(const Asking& asking, const std::shared_ptr<Flight>& flight, ClientError failure) {
   shared_.flights.remove(flight);
-  shared_.metrics.upstream_failure(failure.kind);
-  base::log_warning(std::string(to_string(asking.api->surface())) + ": " + failure.error.message);
+  if (failure.kind != ClientFailure::cancelled || !flight->is_alone()) {  // Else nobody waited for it any more.
+    shared_.metrics.upstream_failure(failure.kind);
+    base::log_warning(std::string(to_string(asking.api->surface())) + ": " + failure.error.message);
+  }
   flight->fail(std::move(failure));
 }
 
@@ -126,13 +129,20 @@ Task<void> AnswerRoute::fly(AskingPtr asking, FlightOwner owner, Upstream* upstr
   head.events = readable && asking->question.stream && is_event_stream(response.headers());
   const bool events = head.events;
   // Only a good answer is for others, too: what went wrong for one of them need not go wrong for the next.
-  if (!readable || (asking->question.stream && !events)) shared_.flights.remove(flight);
+  if (!readable || (asking->question.stream && !events)) {
+    shared_.flights.remove(flight);
+    flight->serve_readers_only();
+  }
   flight->start(std::move(head));
   if (events) {
     co_await fly_stream(asking, flight, std::move(response));
   } else {
     co_await fly_whole(asking, flight, std::move(response), std::move(begun), readable && !asking->question.stream);
   }
+}
+
+std::uint64_t AnswerRoute::longest() const {
+  return shared_.held.tight() ? std::min<std::uint64_t>(kMaxWhenTight, shared_.options.max_kept_bytes) : shared_.options.max_kept_bytes;
 }
 
 Task<void> AnswerRoute::fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response, std::string body, bool readable) {
@@ -147,7 +157,7 @@ Task<void> AnswerRoute::fly_whole(AskingPtr asking, std::shared_ptr<Flight> flig
     if (bytes.empty()) break;
     held->add(bytes.size());
     body.empty() ? static_cast<void>(body = std::move(bytes)) : static_cast<void>(body.append(bytes));
-    if (body.size() <= (shared_.held.tight() ? kMaxWhenTight : shared_.options.max_kept_bytes)) continue;
+    if (body.size() <= longest()) continue;
     held.reset();
     co_await fly_endless(asking, flight, std::move(response), std::move(body));
     co_return;
@@ -204,12 +214,7 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     if (ended || assembler->done()) break;
     seen_bytes += out.size();
     flight->add(std::exchange(out, std::string()));
-    if (!asking->may_store && flight->is_alone()) {
-      shared_.flights.remove(flight);
-      flight->complete({}, std::nullopt);
-      co_return;  // Nobody listens, and nothing is kept: the call ends here.
-    }
-    const bool too_long = seen_bytes > shared_.options.max_kept_bytes;
+    const bool too_long = seen_bytes > longest();
     if (!fits || (too_long && !asking->asks_usage)) {
       // Whole events no longer matter: what follows is passed on as it comes.
       std::string rest(events->rest());

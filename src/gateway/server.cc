@@ -51,7 +51,8 @@ Result<void> check(const ServerOptions& options) {
   for (const auto& checked :
        {at_least_1(options.io_threads, "io_threads"), at_least_1(options.encoder_threads, "encoder_threads"),
         at_least_1(options.max_queued, "max_queued"), at_least_1(options.max_header_bytes, "max_header_bytes"),
-        at_least_1(options.max_body_bytes, "max_body_bytes"), at_least_1(options.max_connections, "max_connections")})
+        at_least_1(options.max_body_bytes, "max_body_bytes"), at_least_1(options.max_connections, "max_connections"),
+        at_least_1(options.max_upstream_calls, "max_upstream_calls")})
     if (!checked) return checked;
   for (const std::string& header : options.ignored_headers) {
     const auto fault = [&header](std::string_view why) {

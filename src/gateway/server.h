@@ -60,6 +60,7 @@ struct ServerOptions {
   std::size_t max_header_bytes = 16 << 10;
   std::uint64_t max_body_bytes = std::uint64_t{32} << 20;  ///< Larger bodies get 413 and are not read.
   std::size_t max_connections = 4'096;
+  std::size_t max_upstream_calls = 2'048;  ///< Fewer than connections, so that hits and health have room. Beyond: 503.
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds body_timeout{30'000};
   std::chrono::milliseconds idle_timeout{75'000};   ///< Between two requests of a connection.

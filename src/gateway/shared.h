@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gateway/bulk_quota.h"
+#include "gateway/calls.h"
 #include "gateway/explain.h"
 #include "gateway/flights.h"
 #include "gateway/metrics.h"
@@ -38,6 +39,7 @@ struct Shared {
   const std::shared_ptr<SemanticCache> cache;
   UpstreamTable upstreams;
   Metrics metrics;
+  Calls calls{options.max_upstream_calls};
   net::HeldBytes held{kMostHeldBytes};
   Flights flights{held};
   Decisions decisions;

@@ -1,12 +1,24 @@
 #include "net/held_bytes.h"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <utility>
 
 namespace sosie::net {
 
 void HeldBytes::add(std::size_t bytes) {
   if (count_.fetch_add(bytes, std::memory_order_relaxed) + bytes > limit_) end_slowest();
+}
+
+Task<bool> HeldBytes::room(boost::asio::any_io_executor executor, SteadyTime deadline) {
+  constexpr Milliseconds kLook{2};
+  boost::asio::steady_timer timer(executor);
+  while (count() > limit_) {
+    if (std::chrono::steady_clock::now() >= deadline) co_return false;
+    timer.expires_after(kLook);
+    co_await timer.async_wait(as_values);
+  }
+  co_return true;
 }
 
 void HeldBytes::end_slowest() {

@@ -11,6 +11,8 @@
 #include <memory>
 #include <mutex>
 
+#include "net/task.h"
+
 namespace sosie::net {
 
 /// Thread-safety: every method may be called from any thread.
@@ -27,6 +29,9 @@ class HeldBytes {
   std::size_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
   /// More than half of the limit: what is held for convenience only should be let go.
   bool tight() const noexcept { return count() > limit_ / 2; }
+  /// Waits until no more is held than may be: ending the slowest takes their threads some turns, and whoever makes a long reply meanwhile
+  /// would be quicker. False: the time is over. Resumes on the executor.
+  Task<bool> room(boost::asio::any_io_executor executor, SteadyTime deadline);
   /// How many clients were ended.
   std::uint64_t ended() const noexcept { return ended_.load(std::memory_order_relaxed); }
 

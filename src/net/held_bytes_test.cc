@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <optional>
 #include <string>
@@ -90,6 +92,23 @@ TEST_F(HeldBytesTest, SaysWhenItBecomesTight) {
   EXPECT_EQ(held.ended(), 0u);
   held.remove(1'051);
   EXPECT_FALSE(held.tight());
+}
+
+TEST_F(HeldBytesTest, WhoMakesALongReplyWaitsForRoom) {
+  std::optional<bool> first, second;
+  const auto wait = [&](std::optional<bool>& room, SteadyTime until) -> Task<void> {
+    room = co_await held.room(context.get_executor(), until);
+  };
+  held.add(101);
+  boost::asio::co_spawn(context, wait(first, after(Milliseconds{60'000})), boost::asio::detached);
+  boost::asio::co_spawn(context, wait(second, SteadyTime::min()), boost::asio::detached);
+  run();
+  EXPECT_FALSE(first);
+  EXPECT_EQ(second, false);
+  held.remove(1);
+  context.restart();
+  context.run();
+  EXPECT_EQ(first, true);
 }
 
 }  // namespace
