@@ -103,13 +103,14 @@ Task<int> AnswerRoute::handle(net::Exchange& exchange, const protocol::Protocol&
 Task<std::optional<Hit>> AnswerRoute::find(AskingPtr asking) {
   const auto keep_parts = [this, &asking] { asking->parts = std::make_shared<const std::vector<protocol::ScopePart>>(scope_.parts()); };
   Outcome& outcome = asking->outcome;
-  asking->may_store = !asking->wishes.no_store;
+  if (asking->wishes.no_store) asking->not_storable = "no_store";
   asking->may_follow = !asking->wishes.no_cache;
   if (asking->verdict.reuse == decide::Reuse::never || asking->wishes.no_cache) {
     const bool never = asking->verdict.reuse == decide::Reuse::never;
     outcome.fate = Fate::bypass;
     outcome.reason = never ? asking->verdict.reason : std::string_view("no_cache");
-    if (never) asking->may_store = asking->may_follow = false;
+    if (never) asking->not_storable = asking->verdict.reason;
+    if (never) asking->may_follow = false;
     keep_parts();
     co_return std::nullopt;
   }
@@ -163,7 +164,8 @@ void AnswerRoute::note_fault(Asking& asking, const Error& error) {
     asking.outcome.reason = "overloaded";
   }
   // Where the cache has no time for a question, storing would only add to the load.
-  if (error.code == ErrorCode::deadline_exceeded || error.code == ErrorCode::resource_exhausted) asking.may_store = false;
+  if (error.code == ErrorCode::deadline_exceeded || error.code == ErrorCode::resource_exhausted)
+    asking.not_storable = asking.outcome.reason;
 }
 
 Task<Result<Lookup>> AnswerRoute::look_up_exactly(AskingPtr asking) {
@@ -223,6 +225,11 @@ Task<Result<Lookup>> AnswerRoute::compare(AskingPtr asking, std::shared_ptr<cons
 }
 
 // Answering.
+
+void AnswerRoute::settle(Asking& asking, Storing storing) {
+  asking.outcome.storing = storing;
+  shared_.decisions.note_storing(asking.id, std::move(storing));
+}
 
 std::string AnswerRoute::conclude(const Asking& asking) {
   const Outcome& outcome = asking.outcome;
@@ -331,6 +338,7 @@ Task<int> AnswerRoute::serve_paced(net::Exchange& exchange, net::Reply reply) {
 Task<std::optional<int>> AnswerRoute::serve_hit(net::Exchange& exchange, AskingPtr asking, Hit hit) {
   Outcome& outcome = asking->outcome;
   outcome.fate = Fate::hit;
+  outcome.storing = {Storing::State::no, "from_cache", {}};
   outcome.reason = {};
   outcome.layer = hit.layer;
   outcome.similarity = hit.similarity;
@@ -345,6 +353,7 @@ Task<std::optional<int>> AnswerRoute::serve_landed(net::Exchange& exchange, Aski
                                                    Flight::Answered answered, Fate fate) {
   Outcome& outcome = asking->outcome;
   outcome.fate = fate;
+  outcome.storing = {Storing::State::no, fate == Fate::hit ? "from_cache" : "coalesced", {}};
   outcome.reason = {};
   outcome.layer = match.same_text ? Layer::exact : Layer::semantic;
   outcome.similarity = match.similarity;
@@ -359,6 +368,7 @@ Task<int> AnswerRoute::refuse(net::Exchange& exchange, AskingPtr asking, int sta
   net::Reply reply;
   reply.status = status;
   reply.body = asking->api->error_body(status, message, {}, code);
+  asking->outcome.storing = {Storing::State::no, "no_whole_answer", std::string(code)};
   reply.headers = std::string(headers) + conclude(*asking);
   co_await exchange.respond(std::move(reply));
   co_return status;
@@ -386,7 +396,7 @@ Task<int> AnswerRoute::serve_uncached(net::Exchange& exchange, AskingPtr asking)
       return shared_.cache->would_answer(theirs, *asking->embedding, asking->outcome.threshold);
     };
   }
-  const bool leads = asking->may_store && !asking->wishes.only_if_cached;
+  const bool leads = asking->may_store() && !asking->wishes.only_if_cached;
   std::vector<std::shared_ptr<Flight>> tried;
   while (asking->may_follow && tried.size() < kMostFollowed) {
     auto match = leads ? shared_.flights.find_or_add(mine, near, tried)
@@ -437,6 +447,7 @@ Task<std::optional<int>> AnswerRoute::follow_stream(net::Exchange& exchange, Ask
   auto first = co_await reader.next(net::after(shared_.options.follow_timeout));
   if (first.seen != Flight::Reader::Seen::piece) co_return std::nullopt;
   asking->outcome.fate = Fate::coalesced;
+  asking->outcome.storing = {Storing::State::no, "coalesced", {}};
   asking->outcome.reason = {};
   net::Reply reply;
   reply.content_type = head->content_type;
@@ -480,10 +491,11 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwn
   // Who asks for the same as a plain answer counts on the usage, which a stream says only on demand.
   const protocol::Surface surface = asking->api->surface();
   const bool on_demand = surface == protocol::Surface::chat || surface == protocol::Surface::completions;
-  asking->asks_usage = on_demand && asking->may_store && asking->question.stream && !asking->question.include_usage && !upstream->refuses_usage();
+  asking->asks_usage = on_demand && asking->may_store() && asking->question.stream && !asking->question.include_usage && !upstream->refuses_usage();
   call.body = asking->asks_usage ? protocol::with_usage_asked_for(asking->body) : std::move(asking->body);
+  asking->outcome.storing = {Storing::State::no, asking->may_store() ? "pending" : asking->not_storable, {}};
   call.stop = place->stop_token();
-  owner.flight()->set_call(std::move(place), !asking->may_store);
+  owner.flight()->set_call(std::move(place), !asking->may_store());
   asking->outcome.forwarded = true;
   const std::shared_ptr<Flight> flight = owner.flight();
   const auto ended = [](std::exception_ptr thrown) {
@@ -520,7 +532,6 @@ Task<int> AnswerRoute::deliver(net::Exchange& exchange, AskingPtr asking, std::s
       co_return status;
     }
     if (piece.bytes) reply.tail = *piece.bytes;
-    asking->outcome.stored = flight->answered().has_value();
     reply.headers = head->headers + conclude(*asking);
     if (!reader.endless()) {
       co_await exchange.respond(std::move(reply));

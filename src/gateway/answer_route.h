@@ -60,13 +60,17 @@ class AnswerRoute {
   net::Task<void> fly_whole(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, std::string body,
                             bool readable);
   net::Task<void> fly_stream(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response);
-  net::Task<void> fly_endless(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, std::string begun);
+  net::Task<void> fly_endless(AskingPtr asking, std::shared_ptr<Flight> flight, net::ClientResponse response, std::string begun,
+                              std::string_view why);
   /// The longest answer that is collected to be kept, now.
   std::uint64_t longest() const;
   net::Task<void> land(AskingPtr asking, std::shared_ptr<Flight> flight, std::string last,
                        std::variant<protocol::Kept, protocol::NotKept> kept);
-  void crash(const Asking& asking, const std::shared_ptr<Flight>& flight, net::ClientError failure);
+  void crash(Asking& asking, const std::shared_ptr<Flight>& flight, net::ClientError failure);
   net::Task<void> store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered);
+
+  /// What is known now of the storing of the answer; also of one that was concluded before.
+  void settle(Asking& asking, Storing storing);
 
   /// The headers that say what happened; counts it and remembers it, too.
   std::string conclude(const Asking& asking);

@@ -30,9 +30,11 @@ struct Asking {
   std::string body;  ///< As it goes to the upstream.
   Outcome outcome;
   std::shared_ptr<const Embedding> embedding;
-  bool may_store = true;
+  std::string_view not_storable;  ///< Why its answer must not be stored, a literal. Empty: it may be.
   bool may_follow = true;
   bool asks_usage = false;  ///< Of the upstream, for the cache: a stream whose caller did not ask for it.
+
+  bool may_store() const noexcept { return not_storable.empty(); }
 };
 
 /// All that jobs on other threads are given of a request: what never changes. The rest of it is its own thread's.

@@ -60,6 +60,8 @@ class Ring {
     return nullptr;
   }
 
+  Decision* find(std::uint32_t number) { return const_cast<Decision*>(std::as_const(*this).find(number)); }
+
   std::uint64_t bytes() const noexcept { return bytes_; }
 
  private:
@@ -190,6 +192,13 @@ void Decisions::record(std::string_view id, Decision decision) {
   if (!number) return;
   const std::lock_guard lock(impl_->ring_mutex);
   (decision.outcome.fate == Fate::hit ? impl_->hits : impl_->others).add(*number, decision);  // What was there dies behind the lock.
+}
+
+void Decisions::note_storing(std::string_view id, Storing storing) {
+  const auto number = impl_->ids.number_of(id);
+  if (!number) return;
+  const std::lock_guard lock(impl_->ring_mutex);
+  if (Decision* decision = impl_->others.find(*number)) decision->outcome.storing = std::move(storing);
 }
 
 std::optional<Decision> Decisions::find(std::string_view id, const base::Digest& caller) const {

@@ -51,6 +51,9 @@ class Decisions {
   /// `id`: from `new_id`, not recorded yet.
   void record(std::string_view id, Decision decision);
 
+  /// What became of the storing of its answer. Does nothing for one that is not remembered, or a hit.
+  void note_storing(std::string_view id, Storing storing);
+
   /// Unset: nobody's, another caller's, or too long ago.
   std::optional<Decision> find(std::string_view id, const base::Digest& caller) const;
 

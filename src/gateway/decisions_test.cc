@@ -63,6 +63,24 @@ TEST(RequestIds, CannotBeMadeUp) {
   }
 }
 
+TEST(Decisions, LearnAfterwardsWhetherTheAnswerWasStored) {
+  Decisions decisions;
+  const std::string id = decisions.new_id(), hit = decisions.new_id();
+  decisions.note_storing(id, {Storing::State::stored, {}, {}});  // It is not remembered yet.
+  decisions.record(id, decision(kBlue));
+  decisions.record(hit, decision(kBlue, Fate::hit));
+  decisions.note_storing(id, {Storing::State::no, "finish_reason", "choices[0].finish_reason"});
+  const Storing storing = decisions.find(id, kBlue)->outcome.storing;
+  EXPECT_EQ(storing.state, Storing::State::no);
+  EXPECT_EQ(storing.reason, "finish_reason");
+  EXPECT_EQ(storing.field, "choices[0].finish_reason");
+  decisions.note_storing(id, {Storing::State::stored, {}, {}});
+  EXPECT_EQ(decisions.find(id, kBlue)->outcome.storing.state, Storing::State::stored);
+  decisions.note_storing(hit, {Storing::State::stored, {}, {}});
+  EXPECT_EQ(decisions.find(hit, kBlue)->outcome.storing.state, Storing::State::no);
+  decisions.note_storing("req-made-up", {Storing::State::stored, {}, {}});
+}
+
 TEST(Decisions, AreFoundByTheirOwnCallerOnly) {
   Decisions decisions;
   const std::string id = decisions.new_id();

@@ -94,6 +94,50 @@ constexpr auto kWords = std::to_array<Words>({
     {"lookup_error", "the lookup failed"},
     {"unreadable_entry", "the entry found cannot be read"},
     {"other_api", "the entry found came by another API, and cannot be said in this one without loss"},
+    // Why an answer is not stored.
+    {"pending", "the answer is not all there, or not written yet"},
+    {"from_cache", "the answer came from the cache"},
+    {"coalesced", "the answer came from another request's call, which stores it"},
+    {"no_store", "the request asked for that"},
+    {"no_whole_answer", "no whole answer came"},
+    {"upstream_status", "the upstream's status was not 200"},
+    {"content_encoding", "the upstream encoded its answer"},
+    {"not_a_stream", "a stream was asked for, and the answer is none"},
+    {"too_long", "the answer is longer than max_kept"},
+    {"memory", "too much was being held for clients who had not read it yet"},
+    {"write_tools", "the answer calls a tool that changes something"},
+    {"read_tools", "the answer calls a tool that reads, and the settings say not to keep such"},
+    {"pure_tools", "the answer calls a tool, and the settings say not to keep such"},
+    {"embedding_failed", "the question could not be embedded"},
+    {"store_busy", "too many answers were waiting to be stored"},
+    {"store_timeout", "the store took too long; it may have the answer all the same"},
+    {"store_full", "the disk is full"},
+    {"store_failed", "the store did not take it"},
+    {"finish_reason", "the answer did not end by itself"},
+    {"status", "the response did not complete"},
+    {"incomplete", "the answer is not complete"},
+    {"error_inside", "the upstream says that it failed"},
+    {"empty_answer", "the answer says nothing"},
+    {"no_content", "the answer has no content that can be read"},
+    {"no_message", "a choice of the answer has no message"},
+    {"incomplete_item", "an item of the answer is not complete"},
+    {"too_many_fields", "the answer has more fields than are looked at"},
+    {"choice_count", "the number of choices is not what was asked for"},
+    {"no_choices", "the answer has no choices"},
+    {"not_json", "the answer is not JSON that can be read"},
+    {"repeated_key", "the answer repeats a key"},
+    {"not_a_completion", "the answer is no completion as the API describes it"},
+    {"not_a_message", "the answer is no message as the API describes it"},
+    {"not_a_response", "the answer is no response as the API describes it"},
+    {"no_data", "the answer lacks its embeddings"},
+    {"tool_calls", "the tool calls are not whole"},
+    {"unknown_delta", "the stream has a member in several pieces that nobody has said how to join"},
+    {"unknown_choice_field", "a choice of the stream has a member in several pieces that nobody has said how to join"},
+    {"unknown_event", "the stream has an event of an unknown kind"},
+    {"after_done", "something follows the end of the stream"},
+    {"other_id", "the stream's events are of two responses"},
+    {"background", "the response is made in the background"},
+    {"logprobs", "the log-probabilities cannot be joined"},
 });
 
 std::string in_words(std::string_view reason) {
@@ -206,6 +250,15 @@ void append_texts(std::string& out, const std::vector<std::string>& texts) {
   out.push_back(']');
 }
 
+void append_storing(Object& object, const Storing& storing) {
+  const bool stored = storing.state == Storing::State::stored;
+  object.yes_or_no("stored", stored);
+  if (stored) return;
+  object.text("not_stored", storing.reason);
+  if (!storing.field.empty()) object.text("not_stored_field", storing.field);
+  object.text("not_stored_because", in_words(storing.reason));
+}
+
 }  // namespace
 
 std::string explain(std::string_view id, const Decision& decision, const SemanticCache& cache,
@@ -231,7 +284,7 @@ std::string explain(std::string_view id, const Decision& decision, const Semanti
   object.fraction("threshold", outcome.threshold.value);
   object.text("reuse", to_string(outcome.reuse));
   if (!outcome.reuse_reason.empty()) object.text("reuse_reason", outcome.reuse_reason);
-  object.yes_or_no("stored", outcome.stored);
+  append_storing(object, outcome.storing);
   if (!decision.not_obeyed.empty()) append_texts(object.key("not_obeyed"), decision.not_obeyed);
   if (!unseen.empty()) append_texts(object.key("unseen"), unseen);
   object.text("scope", decision.scope);

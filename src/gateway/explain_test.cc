@@ -75,6 +75,25 @@ TEST_F(ExplainTest, SaysWhatHappenedAndOfWhatTheScopeIsMade) {
   EXPECT_NE(json["candidates"].error(), simdjson::SUCCESS);  // the same text only: there is nothing to compare
 }
 
+TEST_F(ExplainTest, SaysWhetherTheAnswerWasStoredAndIfNotWhy) {
+  Decision decision = miss("ask:00", "Is it?", "empty_scope");
+  decision.outcome.storing = {Storing::State::no, "finish_reason", "choices[0].finish_reason"};
+  auto json = read(decision);
+  EXPECT_FALSE(bool(json["stored"]));
+  EXPECT_EQ(text(json, "not_stored"), "finish_reason");
+  EXPECT_EQ(text(json, "not_stored_field"), "choices[0].finish_reason");
+  EXPECT_EQ(text(json, "not_stored_because"), "the answer did not end by itself");
+  decision.outcome.storing = {Storing::State::accepted, "pending", {}};
+  json = read(decision);
+  EXPECT_FALSE(bool(json["stored"]));
+  EXPECT_EQ(text(json, "not_stored"), "pending");
+  EXPECT_EQ(text(json, "not_stored_field"), "(absent)");
+  decision.outcome.storing = {Storing::State::stored, {}, {}};
+  json = read(decision);
+  EXPECT_TRUE(bool(json["stored"]));
+  EXPECT_EQ(text(json, "not_stored"), "(absent)");
+}
+
 TEST_F(ExplainTest, ShowsTheCandidatesOfThisScopeBestFirst) {
   ASSERT_TRUE(cache().store({.prompt = "How can I reset my password?", .scope = "ask:mine"}, "a"));
   ASSERT_TRUE(cache().store({.prompt = "What do I do to change my \"password\"?", .scope = "ask:mine"}, "b"));

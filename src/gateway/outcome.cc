@@ -48,6 +48,7 @@ void append_native(std::string& lines, const Outcome& outcome, std::string_view 
   } else if (!outcome.reason.empty()) {
     append_line(lines, "x-sosie-reason: ", outcome.reason);
   }
+  if (outcome.storing.state == Storing::State::accepted) append_line(lines, "x-sosie-store: ", "accepted");
   if (!request_id.empty()) append_line(lines, "x-sosie-request-id: ", request_id);
 }
 
@@ -74,7 +75,6 @@ void append_cache_status(std::string& lines, const Outcome& outcome) {
                    : outcome.reason == "empty_scope" ? "; fwd=uri-miss"
                                                      : "; fwd=miss");
     }
-    if (outcome.stored) lines.append("; stored");
   }
   if (!outcome.entry_id.empty()) lines.append("; key=\"").append(outcome.entry_id).append(1, '"');
   if (!detail.empty()) lines.append("; detail=\"").append(detail).append(1, '"');

@@ -21,6 +21,18 @@ enum class Fate {
 };
 std::string_view to_string(Fate fate) noexcept;
 
+/// Whether the answer to a request is in the store, and if not, why.
+struct Storing {
+  enum class State {
+    no,
+    accepted,  ///< It is to be stored, and answers repeats already; a crash now would lose it.
+    stored,    ///< As durably as the cache was opened for.
+  };
+  State state = State::no;
+  std::string_view reason;  ///< A literal, unless it is stored: why not ("finish_reason", "no_store"), or "pending".
+  std::string field;        ///< What the reason is about: of the answer, a status, an error's code. May be empty.
+};
+
 /// Everything that headers, metrics and `GET /v1/explain/{id}` say of one request.
 struct Outcome {
   Fate fate = Fate::miss;
@@ -34,10 +46,10 @@ struct Outcome {
   decide::Reuse reuse = decide::Reuse::by_meaning;
   std::string_view reuse_reason;  ///< A literal: the rule that said so ("seed"); empty: none did.
   bool forwarded = false;         ///< The upstream was asked.
-  bool stored = false;            ///< The answer is in the cache's hands: a repeat finds it.
+  Storing storing;
 };
 
-/// Appends lines "Name: value\r\n": x-sosie-*, Age and Cache-Status (RFC 9211), then those of the dialects turned on,
+/// Appends lines "Name: value\r\n": x-sosie-* (never that an answer is stored: headers leave before it is), Age and Cache-Status (RFC 9211), then those of the dialects turned on,
 /// with their exact names and values:
 ///   litellm: x-litellm-cache-key (entry id) of a hit, x-litellm-semantic-similarity (0.0 on a miss), neither where the
 ///   cache was not asked; portkey: x-portkey-cache-status; helicone: Helicone-Cache; cloudflare: cf-aig-cache-status.

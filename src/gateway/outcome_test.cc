@@ -72,9 +72,11 @@ TEST(OutcomeHeaders, SayTheRest) {
   EXPECT_EQ(value(uncached(Fate::bypass, "seed"), "Cache-Status"), "sosie; fwd=bypass; detail=\"seed\"");
   EXPECT_EQ(value(uncached(Fate::bypass, "no_cache"), "Cache-Status"), "sosie; fwd=request; detail=\"no_cache\"");
   EXPECT_EQ(value(uncached(Fate::error, "lookup_error"), "x-sosie-cache"), "error");
-  Outcome stored = uncached(Fate::miss, "not_exact");
-  stored.stored = true;
-  EXPECT_EQ(value(stored, "Cache-Status"), "sosie; fwd=miss; stored; detail=\"not_exact\"");
+  Outcome kept = uncached(Fate::miss, "not_exact");
+  EXPECT_EQ(value(kept, "x-sosie-store"), "(absent)");
+  kept.storing.state = Storing::State::accepted;  // Nothing is stored before the headers leave, and they do not say so.
+  EXPECT_EQ(value(kept, "x-sosie-store"), "accepted");
+  EXPECT_EQ(value(kept, "Cache-Status"), "sosie; fwd=miss; detail=\"not_exact\"");
   Outcome refused = uncached(Fate::miss, "empty_scope");
   refused.forwarded = false;
   EXPECT_EQ(value(refused, "Cache-Status"), "sosie; detail=\"empty_scope\"");

@@ -5,6 +5,7 @@
 #include "gateway/forwarding.h"
 #include "net/held_bytes.h"
 #include "net/sse.h"
+#include "text/utf8.h"
 
 namespace sosie::gateway {
 namespace {
@@ -82,14 +83,24 @@ Task<net::ClientResult<std::string>> read_begin(ClientResponse& response) {
   co_return body;
 }
 
+/// Why an answer that calls these tools is not stored, where the policy says never.
+Storing refusal(const decide::ReusePolicy& policy, const decide::Verdict& request, const std::vector<std::string>& tools) {
+  constexpr std::size_t kLongestName = 100;
+  for (const std::string& tool : tools)
+    if (const decide::Verdict verdict = decide::judge_answer(policy, {tool}); verdict.reuse == decide::Reuse::never)
+      return {Storing::State::no, verdict.reason, std::string(text::prefix_of(tool, kLongestName))};
+  return {Storing::State::no, request.reason, {}};
+}
+
 }  // namespace
 
-void AnswerRoute::crash(const Asking& asking, const std::shared_ptr<Flight>& flight, ClientError failure) {
+void AnswerRoute::crash(Asking& asking, const std::shared_ptr<Flight>& flight, ClientError failure) {
   shared_.flights.remove(flight);
   if (failure.kind != ClientFailure::cancelled || !flight->is_alone()) {  // Else nobody waited for it any more.
     shared_.metrics.upstream_failure(failure.kind);
     base::log_warning(std::string(to_string(asking.api->surface())) + ": " + failure.error.message);
   }
+  settle(asking, {Storing::State::no, "no_whole_answer", std::string(failure_words(failure).code)});
   flight->fail(std::move(failure));
 }
 
@@ -122,6 +133,17 @@ Task<void> AnswerRoute::fly(AskingPtr asking, FlightOwner owner, Upstream* upstr
   }
   ClientResponse response = std::get<ClientResponse>(std::move(answered));
   const bool readable = response.status() == 200 && is_plain(response.headers());
+  if (asking->may_store()) {
+    Storing storing{Storing::State::no, "pending", {}};
+    if (response.status() != 200) {
+      storing = {Storing::State::no, "upstream_status", std::to_string(response.status())};
+    } else if (!readable) {
+      storing = {Storing::State::no, "content_encoding", "Content-Encoding"};
+    } else if (asking->question.stream && !is_event_stream(response.headers())) {
+      storing = {Storing::State::no, "not_a_stream", "Content-Type"};
+    }
+    settle(*asking, std::move(storing));
+  }
   Flight::Head head;
   head.status = response.status();
   head.content_type = response.headers().find("content-type").value_or("");
@@ -159,18 +181,23 @@ Task<void> AnswerRoute::fly_whole(AskingPtr asking, std::shared_ptr<Flight> flig
     body.empty() ? static_cast<void>(body = std::move(bytes)) : static_cast<void>(body.append(bytes));
     if (body.size() <= longest()) continue;
     held.reset();
-    co_await fly_endless(asking, flight, std::move(response), std::move(body));
+    const std::string_view why = body.size() > shared_.options.max_kept_bytes ? "too_long" : "memory";
+    co_await fly_endless(asking, flight, std::move(response), std::move(body), why);
     co_return;
   }
   held.reset();
-  std::variant<protocol::Kept, protocol::NotKept> kept = protocol::NotKept("not_kept");
-  if (readable && asking->may_store) kept = asking->api->keep(reader_, body, asking->question);
+  std::variant<protocol::Kept, protocol::NotKept> kept = protocol::NotKept();
+  if (readable && asking->may_store()) kept = asking->api->keep(reader_, body, asking->question);
   co_await land(asking, flight, std::move(body), std::move(kept));
 }
 
-Task<void> AnswerRoute::fly_endless(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response, std::string begun) {
+Task<void> AnswerRoute::fly_endless(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response, std::string begun,
+                                    std::string_view why) {
   shared_.flights.remove(flight);
-  if (asking->may_store) shared_.metrics.not_kept();
+  if (asking->may_store()) {
+    shared_.metrics.not_kept();
+    if (asking->outcome.storing.reason == "pending") settle(*asking, {Storing::State::no, why, {}});
+  }
   flight->make_endless();
   for (std::size_t at = 0; at < begun.size(); at += kPieceBytes) flight->add(begun.substr(at, kPieceBytes));
   std::string().swap(begun);
@@ -193,6 +220,7 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
   std::optional<net::SseParser> events(std::in_place, kMaxEventBytes);
   auto assembler = asking->api->assembler();
   std::size_t seen_bytes = 0;
+  bool endless = false;
   std::optional<ClientError> failure;
   std::string out;
   for (bool ended = false; !ended && !assembler->done();) {
@@ -220,17 +248,20 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
       std::string rest(events->rest());
       events.reset();
       assembler.reset();
-      co_await fly_endless(asking, flight, std::move(response), std::move(rest));
+      const std::string_view why = !fits || seen_bytes > shared_.options.max_kept_bytes ? "too_long" : "memory";
+      co_await fly_endless(asking, flight, std::move(response), std::move(rest), why);
       co_return;
     }
-    if (too_long && asking->may_store) {  // Events are read on, for one of them is not for the caller.
+    if (too_long && !endless) {  // Events are read on, for one of them is not for the caller.
+      endless = true;
       shared_.flights.remove(flight);
       shared_.metrics.not_kept();
-      asking->may_store = false;
+      asking->not_storable = seen_bytes > shared_.options.max_kept_bytes ? "too_long" : "memory";
+      settle(*asking, {Storing::State::no, asking->not_storable, {}});
       assembler->forget();
       flight->make_endless();
     }
-    if (too_long) {
+    if (endless) {
       const bool read = co_await flight->make_room(executor_);
       if (!read) co_return;
     }
@@ -245,8 +276,8 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     crash(*asking, flight, std::move(*failure));
     co_return;
   }
-  std::variant<protocol::Kept, protocol::NotKept> kept = protocol::NotKept("not_kept");
-  if (asking->may_store) kept = assembler->finish(reader_, asking->question);
+  std::variant<protocol::Kept, protocol::NotKept> kept = protocol::NotKept();
+  if (asking->may_store()) kept = assembler->finish(reader_, asking->question);
   co_await land(asking, flight, std::move(out), std::move(kept));
   co_await response.settle(kSettleTime);
 }
@@ -256,11 +287,17 @@ Task<void> AnswerRoute::land(AskingPtr asking, std::shared_ptr<Flight> flight, s
   std::optional<Flight::Answered> answered;
   if (auto* whole = std::get_if<protocol::Kept>(&kept)) {
     const decide::Reuse reuse = decide::judge(shared_.options.reuse, asking->verdict, whole->tools);
-    if (reuse != decide::Reuse::never)
+    if (reuse != decide::Reuse::never) {
       answered = Flight::Answered{std::make_shared<const std::string>(std::move(whole->answer)), reuse, base::system_now()};
+      settle(*asking, {Storing::State::accepted, "pending", {}});
+    } else {
+      settle(*asking, refusal(shared_.options.reuse, asking->verdict, whole->tools));
+    }
+  } else if (const auto& why = std::get<protocol::NotKept>(kept); !why.empty()) {
+    settle(*asking, {Storing::State::no, why.reason, why.field});
   }
   if (!answered) {
-    if (asking->may_store) shared_.metrics.not_kept();
+    if (asking->may_store()) shared_.metrics.not_kept();
     shared_.flights.remove(flight);
     flight->complete(std::move(last), std::nullopt);
     co_return;
@@ -281,6 +318,8 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
     auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), net::after(shared_.options.lookup_timeout));
     if (!embedded || !*embedded) {
       shared_.metrics.store_failed();
+      const ErrorCode code = embedded ? embedded->error().code : embedded.error().code;
+      settle(*asking, {Storing::State::no, "embedding_failed", std::string(to_string(code))});
       co_return;
     }
     flight->set_embedding(std::move(**embedded));
@@ -296,6 +335,14 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
   auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
   const bool stored = ran && *ran;
   stored ? shared_.metrics.stored() : shared_.metrics.store_failed();
+  if (stored) {
+    settle(*asking, {Storing::State::stored, {}, {}});
+  } else if (ran) {
+    const ErrorCode code = ran->error().code;
+    settle(*asking, {Storing::State::no, code == ErrorCode::resource_exhausted ? "store_full" : "store_failed", std::string(to_string(code))});
+  } else {
+    settle(*asking, {Storing::State::no, ran.error().code == ErrorCode::deadline_exceeded ? "store_timeout" : "store_busy", {}});
+  }
   if (stored)
     shared_.decisions.note_scope(asking->tenant.caller, asking->scope, **ran, asking->question.prompt, answered.created, asking->parts);
 }
