@@ -130,11 +130,11 @@ def test_errors_are_the_clients_own(shared, key):
             with pytest.raises(AssertionError if way == "responses_stream" else theirs.APIError):
                 getattr(surfaces, way)(QUESTION)
         stub.modes = []
-    with pytest.raises(openai.BadRequestError) as refused:
-        surfaces.openai.chat.completions.create(model="m", messages=[])
-    assert refused.value.param == "messages"
-    with pytest.raises(anthropic.BadRequestError):
-        surfaces.anthropic.messages.create(model="m", max_tokens=5, messages=[])
+    refused = {"messages": [{"role": "user", "content": QUESTION}], "extra_headers": {"x-sosie-threshold": "high"}}
+    with pytest.raises(openai.BadRequestError, match="x-sosie-threshold"):
+        surfaces.openai.chat.completions.create(model="m", **refused)
+    with pytest.raises(anthropic.BadRequestError, match="x-sosie-threshold"):
+        surfaces.anthropic.messages.create(model="m", max_tokens=5, **refused)
     assert all(getattr(surfaces, way)(QUESTION) for way in WAYS)
 
 
