@@ -131,7 +131,11 @@ Result<std::shared_ptr<LocalEncoder>> LocalEncoder::open(const LocalEncoderOptio
   auto bert = Bert::load({folder->config, folder->pooling, arithmetic_of(*precision), folder->window}, std::move(*weights), kernels());
   if (!bert) return bert.error();
   auto impl = std::make_unique<Impl>(std::move(*folder), std::move(*bert), *precision, std::move(fingerprint), options.threads - 1);
-  return std::shared_ptr<LocalEncoder>(new LocalEncoder(std::move(impl)));
+  std::shared_ptr<LocalEncoder> encoder(new LocalEncoder(std::move(impl)));
+  // oneDNN sets itself up in its first run, and crashes where it finds no memory then. Now there is some. What fails here fails again.
+  const std::string_view any[] = {"a"};
+  (void)encoder->embed(any);
+  return encoder;
 }
 
 std::size_t LocalEncoder::dimension() const noexcept { return impl_->bert->dimension(); }

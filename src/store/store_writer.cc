@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/fenced.h"
+
 namespace sosie::store {
 namespace {
 
@@ -42,6 +44,12 @@ bool StoreWriter::joins(std::span<Write* const> batch, const Write& next) const 
 }
 
 void StoreWriter::commit(std::span<Write* const> batch) {
+  const auto done = base::fenced([&] { commit_each(batch); });
+  if (done) return;
+  for (Write* write : batch) write->result = done.error();
+}
+
+void StoreWriter::commit_each(std::span<Write* const> batch) {
   std::lock_guard busy(commit_mutex_);
   auto done = attempt_and_mend(batch);
   if (done) return;

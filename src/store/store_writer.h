@@ -95,7 +95,9 @@ class StoreWriter {
   };
 
   bool joins(std::span<Write* const> batch, const Write& next) const;
+  /// Leaves each write's result in it; throws nothing.
   void commit(std::span<Write* const> batch);
+  void commit_each(std::span<Write* const> batch);
   Result<void> attempt_and_mend(std::span<Write* const> batch);
   /// Without chores it does what it is asked for and nothing else.
   Result<void> attempt(std::span<Write* const> batch, bool with_chores = true);

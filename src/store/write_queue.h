@@ -16,7 +16,8 @@ namespace sosie::store {
 template <class Work>
 class WriteQueue {
  public:
-  /// Returns when a `commit` that covered `work` has returned, be it this caller's own or another's.
+  /// Returns when a `commit` that covered `work` has returned, be it this caller's own or another's. Throws where memory runs out before
+  /// anything was committed; those behind go on.
   ///
   /// `joins(batch, next)` says whether `next` may still be committed together with the non-empty `batch`;
   /// `commit(batch)` must not throw, and leaves each result inside its Work.
@@ -28,10 +29,17 @@ class WriteQueue {
     self.turn.wait(lock, [&] { return self.done || queue_.front() == &self; });
     if (self.done) return;
 
-    std::vector<Work*> batch{&work};
-    for (std::size_t i = 1; i < queue_.size(); ++i) {
-      if (!joins(std::span<Work* const>(batch), *queue_[i]->work)) break;
-      batch.push_back(queue_[i]->work);
+    std::vector<Work*> batch;
+    try {
+      batch.push_back(&work);
+      for (std::size_t i = 1; i < queue_.size(); ++i) {
+        if (!joins(std::span<Work* const>(batch), *queue_[i]->work)) break;
+        batch.push_back(queue_[i]->work);
+      }
+    } catch (...) {
+      queue_.pop_front();
+      if (!queue_.empty()) queue_.front()->turn.notify_one();
+      throw;
     }
     lock.unlock();
     [&]() noexcept { commit(std::span<Work* const>(batch)); }();

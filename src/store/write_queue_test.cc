@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -64,6 +65,33 @@ TEST(WriteQueue, ThoseWhoWaitShareOneCommitAndOthersComeAfter) {
   });
   for (std::thread& follower : followers) follower.join();
   EXPECT_EQ(batches, (std::vector<std::size_t>{1, 2, 1}));
+}
+
+TEST(WriteQueue, WhoFindsNoMemoryLeavesAndThoseBehindGoOn) {
+  WriteQueue<Work> queue;
+  const auto alone = [](std::span<Work* const>, const Work&) { return false; };
+  const auto no_memory = [](std::span<Work* const>, const Work&) -> bool { throw std::bad_alloc(); };
+  std::vector<std::thread> followers;
+  std::atomic<int> failed{0}, committed{0};
+  Work first;
+  queue.submit(first, alone, [&](std::span<Work* const>) {
+    for (int i : {0, 1}) {  // The first of them leads, and fails while it gathers its batch.
+      followers.emplace_back([&, i] {
+        Work work{.value = i};
+        try {
+          i == 0 ? queue.submit(work, no_memory, [](std::span<Work* const>) {})
+                 : queue.submit(work, alone, [&](std::span<Work* const> batch) { committed += static_cast<int>(batch.size()); });
+        } catch (const std::bad_alloc&) {
+          ++failed;
+        }
+      });
+      while (queue.size() != followers.size() + 1) std::this_thread::yield();
+    }
+  });
+  for (std::thread& follower : followers) follower.join();
+  EXPECT_EQ(failed, 1);
+  EXPECT_EQ(committed, 1);
+  EXPECT_EQ(queue.size(), 0u);
 }
 
 }  // namespace
