@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "gateway/request_headers.h"
 
 namespace sosie::gateway {
@@ -82,7 +83,7 @@ bool is_separating(std::string_view name, const TenantOptions& options, const Co
 
 std::string lowered(std::string_view name) {
   std::string text(name);
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (char& c : text) c = base::lower(c);
   return text;
 }
 

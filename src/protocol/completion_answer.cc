@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/object_writer.h"
+#include "protocol/openai_fields.h"
 #include "text/utf8.h"
 
 namespace sosie::protocol {
@@ -118,18 +119,6 @@ class Calls {
     mend_ = true;
     const bool says_none = arguments_of(function).has_value();
     return says_none ? NotKept() : NotKept("tool_calls", "arguments");
-  }
-
-  /// As a text. No arguments are an empty object: clients read the text as JSON. Unset: neither a text nor an object.
-  static std::optional<std::string> arguments_of(const dom::object& function) {
-    dom::element arguments;
-    std::string_view text;
-    if (function["arguments"].get(arguments) != simdjson::SUCCESS || arguments.is_null()) return "{}";
-    if (arguments.get_string().get(text) == simdjson::SUCCESS) return std::string(text::is_blank(text) ? "{}" : text);
-    if (!arguments.is_object()) return std::nullopt;
-    std::string json;
-    append_json(json, arguments);
-    return json;
   }
 
   /// `object` with the member `key` written by `write`.

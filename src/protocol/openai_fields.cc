@@ -5,6 +5,8 @@
 
 #include "protocol/client_traces.h"
 #include "protocol/conversation.h"
+#include "protocol/json.h"
+#include "text/utf8.h"
 
 namespace sosie::protocol {
 namespace {
@@ -94,6 +96,17 @@ void add_own_field(Scope& scope, std::string_view api, std::string_view key, dom
   thread_local std::string name;
   name.assign(api).append(1, '.').append(key);
   scope.add(name, value);
+}
+
+std::optional<std::string> arguments_of(const simdjson::dom::object& call) {
+  simdjson::dom::element arguments;
+  std::string_view said;
+  if (call["arguments"].get(arguments) != simdjson::SUCCESS || arguments.is_null()) return "{}";
+  if (arguments.get_string().get(said) == simdjson::SUCCESS) return std::string(text::is_blank(said) ? "{}" : said);
+  if (!arguments.is_object()) return std::nullopt;
+  std::string json;
+  append_json(json, arguments);
+  return json;
 }
 
 }  // namespace sosie::protocol

@@ -1,9 +1,10 @@
-// openai_fields.h: fields that the requests of OpenAI's APIs share.
+// openai_fields.h: fields that the requests and answers of OpenAI's APIs share.
 #pragma once
 
 #include <simdjson.h>
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "protocol/question.h"
@@ -25,5 +26,9 @@ bool read_common_field(std::string_view key, simdjson::dom::element value, Quest
 
 /// "<api>.<key>": a field that no other API has, or that nobody has heard of.
 void add_own_field(Scope& scope, std::string_view api, std::string_view key, simdjson::dom::element value);
+
+/// The arguments of a call as OpenAI's APIs have them, a text. No arguments are an empty object: clients read the text as JSON. Unset: neither
+/// a text nor an object.
+std::optional<std::string> arguments_of(const simdjson::dom::object& call);
 
 }  // namespace sosie::protocol

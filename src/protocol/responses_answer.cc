@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "protocol/object_writer.h"
+#include "protocol/openai_fields.h"
 #include "text/utf8.h"
 
 namespace sosie::protocol {
@@ -51,18 +52,6 @@ NotKept fault_of_content(const dom::object& message, bool& says) {
     if (const NotKept fault = fault_of_part(part, says); !fault.empty()) return fault.in(element_name("content", place));
   }
   return {};
-}
-
-/// The arguments of a call as the API has them, a text; no arguments are an empty object: clients read the text as JSON. Unset: neither a text nor an object.
-std::optional<std::string> arguments_of(const dom::object& call) {
-  dom::element arguments;
-  std::string_view said;
-  if (call["arguments"].get(arguments) != simdjson::SUCCESS || arguments.is_null()) return "{}";
-  if (arguments.get_string().get(said) == simdjson::SUCCESS) return std::string(text::is_blank(said) ? "{}" : said);
-  if (!arguments.is_object()) return std::nullopt;
-  std::string json;
-  append_json(json, arguments);
-  return json;
 }
 
 NotKept fault_of_item(dom::element value, Kept& kept, bool& says) {
