@@ -72,8 +72,7 @@ std::optional<NotRead> read_question(const ServerOptions& options, protocol::Jso
 
   scope.clear();
   const std::string_view query = query_of(request.target);
-  asking.tenant = tenant_of(request.headers, query, options.tenant, options.compat);
-  add_caller(request.headers, asking.tenant, options.tenant, options.compat, options.ignored_headers, scope);
+  asking.tenant = add_caller(request.headers, query, options.tenant, options.compat, options.ignored_headers, scope);
   if (!query.empty()) scope.add("query", query, true);  // It may carry a key.
   if (auto bad = api.read(object, ours, asking.question, scope))
     return NotRead{*bad, may_forward && bad->unreadable && !repeats_a_key(*root), has_member};

@@ -71,10 +71,11 @@ std::string upstream_header_lines(const net::HeaderList& headers, const Upstream
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto [name, value] = headers[i];
     const bool callers_own = reader == ReadBy::caller && is_among(name, kForTheCaller);
-    if (use_of_request_header(name, compat) == HeaderUse::stays && !callers_own) continue;
+    const HeaderUse use = use_of_request_header(name, compat);
+    if (use == HeaderUse::stays && !callers_own) continue;
     if (connections_own.has(name)) continue;
     if (reader == ReadBy::cache && net::same_name(name, "idempotency-key")) continue;
-    if (!upstream.api_key.empty() && is_credential(name)) continue;
+    if (use == HeaderUse::credential && !upstream.api_key.empty()) continue;
     net::append_header(lines, name, value);
   }
   if (reader != ReadBy::caller) lines.append("Accept-Encoding: identity\r\n");

@@ -139,8 +139,6 @@ bool passes(Kind kind, const Compat& compat) noexcept {
 
 bool is_hop_by_hop(std::string_view name) noexcept { return kind_of(name) == Kind::hop_by_hop; }
 
-bool is_credential(std::string_view name) noexcept { return kind_of(name) == Kind::credential; }
-
 bool is_ours(std::string_view name) noexcept { return begins_with(name, "x-sosie-"); }
 
 std::string_view dialect_of_wish(std::string_view name) noexcept {
@@ -160,6 +158,7 @@ bool is_wish_header(std::string_view name, const Compat& compat) noexcept {
 HeaderUse use_of_request_header(std::string_view name, const Compat& compat) noexcept {
   const Kind kind = kind_of(name);
   if (kind == Kind::hop_by_hop || kind == Kind::stays || is_wish(kind, compat)) return HeaderUse::stays;
+  if (kind == Kind::credential) return HeaderUse::credential;
   if (passes(kind, compat)) return HeaderUse::passes;
   if (kind != Kind::unknown) return HeaderUse::separates;
   if (is_ours(name)) return HeaderUse::stays;

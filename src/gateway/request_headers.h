@@ -13,9 +13,10 @@
 namespace sosie::gateway {
 
 enum class HeaderUse {
-  stays,      ///< Never forwarded: it belongs to the connection or to this server.
-  passes,     ///< Forwarded; neither tells callers apart nor changes an answer.
-  separates,  ///< Forwarded, and part of the scope. Whatever nobody has heard of is this.
+  stays,       ///< Never forwarded: it belongs to the connection or to this server.
+  passes,      ///< Forwarded; neither tells callers apart nor changes an answer.
+  credential,  ///< authorization, x-api-key, api-key, x-goog-api-key: the API key of who asks. Forwarded where the upstream has none of its own.
+  separates,   ///< Forwarded, and part of the scope. Whatever nobody has heard of is this.
 };
 HeaderUse use_of_request_header(std::string_view name, const Compat& compat) noexcept;
 
@@ -24,9 +25,6 @@ std::string_view dialect_of_wish(std::string_view name) noexcept;
 
 /// Whether a request header belongs to one of the dialects turned on (or is native), and so stays here.
 bool is_wish_header(std::string_view name, const Compat& compat) noexcept;
-
-/// authorization, x-api-key, api-key, x-goog-api-key: the API key of who asks.
-bool is_credential(std::string_view name) noexcept;
 
 /// Whether a header or a parameter of a query by that name may say who asks: a key, a token, a user (X-Forwarded-User,
 /// "access_token"). Judged by the name; in doubt it may.

@@ -10,10 +10,15 @@ constexpr Compat kAll{true, true, true, true, true};
 
 TEST(RequestHeaders, WhatNobodyKnowsSeparates) {
   for (const char* name :
-       {"OpenAI-Organization", "anthropic-version", "anthropic-beta", "x-tenant-id", "Authorization", "X-API-Key", "x",
+       {"OpenAI-Organization", "anthropic-version", "anthropic-beta", "x-tenant-id", "x",
         "x-sosi", "x-portkey-config", "x-portkey-metadata", "Helicone-Auth", "helicone-user-id", "X-Forwarded-User",
         "x-forwarded-email", "x-forwarded-groups", "x-forwarded-access-token", "x-forwarded-client-cert", "x-forwarded-", "x-litellm-tags", ""})
     EXPECT_EQ(use_of_request_header(name, kAll), HeaderUse::separates) << name;
+}
+
+TEST(RequestHeaders, AKeyIsACredential) {
+  for (const char* name : {"Authorization", "X-API-Key", "api-key", "x-goog-api-key"})
+    for (const Compat& compat : {kNone, kAll}) EXPECT_EQ(use_of_request_header(name, compat), HeaderUse::credential) << name;
 }
 
 TEST(RequestHeaders, WhatChangesNoAnswerPasses) {

@@ -58,9 +58,10 @@ Result<void> check(const ServerOptions& options) {
     const auto fault = [&header](std::string_view why) {
       return Error{ErrorCode::invalid_argument, "ignored_headers must not name " + header + ": " + std::string(why)};
     };
-    if (is_credential(header) || (options.tenant.by == TenantBy::header && header == options.tenant.header))
+    const HeaderUse use = use_of_request_header(header, options.compat);
+    if (use == HeaderUse::credential || (options.tenant.by == TenantBy::header && header == options.tenant.header))
       return fault("[tenant] says who shares answers");
-    if (use_of_request_header(header, options.compat) != HeaderUse::separates) return fault("it keeps no answers apart anyway");
+    if (use != HeaderUse::separates) return fault("it keeps no answers apart anyway");
   }
   for (const std::string& field : options.ignored_fields)
     if (const std::string why = why_not_ignored(field); !why.empty())

@@ -40,10 +40,10 @@ struct Tenant {
 /// separates and every parameter counts, since something else than a key may tell them apart.
 Tenant tenant_of(const net::HeaderList& headers, std::string_view query, const TenantOptions& options, const Compat& compat);
 
-/// Adds the tenant, and every other header that reaches the upstream and may change an answer (request_headers.h), to a
+/// The same; and adds the tenant, and every other header that reaches the upstream and may change an answer (request_headers.h), to a
 /// scope: the parts "tenant" and "header.<name in lower case>", never shown. A header that says the API's default
 /// ("anthropic-version: 2023-06-01", or a later date) adds nothing, nor do those that `ignored` names.
-void add_caller(const net::HeaderList& headers, const Tenant& tenant, const TenantOptions& options,
-                const Compat& compat, const std::vector<std::string>& ignored, protocol::Scope& scope);
+Tenant add_caller(const net::HeaderList& headers, std::string_view query, const TenantOptions& options, const Compat& compat,
+                  const std::vector<std::string>& ignored, protocol::Scope& scope);
 
 }  // namespace sosie::gateway

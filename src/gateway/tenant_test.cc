@@ -22,7 +22,7 @@ base::Digest id(Lines lines, const TenantOptions& options = {}) { return tenant_
 protocol::Scope scope_of(Lines lines, const TenantOptions& options = {}, const Compat& compat = {}, const std::vector<std::string>& ignored = {}) {
   const net::HeaderList headers = list(lines);
   protocol::Scope scope;
-  add_caller(headers, tenant_of(headers, "", options, compat), options, compat, ignored, scope);
+  add_caller(headers, "", options, compat, ignored, scope);
   return scope;
 }
 
