@@ -19,8 +19,7 @@ Digest sha256(std::string_view bytes);
 /// Thread-safety: distinct objects only.
 class DigestBuilder {
  public:
-  DigestBuilder();
-  ~DigestBuilder();
+  DigestBuilder() noexcept;
   DigestBuilder(const DigestBuilder&) = delete;
   DigestBuilder& operator=(const DigestBuilder&) = delete;
 
@@ -30,7 +29,7 @@ class DigestBuilder {
   Digest finish();
 
  private:
-  void* context_;
+  std::array<std::uint32_t, 28> context_;  // OpenSSL's SHA256_CTX, which this header does not name.
 };
 
 /// Lower-case hex, two digits a byte.
