@@ -14,7 +14,7 @@ using base::lower;
 }  // namespace
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return x == y || lower(x) == lower(y); });
 }
 
 void HeaderList::add(std::string_view name, std::string_view value) {
@@ -30,12 +30,6 @@ void HeaderList::remove(std::string_view name) noexcept {
 void HeaderList::clear() noexcept {
   bytes_.clear();
   fields_.clear();
-}
-
-HeaderList::Field HeaderList::operator[](std::size_t index) const noexcept {
-  const Span& span = fields_[index];
-  const std::string_view all = bytes_;
-  return {all.substr(span.name_at, span.name_size), all.substr(span.name_at + span.name_size, span.value_size)};
 }
 
 std::optional<std::string_view> HeaderList::find(std::string_view name) const noexcept {

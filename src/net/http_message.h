@@ -26,7 +26,11 @@ class HeaderList {
   std::size_t size() const noexcept { return fields_.size(); }
 
   /// REQUIRES: index < size(). Valid until the next change.
-  Field operator[](std::size_t index) const noexcept;
+  Field operator[](std::size_t index) const noexcept {
+    const Span& span = fields_[index];
+    const char* name = bytes_.data() + span.name_at;
+    return {{name, span.name_size}, {name + span.name_size, span.value_size}};
+  }
 
   /// The first field of that name.
   std::optional<std::string_view> find(std::string_view name) const noexcept;
