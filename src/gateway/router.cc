@@ -145,7 +145,7 @@ Task<void> Router::handle(net::Exchange& exchange) {
 }
 
 Task<int> Router::dispatch(net::Exchange& exchange, Route route) {
-  if (reads_body(route)) {
+  if (reads_body(route) && exchange.request().headers.find("content-encoding")) {
     const auto refused = co_await decode(exchange, route);
     if (refused) co_return *refused;
   }
@@ -180,7 +180,7 @@ Task<int> Router::dispatch(net::Exchange& exchange, Route route) {
 Task<std::optional<int>> Router::decode(net::Exchange& exchange, Route route) {
   std::string coding = net::content_coding(exchange.request().headers);
   if (coding.empty()) {
-    if (exchange.request().headers.find("content-encoding")) exchange.set_decoded_body(exchange.take_body());  // "identity"
+    exchange.set_decoded_body(exchange.take_body());  // It was "identity".
     co_return std::nullopt;
   }
   const auto body = std::make_shared<const std::string>(exchange.take_body());

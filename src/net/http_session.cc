@@ -119,7 +119,15 @@ std::optional<std::pair<bool, SteadyTime>> HttpSession::spare() const noexcept {
 Task<void> HttpSession::run() {
   std::exception_ptr thrown;
   try {
-    for (bool more = true; more;) more = co_await serve();
+    do {
+      answered_ = begun_ = false;
+      const bool complete = co_await read_request();
+      if (!complete) break;
+      phase_ = Phase::handling;
+      deadline_ = SteadyTime::max();
+      co_await handler_.handle(*this);
+      gone_ = std::stop_source(std::nostopstate);
+    } while (!broken_ && answered_ && !begun_ && request_.keep_alive && !draining_);
   } catch (...) {
     thrown = std::current_exception();
   }
@@ -132,17 +140,6 @@ Task<void> HttpSession::run() {
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   socket_.close(ignored);
-}
-
-Task<bool> HttpSession::serve() {
-  answered_ = begun_ = false;
-  const bool complete = co_await read_request();
-  if (!complete) co_return false;
-  phase_ = Phase::handling;
-  deadline_ = SteadyTime::max();
-  co_await handler_.handle(*this);
-  gone_ = std::stop_source(std::nostopstate);
-  co_return !broken_ && answered_ && !begun_ && request_.keep_alive && !draining_;
 }
 
 Task<void> HttpSession::excuse(Error error) {

@@ -56,8 +56,6 @@ class HttpSession final : public Exchange {
  private:
   enum class Phase { idle, header, body, handling, writing, closing };
 
-  /// One request and its answer. False: the connection ends.
-  Task<bool> serve();
   Task<bool> read_request();
   Task<void> refuse(int status);
   /// Says that the request failed, where an answer is still possible.
