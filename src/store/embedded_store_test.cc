@@ -290,6 +290,75 @@ TEST(EmbeddedStore, WholePagesMayBeDamaged) {
   EXPECT_LT(found, kRounds * kEntries);
 }
 
+/// The tables' pages in the bytes of a file, as SQLite lays them out.
+class Pages {
+ public:
+  static constexpr std::size_t kEntriesRoot = 2;
+
+  explicit Pages(std::string& bytes) : bytes_(bytes) {}
+
+  char& type(std::size_t page) { return bytes_[begin(page)]; }
+  std::size_t cells(std::size_t page) { return number(begin(page) + 3, 2); }
+  std::size_t child(std::size_t page, std::size_t cell) { return number(at(page, cell), 4); }
+  /// Of a child, the last number in it.
+  char& row_of_child(std::size_t page, std::size_t cell) { return bytes_[at(page, cell) + 4]; }
+  /// The first byte of a row's number.
+  char& row_of_leaf(std::size_t page, std::size_t cell) {
+    std::size_t place = at(page, cell);
+    while ((bytes_[place++] & 0x80) != 0) {}  // The length of what follows.
+    return bytes_[place];
+  }
+
+ private:
+  static std::size_t begin(std::size_t page) { return (page - 1) * 8192; }
+  std::size_t at(std::size_t page, std::size_t cell) {
+    const std::size_t head = type(page) == 5 ? 12 : 8;
+    return begin(page) + number(begin(page) + head + 2 * cell, 2);
+  }
+  std::size_t number(std::size_t place, std::size_t size) {
+    std::size_t value = 0;
+    for (std::size_t i = 0; i < size; ++i) value = value << 8 | static_cast<unsigned char>(bytes_[place + i]);
+    return value;
+  }
+
+  std::string& bytes_;
+};
+
+// A page that leads back must not be followed for ever, and a row with a number too high must not hide those behind it.
+TEST(EmbeddedStore, RowNumbersMayBeDamaged) {
+  TemporaryFolder folder;
+  constexpr int kEntries = 120;  // Whose numbers fit into a byte.
+  const auto entry = [](int i) { return numbered(i, 1000); };
+  {
+    auto store = open(folder.path());
+    for (int i = 0; i < kEntries; ++i) ASSERT_TRUE(store->put(entry(i)));
+  }
+  const std::string sound = bytes_of(folder.path() / "sosie.db");
+  std::string damaged = sound;
+  Pages pages(damaged);
+  ASSERT_EQ(pages.type(Pages::kEntriesRoot), 5) << "it has pages below";
+  ASSERT_EQ(pages.type(pages.child(Pages::kEntriesRoot, 3)), 13);
+
+  const std::size_t middle = (pages.cells(Pages::kEntriesRoot) - 1) / 2;  // What a search in the page looks at first.
+  const int last = pages.row_of_child(Pages::kEntriesRoot, middle + 1);
+  constexpr int kHigh = 110;
+  ASSERT_LT(last + 20, kHigh);
+  pages.row_of_child(Pages::kEntriesRoot, middle) = kHigh;         // Who looks for a row behind it is led back,
+  pages.type(pages.child(Pages::kEntriesRoot, middle + 2)) = 'x';  // and here nothing can be read.
+  replace_file(folder.path(), damaged);
+  int found = expect_sound_entries(*open(folder.path()), kEntries, entry);
+  EXPECT_EQ(found, last + kEntries - kHigh);
+
+  for (const char number : {char{100}, char{-1}}) {  // -1: it goes on, and is a number with many digits.
+    SCOPED_TRACE(static_cast<int>(number));
+    damaged = sound;
+    pages.row_of_leaf(pages.child(Pages::kEntriesRoot, 3), 2) = number;
+    replace_file(folder.path(), damaged);
+    found = expect_sound_entries(*open(folder.path()), kEntries, entry);
+    EXPECT_GE(found, kEntries - 1);
+  }
+}
+
 // Overwrites bytes of the file as it is, under the store that has it open.
 void overwrite(const std::filesystem::path& file, std::size_t at, const std::string& bytes) {
   std::fstream out(file, std::ios::binary | std::ios::in | std::ios::out);

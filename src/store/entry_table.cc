@@ -19,9 +19,6 @@ constexpr std::int64_t kApplicationId = 0x736f7369;  // "sosi"
 // reads it, too.
 constexpr std::int64_t kFormatVersion = 1, kNewestFormatVersion = 2;
 
-// Far more than can ever be written.
-constexpr std::int64_t kMostRows = std::int64_t{1} << 60;
-
 // The vector stands before the texts, so that loading never walks a long text's overflow pages. Hits and sliding expiry
 // change often and stand in a narrow table of their own. Rows are numbered in the order of writing: inserts append.
 // The two checksums are over what is read at opening, and over prompt and response: a bad sector must not answer.

@@ -21,6 +21,9 @@ namespace sosie::store {
 /// Milliseconds since 1970; an entry that never expires has kNever.
 inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
+/// The highest number of a row: far more than can ever be written.
+inline constexpr std::int64_t kMostRows = std::int64_t{1} << 60;
+
 /// What is read of an entry when a store opens: everything but its texts.
 struct StoredEntry {
   std::int64_t row = 0;  ///< Names this version of the entry; a replaced entry gets a new, higher one.

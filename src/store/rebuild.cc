@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -81,9 +82,7 @@ class Salvage {
         auto more = rows->step();
         broken = !more;
         if (!more || !*more) break;
-        const std::int64_t row = rows->number(0);
-        if (row < *from) continue;
-        from = row + 1;
+        from = std::max(*from, std::min(rows->number(0), kMostRows) + 1);  // Damage may number a row anyhow, or lead back.
         if (!keep(*rows)) {
           rows->reset();
           target_.rollback();  // The room has run out, or the new file fails: what was committed stays.
@@ -113,14 +112,16 @@ class Salvage {
     if (more && *more) row = next().number(0);
     next().reset();
     if (!more) return std::move(more).error();
+    if (row && *row < from) return Error{ErrorCode::data_corruption, "its pages lead to what lies before"};
     return row;
   }
 
-  // Where reading can go on behind a failure at `from`.
+  // Where reading can go on behind a failure at `from`: always further on.
   std::optional<std::int64_t> behind(std::int64_t from) {
+    if (from > kMostRows) return std::nullopt;
     auto here = first_from(from);
     if (here) {
-      if (!*here) return std::nullopt;
+      if (!*here || **here > kMostRows) return std::nullopt;
       ++done_.lost;  // Its own pages are damaged, the tables' are not.
       return **here + 1;
     }
@@ -143,6 +144,8 @@ class Salvage {
 
   // False: the new file takes no more.
   bool keep(const Statement& columns) {
+    std::string id(columns.bytes(1));
+    if (ids_.contains(id)) return true;  // Read before.
     Attributes of_entry;
     auto more = attributes().bind(1, columns.number(0)).step();
     for (; more && *more; more = attributes().step()) of_entry.emplace(attributes().bytes(0), attributes().bytes(1));
@@ -151,10 +154,11 @@ class Salvage {
     auto stored = read_keys(columns, std::move(of_entry), vector);
     const std::string_view prompt = columns.bytes(kKeyColumnCount + 1), response = columns.bytes(kKeyColumnCount + 2);
     const bool is_whole = stored && columns.number(kKeyColumnCount) == checksum(response, checksum(prompt));
-    if (!is_whole || !ids_.insert(stored->id).second) {
+    if (!is_whole) {
       ++done_.lost;
       return true;
     }
+    ids_.insert(std::move(id));
     Entry entry{.scope = std::move(stored->scope), .prompt = std::string(prompt), .response = std::string(response)};
     entry.id = std::move(stored->id);
     entry.attributes = std::move(stored->attributes);
