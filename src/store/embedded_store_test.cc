@@ -571,41 +571,6 @@ TEST(EmbeddedStore, AClockThatJumpedGivesNoEntryALongerLife) {
   EXPECT_FALSE(is_found(sliding, kDay)) << "a hit while the clock was ahead";
 }
 
-TEST(EmbeddedStore, OneScopeCannotPushOutAllOthers) {
-  constexpr std::uint64_t kBound = 200'000;
-  auto store = *open_embedded_store({.max_bytes = kBound});
-  const auto entry = [](const std::string& scope, int i) {
-    std::mt19937 random(static_cast<unsigned>(i));
-    return make_entry(scope, "prompt " + std::to_string(i), std::string(1000, 'r'), conformance::exact_unit(random), at(i));
-  };
-  const auto left = [&](int first, int end, const auto& scope) {
-    int count = 0;
-    for (int i = first; i < end; ++i) count += store->get(entry(scope(i), i).entry.id, at(10'000))->has_value();
-    return count;
-  };
-  const auto tenant = [](int i) { return "tenant " + std::to_string(i % 10); };
-  const auto greedy = [](int) { return std::string("greedy"); };
-  const auto ask_often = [&](int first, int end) {
-    for (int i = first; i < end; ++i) {
-      ASSERT_TRUE(store->put(entry("greedy", i)));
-      for (int hit = 0; hit < 8; ++hit) store->touch(entry("greedy", i).entry.id, at(10'000));
-    }
-  };
-  for (int i = 0; i < 60; ++i) ASSERT_TRUE(store->put(entry(tenant(i), i)));
-  ask_often(1000, 1500);
-  EXPECT_EQ(left(0, 60, tenant), 60) << "they hold less than half of it";
-  EXPECT_GT(store->stats().bytes, kBound * 9 / 10);
-
-  // A scope that had it all alone makes room for others, down to half.
-  ASSERT_TRUE(store->clear(std::nullopt));
-  ask_often(2000, 2300);
-  EXPECT_GT(store->stats().bytes, kBound * 9 / 10) << "alone it may have it all";
-  for (int i = 0; i < 200; ++i) ASSERT_TRUE(store->put(entry(tenant(i), i)));
-  ask_often(2300, 2600);
-  EXPECT_GT(left(0, 200, tenant), 85);
-  EXPECT_GT(left(2000, 2600, greedy), 85);
-}
-
 TEST(EmbeddedStore, ExpiredEntriesLeaveTheFileWithTheNextWrites) {
   TemporaryFolder folder;
   auto store = open(folder.path());

@@ -107,7 +107,8 @@ RedisKeys::RedisKeys(std::string_view name)
       priorities(prefix + "priorities"),
       expiries(prefix + "expiries"),
       hits(prefix + "hits"),
-      partitions(prefix + "partitions") {}
+      partitions(prefix + "partitions"),
+      scopes(prefix + "scopes") {}
 
 std::string scope_key(std::string_view scope) { return base::to_hex(base::sha256(scope)); }
 

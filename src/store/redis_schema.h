@@ -28,10 +28,10 @@ class RedisKeys {
   explicit RedisKeys(std::string_view name);
 
   std::string prefix;  ///< "name:"
-  std::string meta, accounts, priorities, expiries, hits, partitions;
+  std::string meta, accounts, priorities, expiries, hits, partitions, scopes;
 
   /// KEYS of the scripts that write.
-  std::array<std::string, 6> written() const { return {meta, accounts, priorities, expiries, hits, partitions}; }
+  std::array<std::string, 7> written() const { return {meta, accounts, priorities, expiries, hits, partitions, scopes}; }
 
   std::string entry(std::string_view id) const { return prefix + "entry:" + std::string(id); }
   std::string exact(std::string_view hex) const { return prefix + "exact:" + std::string(hex); }

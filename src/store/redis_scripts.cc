@@ -20,56 +20,94 @@ std::string sha1_hex(std::string_view text) {
 
 // What the writing scripts share.
 constexpr std::string_view kPrelude = R"(
-local meta, accounts, priorities, expiries, hits, partitions = unpack(KEYS)
+local meta, accounts, priorities, expiries, hits, partitions, scopes = unpack(KEYS)
 local name = ARGV[1]
 local call = redis.call
+-- Of a put, ARGV[3] is the dimension.
+local format, held, clock, recounts, index =
+  unpack(call('HMGET', meta, 'format', 'bytes', 'clock', 'recounts', 'index:' .. (ARGV[3] or '')))
+held, clock, recounts = tonumber(held or 0), tonumber(clock or 0), tonumber(recounts or 0)
 
 local function number(key, field) return tonumber(call('HGET', key, field) or 0) end
+
+-- An entry came to its scope or left it. The sum is below zero, so that the largest scope is the last of all.
+local function count(scope, bytes)
+  if tonumber(call('ZINCRBY', scopes, bytes, scope)) == 0 then call('ZREM', scopes, scope) end
+  if tonumber(call('ZINCRBY', scopes, -bytes, 'all')) == 0 then call('ZREM', scopes, 'all') end
+end
 
 -- Whether the entry was there. Its accounts go in any case.
 local function remove(id)
   local packed = call('HGET', accounts, id)
   if packed then
-    local bytes, worth, sliding, scope, partition, exact = cmsgpack.unpack(packed)
+    local bytes, worth, sliding, scope, partition, exact, counted, lasts = cmsgpack.unpack(packed)
     call('HDEL', accounts, id)
     call('ZREM', priorities, id)
-    call('ZREM', expiries, id)
+    if not lasts then call('ZREM', expiries, id) end
     call('HDEL', hits, id)
-    call('HINCRBY', meta, 'bytes', -bytes)
+    held = call('HINCRBY', meta, 'bytes', -bytes)
     call('HINCRBY', meta, 'entries', -1)
     call('SREM', name .. 'exact:' .. exact, id)
     if call('SREM', name .. 'scope:' .. scope, id) == 1 and call('EXISTS', name .. 'scope:' .. scope) == 0 then
       call('HINCRBY', meta, 'scopes', -1)
     end
+    if counted == recounts then count(scope, -bytes) end
     if partition ~= '' and call('HINCRBY', partitions, partition, -65536) < 65536 then call('HDEL', partitions, partition) end
   end
   return call('UNLINK', name .. 'entry:' .. id)
 end
 
 local function expire(now, most, keep)
-  local count = 0
+  local removed = 0
   for _, id in ipairs(call('ZRANGE', expiries, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)) do
     if id ~= keep then
       remove(id)
-      count = count + 1
+      removed = removed + 1
     end
   end
-  return count
+  return removed
 end
 
--- The least valuable first; the clock is the priority of the last one (greedy-dual).
-local function evict(bound, most, keep)
-  local count = 0
-  while bound > 0 and number(meta, 'bytes') > bound do
-    if count == most then return count, 1 end
-    local worst = call('ZRANGE', priorities, 0, 1, 'WITHSCORES')
-    if worst[1] == keep then worst = {worst[3], worst[4]} end
-    if not worst[1] then break end
-    if tonumber(worst[2]) > number(meta, 'clock') then call('HSET', meta, 'clock', worst[2]) end
-    remove(worst[1])
-    count = count + 1
+-- The largest scope, if it has more bytes than this, and others are beside it.
+local function scope_above(share)
+  local scope, bytes = unpack(call('ZRANGE', scopes, 0, 0, 'REV', 'WITHSCORES'))
+  return scope and tonumber(bytes) > share and tonumber(bytes) < held and scope
+end
+
+-- Of some entries of the scope, drawn by chance: to keep the order within every scope would make each put and hit dearer.
+local function least_valuable_of(scope, keep)
+  local ids = call('SRANDMEMBER', name .. 'scope:' .. scope, 8)
+  local scores, worst = ids[1] and call('ZMSCORE', priorities, unpack(ids)), {}
+  for i, id in ipairs(ids) do
+    local priority = tonumber(scores[i])
+    if id ~= keep and priority and (not worst[1] or priority < worst[2]) then worst = {id, priority} end
   end
-  return count, 0
+  return worst
+end
+
+local function least_valuable(keep)
+  local worst = call('ZRANGE', priorities, 0, 1, 'WITHSCORES')
+  return worst[1] == keep and {worst[3], worst[4]} or worst
+end
+
+-- The least valuable first; the clock is the priority of the last one (greedy-dual). One scope must not push out all others:
+-- beyond half of the bound it makes room itself.
+local function evict(bound, most, keep)
+  local removed, large = 0, true
+  while bound > 0 and held > bound do
+    if removed == most then return removed, 1 end
+    large = large and scope_above(bound / 2)
+    local worst = large and least_valuable_of(large, keep) or {}
+    if not worst[1] then worst = least_valuable(keep) end
+    if not worst[1] then break end
+    if tonumber(worst[2]) > clock then
+      clock = tonumber(worst[2])
+      call('HSET', meta, 'clock', worst[2])
+    end
+    remove(worst[1])
+    removed = removed + 1
+  end
+  return removed, 0
 end
 )";
 
@@ -77,24 +115,23 @@ end
 constexpr std::string_view kPut = R"(
 local id, dimension, partition, exact, scope = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local bytes, worth, sliding, expires, life = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
-local known = call('HMGET', meta, 'format', 'index:' .. ARGV[3])
-if known[1] and known[1] ~= '1' then return {'format', known[1]} end
+if format and format ~= '1' then return {'format', format} end
 if dimension > 0 then
-  if not known[1] or not known[2] then return {'index'} end
+  if not format or not index then return {'index'} end
   local beside = number(partitions, partition)
   if beside > 0 and beside % 65536 ~= dimension then return {'dimension', beside % 65536} end
 end
 
-call('HINCRBY', meta, 'writes', 1)
-if not known[1] then call('HSET', meta, 'format', '1') end
+call('HINCRBY', meta, 'entries', 1)
+if not format then call('HSET', meta, 'format', '1') end
 remove(id)
 call('HSET', name .. 'entry:' .. id, unpack(ARGV, 14))
 if life ~= '' then call('PEXPIRE', name .. 'entry:' .. id, life) end
-call('HSET', accounts, id, cmsgpack.pack(bytes, worth, sliding, scope, partition, exact))
-call('ZADD', priorities, number(meta, 'clock') + worth, id)
+call('HSET', accounts, id, cmsgpack.pack(bytes, worth, sliding, scope, partition, exact, recounts, expires == ''))
+call('ZADD', priorities, clock + worth, id)
 if expires ~= '' then call('ZADD', expiries, expires, id) end
-call('HINCRBY', meta, 'bytes', bytes)
-call('HINCRBY', meta, 'entries', 1)
+held = call('HINCRBY', meta, 'bytes', bytes)
+count(scope, bytes)
 call('SADD', name .. 'exact:' .. exact, id)
 if call('SADD', name .. 'scope:' .. scope, id) == 1 and call('SCARD', name .. 'scope:' .. scope) == 1 then
   call('HINCRBY', meta, 'scopes', 1)
@@ -103,12 +140,12 @@ if dimension > 0 and call('HINCRBY', partitions, partition, 65536) == 65536 then
   call('HINCRBY', partitions, partition, dimension)
 end
 local expired = expire(ARGV[13], 32, id)
-local evicted, above = evict(tonumber(ARGV[12]), 1000, id)
+local evicted, above = evict(tonumber(ARGV[12]), 200, id)
 return {'ok', expired, evicted, above}
 )";
 
 constexpr std::string_view kTouch = R"(
-local afterlife, clock = tonumber(ARGV[2]), number(meta, 'clock')
+local afterlife = tonumber(ARGV[2])
 for i = 3, #ARGV, 2 do
   local id, now = ARGV[i], tonumber(ARGV[i + 1])
   local entry = name .. 'entry:' .. id
@@ -127,20 +164,20 @@ end
 )";
 
 constexpr std::string_view kErase = R"(
-local count = 0
-for i = 2, #ARGV do count = count + remove(ARGV[i]) end
-return count
+local removed = 0
+for i = 2, #ARGV do removed = removed + remove(ARGV[i]) end
+return removed
 )";
 
 constexpr std::string_view kEraseMatching = R"(
-local found, count = call('SSCAN', name .. 'scope:' .. ARGV[2], ARGV[3], 'COUNT', 200), 0
+local found, removed = call('SSCAN', name .. 'scope:' .. ARGV[2], ARGV[3], 'COUNT', 200), 0
 for _, id in ipairs(found[2]) do
   local tags = call('HGET', name .. 'entry:' .. id, 'tags') or ''
   local matches = true
   for i = 4, #ARGV do matches = matches and string.find(tags, ARGV[i], 1, true) end
-  if matches then count = count + remove(id) end
+  if matches then removed = removed + remove(id) end
 end
-return {found[1], count}
+return {found[1], removed}
 )";
 
 constexpr std::string_view kExpire = "return expire(ARGV[2], ARGV[3])";
@@ -150,14 +187,31 @@ constexpr std::string_view kEvict = "return {evict(tonumber(ARGV[2]), tonumber(A
 constexpr std::string_view kCheck = R"(
 local size = call('HLEN', accounts)
 if call('ZCARD', priorities) ~= size or number(meta, 'entries') ~= size then
-  call('DEL', unpack(KEYS))
+  call('UNLINK', unpack(KEYS))
   return 'broken'
 end
-local found = call('HSCAN', accounts, ARGV[2], 'COUNT', 200)
+local found = call('HSCAN', accounts, call('HGET', meta, 'cursor') or '0', 'COUNT', 200)
+call('HDEL', meta, 'cursor')  -- The first write is one that a full server takes: then it takes all others.
+if found[1] ~= '0' then call('HSET', meta, 'cursor', found[1]) end
 for i = 1, #found[2], 2 do
-  if call('EXISTS', name .. 'entry:' .. found[2][i]) == 0 then remove(found[2][i]) end
+  local id, account = found[2][i], {cmsgpack.unpack(found[2][i + 1])}
+  if call('EXISTS', name .. 'entry:' .. id) == 0 then
+    remove(id)
+  else
+    call('SADD', name .. 'scope:' .. account[4], id)
+    if account[7] ~= recounts then
+      account[7] = recounts
+      call('HSET', accounts, id, cmsgpack.pack(unpack(account)))
+      count(account[4], account[1])
+    end
+  end
 end
-return found[1]
+if -tonumber(call('ZSCORE', scopes, 'all') or 0) == held then return 'right' end
+if found[1] == '0' then  -- All are counted, and somebody has removed some without saying so.
+  call('UNLINK', scopes)
+  call('HINCRBY', meta, 'recounts', 1)
+end
+return 'counting'
 )";
 
 // Only what is a store's for certain: a name is a prefix that others may use, too.

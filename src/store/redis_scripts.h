@@ -14,7 +14,7 @@ struct RedisScript {
   std::string sha;
 };
 
-/// KEYS of those that write: meta, accounts, priorities, expiries, hits, partitions. ARGV[1] is the prefix of all keys.
+/// KEYS of those that write: meta, accounts, priorities, expiries, hits, partitions, scopes. ARGV[1] is the prefix of all keys.
 struct RedisScripts {
   /// ARGV: prefix, id, dimension (0: no vector), partition or "", exact key, scope key, bytes, worth, sliding ttl, expires or "", life in
   /// Redis or "", bound or 0, time, then fields and values. Returns {"ok", expired, evicted, 1: still above the bound}
@@ -30,8 +30,9 @@ struct RedisScripts {
   RedisScript expire;
   /// ARGV: prefix, bound, most. Returns {how many, 1: still above the bound}.
   RedisScript evict;
-  /// ARGV: prefix, cursor. Forgets entries that the server has dropped by itself. Returns the next cursor; or "broken",
-  /// when the accounts themselves are gone: they are then begun anew, and `discard` must go over all keys.
+  /// ARGV: prefix. Goes on with a walk over all accounts, which all processes share: forgets entries that the server has dropped by
+  /// itself, and counts those into the bytes of their scope that are not. Returns "right"; or "counting", when the bytes of the scopes
+  /// are not yet what they should be; or "broken", when accounts are gone: they are then begun anew, and `discard` must go over all keys.
   RedisScript check;
   /// ARGV: prefix, keys. Removes what no account speaks of.
   RedisScript discard;

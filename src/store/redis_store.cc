@@ -29,6 +29,8 @@ using redis::Reply;
 constexpr const char* kMostExact = "256";
 constexpr const char* kMostPerStep = "200";
 constexpr const char* kMostOthers = "20";
+// Of a check of the accounts, each about a millisecond of the server's.
+constexpr int kMostChecks = 200;
 // Whole entries, which may be long.
 constexpr std::size_t kReadAtOnce = 20;
 
@@ -73,6 +75,7 @@ class RedisStore final : public Store {
   // Until it says no more; some ids may come twice.
   Result<void> for_ids(const std::function<Result<bool>(std::vector<std::string>)>& take) const;
   Result<void> evict_above_bound();
+  Result<void> check_accounts();
   Result<void> discard_strays();
   void observe(TimePoint now) const {
     const std::int64_t ms = now.time_since_epoch().count();
@@ -87,8 +90,6 @@ class RedisStore final : public Store {
   const std::uint64_t max_bytes_;
   mutable std::atomic<std::int64_t> last_now_ms_{0};
   std::atomic<std::uint64_t> stored_{0}, evicted_{0}, expired_{0}, erased_{0};
-  std::mutex check_mutex_;
-  std::string check_cursor_ = "0";
   mutable std::mutex stats_mutex_;
   mutable StoreStats last_stats_;
 };
@@ -121,8 +122,10 @@ Result<void> RedisStore::open() {
                       "maxmemory-policy to noeviction or volatile-lru");
   }
   if (found.items[0].kind == Reply::Kind::string && found.items[0].text != "1") return newer_format();
-  if (max_bytes_ == 0 || read_number(found.items[1]) <= max_bytes_) return {};
-  return evict_above_bound();
+  const std::uint64_t bytes = read_number(found.items[1]);
+  // An older version's store is counted by scope here; what is left of that, the sweeps do, and it hinders nobody.
+  if (bytes > 0) (void)check_accounts();
+  return max_bytes_ == 0 || bytes <= max_bytes_ ? Result<void>() : evict_above_bound();
 }
 
 Result<void> RedisStore::evict_above_bound() {
@@ -304,17 +307,23 @@ Result<std::uint64_t> RedisStore::sweep(TimePoint now) {
     expired_ += read_number(*step);
     if (read_number(*step) == 0) break;
   }
-  std::lock_guard lock(check_mutex_);
-  auto checked = connection_.write(redis_scripts().check, {check_cursor_});
-  if (!checked) return std::move(checked).error();
-  check_cursor_ = checked->text;
-  if (check_cursor_ == "broken") {
-    check_cursor_ = "0";
-    base::log_warning("the accounts of the store in Redis are gone, evicted perhaps: it is emptied. Set its "
-                      "maxmemory-policy to noeviction or volatile-lru");
-    if (auto discarded = discard_strays(); !discarded) return std::move(discarded).error();
-  }
+  if (auto checked = check_accounts(); !checked) return std::move(checked).error();
   return count;
+}
+
+// One step, or as many as there may be at once while the bytes of the scopes are counted.
+Result<void> RedisStore::check_accounts() {
+  for (int step = 0; step < kMostChecks; ++step) {
+    auto checked = connection_.write(redis_scripts().check, {});
+    if (!checked) return std::move(checked).error();
+    if (checked->text == "broken") {
+      base::log_warning("the accounts of the store in Redis are gone, evicted perhaps: it is emptied. Set its "
+                        "maxmemory-policy to noeviction or volatile-lru");
+      return discard_strays();
+    }
+    if (checked->text != "counting") break;
+  }
+  return {};
 }
 
 Result<void> RedisStore::discard_strays() {

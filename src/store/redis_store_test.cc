@@ -13,6 +13,7 @@
 
 #include "base/comma_locale.h"
 #include "base/number.h"
+#include "store/redis_schema.h"
 #include "store/redis_store_fixture.h"
 #include "store/store_conformance.h"
 
@@ -23,6 +24,7 @@ using conformance::at;
 using conformance::exact_key;
 using conformance::make_entry;
 using conformance::partition;
+using conformance::without_vector;
 using redis::TestServer;
 
 std::optional<ErrorCode> open_error(const RedisStoreOptions& options) {
@@ -109,6 +111,77 @@ void expect_right_accounts(Store& store, const TestServer& server, const std::st
   EXPECT_EQ(stats.bytes, bytes);
   EXPECT_EQ(stats.scopes, scopes.size());
   EXPECT_EQ(server.command({"ZCARD", name + ":priorities"}), std::to_string(entries));
+}
+
+// "right" where the bytes of each scope are what the accounts of its entries say.
+std::string scopes_counted(const TestServer& server, const std::string& name) {
+  return server.command({"EVAL", R"(
+    local recounts, sums = tonumber(redis.call("HGET", KEYS[3], "recounts") or 0), {}
+    local function add(member, bytes) sums[member] = (sums[member] or 0) + bytes end
+    local accounts = redis.call("HGETALL", KEYS[1])
+    for i = 2, #accounts, 2 do
+      local bytes, _, _, scope, _, _, counted = cmsgpack.unpack(accounts[i])
+      if counted ~= recounts then return accounts[i - 1] .. " is not counted" end
+      add(scope, bytes)
+      add("all", -bytes)
+    end
+    local kept = redis.call("ZRANGE", KEYS[2], 0, -1, "WITHSCORES")
+    for i = 1, #kept, 2 do add(kept[i], -kept[i + 1]) end
+    for member, difference in pairs(sums) do
+      if difference ~= 0 then return member .. " should have more by " .. difference end
+    end
+    return "right")", "3", name + ":accounts", name + ":scopes", name + ":meta"});
+}
+
+// An older sosie, which knows nothing of the bytes of scopes, puts an entry: one of these bytes, under an id of this digit.
+void put_as_before(const TestServer& server, const std::string& name, char digit, const std::string& scope, int bytes) {
+  const std::string said = server.command({"EVAL", R"(
+    local name, id, scope, bytes = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+    redis.call("HSET", name .. "entry:" .. id, "scope", scope, "prompt", "p", "response", "r", "created", "1", "exact_only", "1")
+    redis.call("HSET", name .. "accounts", id, cmsgpack.pack(bytes, 1, 0, scope, "", "e"))
+    redis.call("ZADD", name .. "priorities", 1, id)
+    redis.call("HINCRBY", name .. "meta", "bytes", bytes)
+    redis.call("HINCRBY", name .. "meta", "entries", 1)
+    if redis.call("SADD", name .. "scope:" .. scope, id) == 1 and redis.call("SCARD", name .. "scope:" .. scope) == 1 then
+      redis.call("HINCRBY", name .. "meta", "scopes", 1)
+    end
+    return "done")", "0", name + ":", std::string(32, digit), scope_key(scope), std::to_string(bytes)});
+  ASSERT_EQ(said, "done");
+}
+
+// And removes one.
+void remove_as_before(const TestServer& server, const std::string& name, const std::string& id) {
+  const std::string said = server.command({"EVAL", R"(
+    local name, id = ARGV[1], ARGV[2]
+    local bytes, worth, sliding, scope, partition, exact = cmsgpack.unpack(redis.call("HGET", name .. "accounts", id))
+    redis.call("HDEL", name .. "accounts", id)
+    redis.call("ZREM", name .. "priorities", id)
+    redis.call("HINCRBY", name .. "meta", "bytes", -bytes)
+    redis.call("HINCRBY", name .. "meta", "entries", -1)
+    redis.call("SREM", name .. "exact:" .. exact, id)
+    if redis.call("SREM", name .. "scope:" .. scope, id) == 1 and redis.call("EXISTS", name .. "scope:" .. scope) == 0 then
+      redis.call("HINCRBY", name .. "meta", "scopes", -1)
+    end
+    if redis.call("HINCRBY", name .. "partitions", partition, -65536) < 65536 then
+      redis.call("HDEL", name .. "partitions", partition)
+    end
+    redis.call("UNLINK", name .. "entry:" .. id)
+    return "done")", "0", name + ":", id});
+  ASSERT_EQ(said, "done");
+}
+
+// The accounts of a store as all of them were before the bytes of scopes were counted.
+void make_former(const TestServer& server, const std::string& name) {
+  const std::string said = server.command({"EVAL", R"(
+    local accounts = redis.call("HGETALL", KEYS[1])
+    for i = 1, #accounts, 2 do
+      local account = {cmsgpack.unpack(accounts[i + 1])}
+      redis.call("HSET", KEYS[1], accounts[i], cmsgpack.pack(unpack(account, 1, 6)))
+    end
+    redis.call("HDEL", KEYS[3], "recounts", "cursor")
+    redis.call("DEL", KEYS[2])
+    return "done")", "3", name + ":accounts", name + ":scopes", name + ":meta"});
+  ASSERT_EQ(said, "done");
 }
 
 TEST(RedisStore, TwoOfThemSeeEachOthersWrites) {
@@ -208,7 +281,7 @@ TEST(RedisStore, AccountsStayRightWhileManyWrite) {
   for (int i = 0; i < 3; ++i) stores.push_back(open(options, kBound));
   std::vector<NewEntry> possible;
   for (int i = 0; i < 120; ++i) {
-    possible.push_back(numbered(i, static_cast<std::size_t>(i) * 7, "scope " + std::to_string(i % 7)));
+    possible.push_back(numbered(i, static_cast<std::size_t>(i) * 7, i % 3 != 0 ? "large" : "scope " + std::to_string(i % 7)));
   }
   std::atomic<int> failed{0};
   std::vector<std::thread> threads;
@@ -244,10 +317,152 @@ TEST(RedisStore, AccountsStayRightWhileManyWrite) {
   EXPECT_GT(stores[0]->stats().bytes, kBound / 2);
   ASSERT_TRUE(stores[1]->sweep(at(1000)));
   expect_right_accounts(*stores[0], shared_server(), "many", possible);
+  EXPECT_EQ(scopes_counted(shared_server(), "many"), "right");
+  EXPECT_EQ(shared_server().command({"HGET", "many:meta", "recounts"}), "") << "they were right all the time";
   ASSERT_TRUE(stores[0]->clear(std::nullopt));
   EXPECT_EQ(stores[1]->stats().bytes, 0u);
   EXPECT_EQ(stores[1]->stats().scopes, 0u);
   EXPECT_EQ(shared_server().command({"KEYS", "many:*"}), "many:meta") << "nothing is left behind";
+}
+
+class RedisStoreShare : public testing::Test {
+ protected:
+  static constexpr std::uint64_t kBound = 60'000;
+  static constexpr int kOthers = 20;
+
+  void SetUp() override { SOSIE_NEEDS_REDIS(); }
+
+  static NewEntry of_others(int i) { return numbered(i, 1000, "tenant " + std::to_string(i % 5)); }
+  static NewEntry of_the_large(int i) { return numbered(1000 + i, 1000, "large"); }
+
+  static void put_others(Store& store) {
+    for (int i = 0; i < kOthers; ++i) ASSERT_TRUE(store.put(of_others(i)));
+  }
+  // Each is asked for eight times: by worth alone they would push out all others.
+  static void flood(Store& store, int first = 0) {
+    for (int i = first; i < first + 100; ++i) {
+      ASSERT_TRUE(store.put(of_the_large(i)));
+      for (int hit = 0; hit < 8; ++hit) store.touch(of_the_large(i).entry.id, at(2000));
+    }
+  }
+  static int others_left(const Store& store) {
+    int count = 0;
+    for (int i = 0; i < kOthers; ++i) count += store.get(of_others(i).entry.id, at(2000))->has_value();
+    return count;
+  }
+};
+
+TEST_F(RedisStoreShare, HoldsAmongProcesses) {
+  const auto options = at_server(shared_server(), "share");
+  const auto a = open(options, kBound), b = open(options, kBound);
+  put_others(*a);
+  flood(*b);
+  EXPECT_EQ(others_left(*a), kOthers);
+  EXPECT_GT(a->stats().bytes, kBound * 9 / 10);
+  EXPECT_GT(b->stats().evicted, 50u);
+  EXPECT_EQ(scopes_counted(shared_server(), "share"), "right");
+}
+
+TEST_F(RedisStoreShare, HoldsInAStoreOfAnOlderVersion) {
+  const auto options = at_server(shared_server(), "former");
+  constexpr int kSmall = 1000;  // More than one step looks at.
+  {
+    const auto store = open(options);
+    put_others(*store);
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE(store->put(of_the_large(i)));
+    for (int i = 0; i < kSmall; ++i) ASSERT_TRUE(store->put(without_vector(make_entry("small", std::to_string(i), "", {}, at(1)))));
+  }
+  make_former(shared_server(), "former");
+  const auto store = open(options, kBound);
+  EXPECT_EQ(store->stats().entries, static_cast<std::uint64_t>(kOthers + 30 + kSmall)) << "no entry is lost";
+  EXPECT_EQ(scopes_counted(shared_server(), "former"), "right");
+  flood(*store);
+  EXPECT_EQ(others_left(*store), kOthers);
+  EXPECT_EQ(scopes_counted(shared_server(), "former"), "right");
+}
+
+TEST_F(RedisStoreShare, IsRightAgainAfterAnOlderVersionWroteBeside) {
+  const auto& server = shared_server();
+  const auto store = open(at_server(server, "beside"), kBound);
+  put_others(*store);
+  put_as_before(server, "beside", '1', "large", 700);
+  EXPECT_NE(scopes_counted(server, "beside"), "right");
+  ASSERT_TRUE(store->sweep(at(2000)));
+  EXPECT_EQ(scopes_counted(server, "beside"), "right") << "what it put";
+
+  remove_as_before(server, "beside", of_others(3).entry.id);
+  put_as_before(server, "beside", '2', "large", 500);
+  EXPECT_NE(scopes_counted(server, "beside"), "right");
+  ASSERT_TRUE(store->sweep(at(2000)));
+  EXPECT_EQ(scopes_counted(server, "beside"), "right") << "what it removed";
+
+  // As many bytes as it put: no sum tells, before an entry that was counted nowhere is looked at.
+  remove_as_before(server, "beside", of_others(4).entry.id);
+  put_as_before(server, "beside", '3', "large", static_cast<int>(of_others(4).entry.prompt.size()) + 1000 + 32);
+  EXPECT_NE(scopes_counted(server, "beside"), "right");
+  ASSERT_TRUE(store->sweep(at(2000)));
+  EXPECT_EQ(scopes_counted(server, "beside"), "right") << "what it exchanged";
+
+  EXPECT_EQ(store->stats().entries, static_cast<std::uint64_t>(kOthers - 2 + 3));
+  flood(*store);
+  EXPECT_EQ(others_left(*store), kOthers - 2);
+}
+
+TEST_F(RedisStoreShare, IsRightAgainAfterKeysWereRemovedByHand) {
+  const auto& server = shared_server();
+  const auto store = open(at_server(server, "by-hand"), kBound);
+  const auto key = [](const std::string& rest) { return "by-hand:" + rest; };
+  put_others(*store);
+  flood(*store);
+  const auto expect_drift_and_repair = [&](const char* what) {
+    SCOPED_TRACE(what);
+    ASSERT_TRUE(store->sweep(at(2000)));
+    ASSERT_EQ(scopes_counted(server, "by-hand"), "right");
+    flood(*store);
+    EXPECT_GE(others_left(*store), kOthers - 2);
+    EXPECT_EQ(scopes_counted(server, "by-hand"), "right");
+  };
+
+  server.command({"DEL", key("entry:" + of_others(0).entry.id)});
+  ASSERT_EQ(server.command({"PEXPIRE", key("entry:" + of_others(1).entry.id), "-1"}), "1");
+  expect_drift_and_repair("entries");
+  EXPECT_EQ(server.command({"ZSCORE", key("scopes"), scope_key("tenant 0")}),
+            std::to_string(3 * (1000 + 32) + static_cast<int>(std::string("prompt 5prompt 10prompt 15").size())));
+
+  ASSERT_EQ(server.command({"DEL", key("scopes")}), "1");
+  expect_drift_and_repair("all bytes");
+
+  ASSERT_TRUE(store->put(of_others(2)));
+  ASSERT_EQ(server.command({"DEL", key("scopes")}), "1");
+  ASSERT_TRUE(*store->erase(of_others(2).entry.id));
+  ASSERT_TRUE(store->put(of_others(2)));
+  expect_drift_and_repair("all bytes, and writes since");
+
+  ASSERT_EQ(server.command({"ZADD", key("scopes"), "1", scope_key("large")}), "0");
+  ASSERT_EQ(server.command({"ZADD", key("scopes"), "-1", "all"}), "0");
+  expect_drift_and_repair("wrong bytes");
+
+  // The set from which those that leave are drawn.
+  ASSERT_EQ(server.command({"DEL", key("scope:" + scope_key("large"))}), "1");
+  expect_drift_and_repair("a scope's ids");
+  ASSERT_TRUE(store->sweep(at(2000)));
+  EXPECT_GT(*store->clear("large"), 20u);
+  EXPECT_EQ(others_left(*store), kOthers - 2);
+  ASSERT_TRUE(store->clear(std::nullopt));
+  EXPECT_EQ(store->stats().bytes, 0u);
+  EXPECT_EQ(server.command({"KEYS", "by-hand:*"}), "by-hand:meta") << "nothing is left behind";
+}
+
+TEST_F(RedisStoreShare, IsCountedOnAFullServerToo) {
+  TestServer server;
+  const auto store = open(at_server(server), kBound);
+  put_others(*store);
+  make_former(server, "sosie");
+  server.command({"CONFIG", "SET", "maxmemory", "1"});
+  ASSERT_FALSE(store->put(of_the_large(0)));
+  const auto swept = store->sweep(at(2000));
+  EXPECT_TRUE(swept) << swept.error().message;
+  EXPECT_EQ(scopes_counted(server, "sosie"), "right");
 }
 
 TEST(RedisStore, EqualsAreOrderedByIdHoweverMany) {

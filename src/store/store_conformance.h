@@ -356,6 +356,51 @@ TEST_P(StoreConformance, StaysUnderItsBoundAndKeepsWhatIsWorthMost) {
   EXPECT_EQ(store.stats().entries, before.entries);
 }
 
+TEST_P(StoreConformance, OneScopeCannotPushOutAllOthers) {
+  using namespace conformance;
+  constexpr std::uint64_t kBound = 200'000;
+  auto subject = GetParam().make(kBound);
+  Store& store = subject->store();
+  const auto entry = [](const std::string& scope, int i) {
+    std::mt19937 random(static_cast<unsigned>(i));
+    return make_entry(scope, "prompt " + std::to_string(i), std::string(1000, 'r'), exact_unit(random), at(i));
+  };
+  const auto left = [&](int first, int end, const auto& scope) {
+    int count = 0;
+    for (int i = first; i < end; ++i) count += store.get(entry(scope(i), i).entry.id, at(10'000))->has_value();
+    return count;
+  };
+  const auto tenant = [](int i) { return "tenant " + std::to_string(i % 10); };
+  const auto greedy = [](int) { return std::string("greedy"); };
+  const auto ask_often = [&](int first, int end) {
+    for (int i = first; i < end; ++i) {
+      ASSERT_TRUE(store.put(entry("greedy", i)));
+      for (int hit = 0; hit < 8; ++hit) store.touch(entry("greedy", i).entry.id, at(10'000));
+    }
+  };
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(store.put(entry(tenant(i), i)));
+  ask_often(1000, 1500);
+  EXPECT_EQ(left(0, 60, tenant), 60) << "they hold less than half of it";
+  EXPECT_GT(store.stats().bytes, kBound * 9 / 10);
+
+  // The most valuable of its own entries stay even so.
+  NewEntry precious = entry("greedy", 1);
+  precious.cost = 1e9;
+  ASSERT_TRUE(store.put(precious));
+  ask_often(1500, 1700);
+  EXPECT_TRUE(store.get(precious.entry.id, at(10'000))->has_value());
+  EXPECT_EQ(left(0, 60, tenant), 60);
+
+  // A scope that had it all alone makes room for others, down to half.
+  ASSERT_TRUE(store.clear(std::nullopt));
+  ask_often(2000, 2300);
+  EXPECT_GT(store.stats().bytes, kBound * 9 / 10) << "alone it may have it all";
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(store.put(entry(tenant(i), i)));
+  ask_often(2300, 2600);
+  EXPECT_GT(left(0, 200, tenant), 85);
+  EXPECT_GT(left(2000, 2600, greedy), 85);
+}
+
 TEST_P(StoreConformance, RefusesWhatItCannotKeepAndChangesNothing) {
   using namespace conformance;
   auto subject = GetParam().make(0);
