@@ -44,15 +44,11 @@ struct Telling {
   Telling(const net::HeaderList& all, const TenantOptions& options, const Compat& compat) : headers(all) {
     for (std::size_t i = 0; i < headers.size(); ++i) {
       const auto [name, value] = headers[i];
-      if (options.by == TenantBy::header && net::same_name(name, options.header) && !value.empty()) said.push_back(value);
-      switch (use_of_request_header(name, compat)) {
-        case HeaderUse::credential: keys.add(name, value); break;
-        case HeaderUse::separates:
-          if (options.by != TenantBy::header || !net::same_name(name, options.header)) separating.push_back(i);
-          break;
-        case HeaderUse::stays:
-        case HeaderUse::passes: break;
-      }
+      const bool is_proxys = options.by == TenantBy::header && net::same_name(name, options.header);
+      if (is_proxys && !value.empty()) said.push_back(value);
+      const HeaderUse use = use_of_request_header(name, compat);
+      if (use == HeaderUse::credential) keys.add(name, value);
+      if (use == HeaderUse::separates && !is_proxys) separating.push_back(i);
     }
     keys.sort();
   }
@@ -109,7 +105,8 @@ void append_telling(const Telling& telling, std::string_view query, bool all, st
 }
 
 Tenant tenant_of(const Telling& telling, std::string_view query, const TenantOptions& options) {
-  const auto& [headers, keys, said, separating] = telling;
+  const Keys& keys = telling.keys;
+  const auto& said = telling.said;
   Tenant tenant{.may_loosen = is_listed(keys, options.may_loosen)};
   const bool by_keys = options.by == TenantBy::credentials || (options.by == TenantBy::header && said.empty());
   if (!said.empty()) tenant.id = digest_of('h', said);
