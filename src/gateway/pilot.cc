@@ -19,6 +19,7 @@ constexpr std::size_t kMaxEventBytes = 4 << 20;
 constexpr std::size_t kPieceBytes = 64 << 10;      // of what has been collected, and is passed on after all
 constexpr std::size_t kMaxWhenTight = 256 << 10;  // of an answer that is collected while memory is tight
 constexpr net::Milliseconds kSettleTime{50};
+constexpr net::Milliseconds kEmbeddingTime{30'000};  // behind the lookups; until then the flight itself answers who asks again
 constexpr net::Milliseconds kPatience{20};  // with those who read what has landed
 
 /// Whether the body can be read as it is.
@@ -312,10 +313,12 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
   // First those who wait for the answer, then what nobody waits for.
   co_await flight->alone(executor_, net::after(kPatience));
   if (answered.reuse == decide::Reuse::by_meaning && !flight->embedding()) {
-    std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, text = AskedText(asking)] {
-      return cache->embed(text.prompt);
+    // Lookups go first, for somebody waits for them; one that compares itself with this flight embeds it.
+    std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, flight, text = AskedText(asking)] {
+      auto known = flight->embedding();
+      return known ? Result(std::move(known)) : cache->embed(text.prompt);
     };
-    auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), net::after(shared_.options.lookup_timeout));
+    auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), net::after(kEmbeddingTime), net::Urgency::later);
     if (!embedded || !*embedded) {
       shared_.metrics.store_failed();
       const ErrorCode code = embedded ? embedded->error().code : embedded.error().code;

@@ -1,5 +1,6 @@
 #include "net/worker_pool.h"
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <deque>
@@ -24,11 +25,14 @@ class WorkerPool::Impl {
       Job job;
       {
         std::unique_lock lock(mutex);
-        wake.wait(lock, [this] { return joining || !normal.empty() || !bulk.empty(); });
-        auto& queue = normal.empty() ? bulk : normal;
-        if (queue.empty()) return;
-        job = std::move(queue.front());
-        queue.pop_front();
+        auto next = queues.end();
+        wake.wait(lock, [&] {
+          next = std::find_if(queues.begin(), queues.end(), [](const auto& queue) { return !queue.empty(); });
+          return joining || next != queues.end();
+        });
+        if (next == queues.end()) return;
+        job = std::move(next->front());
+        next->pop_front();
         count();
       }
       if (auto done = base::fenced(job); !done) base::log_error("a job failed: " + done.error().message);
@@ -36,12 +40,13 @@ class WorkerPool::Impl {
   }
 
   // Under the lock. Who only asks how many wait takes none.
-  void count() { queued.store(normal.size(), std::memory_order_relaxed); }
+  void count() { queued.store(queue_of(Urgency::normal).size(), std::memory_order_relaxed); }
+  std::deque<Job>& queue_of(Urgency urgency) { return queues[static_cast<std::size_t>(urgency)]; }
 
   const std::size_t max_queued;
   std::mutex mutex;  // guards the queues and `joining`
   std::condition_variable wake;
-  std::deque<Job> normal, bulk;
+  std::array<std::deque<Job>, 3> queues;  // by urgency
   bool joining = false;
   std::atomic<std::size_t> queued{0};
   std::once_flag joined;
@@ -66,7 +71,7 @@ void WorkerPool::join() {
 bool WorkerPool::submit(std::function<void()> job, Urgency urgency) {
   {
     const std::lock_guard lock(impl_->mutex);
-    auto& queue = urgency == Urgency::bulk ? impl_->bulk : impl_->normal;
+    auto& queue = impl_->queue_of(urgency);
     if (queue.size() >= impl_->max_queued) return false;
     queue.push_back(std::move(job));
     impl_->count();

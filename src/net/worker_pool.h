@@ -16,8 +16,9 @@
 
 namespace sosie::net {
 
-/// Of two jobs that wait, a bulk one is begun only where no other waits: cut large work into small jobs.
-enum class Urgency { normal, bulk };
+/// Of the jobs that wait, the most urgent are begun first: `normal` where somebody waits for the result, `later` where nobody does,
+/// `bulk` for large work, which comes in small jobs.
+enum class Urgency { normal, later, bulk };
 
 /// Thread-safety: every method may be called from any thread.
 class WorkerPool {

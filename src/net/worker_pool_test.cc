@@ -59,7 +59,7 @@ TEST(WorkerPool, AJobThatThrowsEndsAlone) {
   base::set_log_level(base::LogLevel::info);
 }
 
-TEST(WorkerPool, BulkWaitsForAllOthers) {
+TEST(WorkerPool, TheMostUrgentComesFirst) {
   WorkerPool pool(1, 2);
   std::string order;
   {
@@ -68,14 +68,17 @@ TEST(WorkerPool, BulkWaitsForAllOthers) {
     EXPECT_TRUE(pool.submit(note('b'), Urgency::bulk));
     EXPECT_TRUE(pool.submit(note('B'), Urgency::bulk));
     EXPECT_FALSE(pool.submit(note('x'), Urgency::bulk));
+    EXPECT_TRUE(pool.submit(note('l'), Urgency::later));
+    EXPECT_TRUE(pool.submit(note('L'), Urgency::later));
+    EXPECT_FALSE(pool.submit(note('x'), Urgency::later));
     EXPECT_EQ(pool.queued(), 0u);
-    EXPECT_TRUE(pool.submit(note('n'))) << "full of bulk is not full";
+    EXPECT_TRUE(pool.submit(note('n'))) << "full of the others is not full";
     EXPECT_TRUE(pool.submit(note('N')));
     EXPECT_FALSE(pool.submit(note('x')));
     EXPECT_EQ(pool.queued(), 2u);
   }
   pool.join();
-  EXPECT_EQ(order, "nNbB");
+  EXPECT_EQ(order, "nNlLbB");
 }
 
 TEST(WorkerPool, WhatIsStoppedIsNotBegun) {
