@@ -253,10 +253,11 @@ void append_texts(std::string& out, const std::vector<std::string>& texts) {
 void append_storing(Object& object, const Storing& storing) {
   const bool stored = storing.state == Storing::State::stored;
   object.yes_or_no("stored", stored);
-  if (stored) return;
-  object.text("not_stored", storing.reason);
-  if (!storing.field.empty()) object.text("not_stored_field", storing.field);
-  object.text("not_stored_because", in_words(storing.reason));
+  if (storing.reason.empty()) return;
+  std::string name = stored ? "exact_only" : "not_stored";
+  object.text(name, storing.reason);
+  if (!storing.field.empty()) object.text(name + "_field", storing.field);
+  object.text(name + "_because", in_words(storing.reason));
 }
 
 }  // namespace

@@ -88,9 +88,17 @@ TEST_F(ExplainTest, SaysWhetherTheAnswerWasStoredAndIfNotWhy) {
   EXPECT_FALSE(bool(json["stored"]));
   EXPECT_EQ(text(json, "not_stored"), "pending");
   EXPECT_EQ(text(json, "not_stored_field"), "(absent)");
+  decision.outcome.storing = {Storing::State::stored, "embedding_failed", "unavailable"};
+  json = read(decision);
+  EXPECT_TRUE(bool(json["stored"]));
+  EXPECT_EQ(text(json, "exact_only"), "embedding_failed");
+  EXPECT_EQ(text(json, "exact_only_field"), "unavailable");
+  EXPECT_EQ(text(json, "exact_only_because"), "the question could not be embedded");
+  EXPECT_EQ(text(json, "not_stored"), "(absent)");
   decision.outcome.storing = {Storing::State::stored, {}, {}};
   json = read(decision);
   EXPECT_TRUE(bool(json["stored"]));
+  EXPECT_EQ(text(json, "exact_only"), "(absent)");
   EXPECT_EQ(text(json, "not_stored"), "(absent)");
 }
 

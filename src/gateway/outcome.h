@@ -29,7 +29,7 @@ struct Storing {
     stored,    ///< As durably as the cache was opened for.
   };
   State state = State::no;
-  std::string_view reason;  ///< A literal, unless it is stored: why not ("finish_reason", "no_store"), or "pending".
+  std::string_view reason;  ///< A literal: why not ("finish_reason", "no_store"), or "pending"; stored: why for the same text only. May be empty.
   std::string field;        ///< What the reason is about: of the answer, a status, an error's code. May be empty.
 };
 

@@ -312,25 +312,28 @@ Task<void> AnswerRoute::land(AskingPtr asking, std::shared_ptr<Flight> flight, s
 Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, Flight::Answered answered) {
   // First those who wait for the answer, then what nobody waits for.
   co_await flight->alone(executor_, net::after(kPatience));
-  if (answered.reuse == decide::Reuse::by_meaning && !flight->embedding()) {
+  StoreOptions options;
+  options.ttl = asking->wishes.ttl;
+  options.exact_only = answered.reuse == decide::Reuse::exact;
+  options.embedding = flight->embedding();
+  Storing outcome{Storing::State::stored, {}, {}};
+  if (!options.exact_only && !options.embedding) {
     // Lookups go first, for somebody waits for them; one that compares itself with this flight embeds it.
     std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, flight, text = AskedText(asking)] {
       auto known = flight->embedding();
       return known ? Result(std::move(known)) : cache->embed(text.prompt);
     };
     auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), net::after(kEmbeddingTime), net::Urgency::later);
-    if (!embedded || !*embedded) {
-      shared_.metrics.store_failed();
+    if (embedded && *embedded) {
+      options.embedding = **embedded;
+      flight->set_embedding(std::move(**embedded));
+    } else {  // The very same text needs no embedding.
+      options.exact_only = true;
       const ErrorCode code = embedded ? embedded->error().code : embedded.error().code;
-      settle(*asking, {Storing::State::no, "embedding_failed", std::string(to_string(code))});
-      co_return;
+      outcome.reason = "embedding_failed";
+      outcome.field = to_string(code);
     }
-    flight->set_embedding(std::move(**embedded));
   }
-  StoreOptions options;
-  options.ttl = asking->wishes.ttl;
-  options.exact_only = answered.reuse == decide::Reuse::exact;
-  options.embedding = flight->embedding();
   std::function<Result<EntryId>()> job = [cache = shared_.cache, text = AskedText(asking), kept = answered.kept,
                                           options]() -> Result<EntryId> {
     return cache->store({.prompt = text.prompt, .scope = text.scope}, *kept, options);
@@ -339,7 +342,7 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
   const bool stored = ran && *ran;
   stored ? shared_.metrics.stored() : shared_.metrics.store_failed();
   if (stored) {
-    settle(*asking, {Storing::State::stored, {}, {}});
+    settle(*asking, std::move(outcome));
   } else if (ran) {
     const ErrorCode code = ran->error().code;
     settle(*asking, {Storing::State::no, code == ErrorCode::resource_exhausted ? "store_full" : "store_failed", std::string(to_string(code))});

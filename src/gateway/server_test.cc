@@ -17,6 +17,18 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
+constexpr std::string_view kBody = R"({"model":"m","messages":[{"role":"user","content":"Is it?"}]})";
+
+class NoEmbeddings final : public Embedder {
+ public:
+  std::size_t dimension() const noexcept override { return 3; }
+  std::string_view fingerprint() const noexcept override { return "none"; }
+  std::size_t max_tokens() const noexcept override { return 256; }
+  Result<std::vector<Embedding>> embed(std::span<const std::string_view>) const override {
+    return Error{ErrorCode::unavailable, "no embeddings today"};
+  }
+};
+
 class ServerTest : public testing::Test {
  protected:
   Server start(const std::string& upstream) {
@@ -32,6 +44,26 @@ class ServerTest : public testing::Test {
     tcp::socket socket(context);
     socket.connect({asio::ip::make_address("127.0.0.1"), port});
     return socket;
+  }
+
+  /// A caller's socket, its question sent.
+  tcp::socket ask(std::uint16_t port) {
+    tcp::socket caller = connect(port);
+    asio::write(caller, asio::buffer("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " +
+                                     std::to_string(kBody.size()) + "\r\n\r\n" + std::string(kBody)));
+    return caller;
+  }
+
+  // The upstream's side of a call.
+  static void hear(tcp::socket& call) {
+    std::string asked;
+    asio::read_until(call, asio::dynamic_buffer(asked), "Is it?");
+  }
+  static void say_yes(tcp::socket& call) {
+    const std::string answer =
+        R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Yes."},"finish_reason":"stop"}]})";
+    asio::write(call, asio::buffer("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.size()) +
+                                   "\r\n\r\n" + answer));
   }
 
   bool listens(std::uint16_t port) {
@@ -58,26 +90,38 @@ TEST_F(ServerTest, OneThatIsAssignedOverLetsItsRequestsFinish) {
   Server server = start(url), other = start(url);
   const std::uint16_t first = server.port(), second = other.port();
 
-  tcp::socket caller = connect(first);
-  const std::string body = R"({"model":"m","messages":[{"role":"user","content":"Is it?"}]})";
-  asio::write(caller, asio::buffer("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) +
-                                   "\r\n\r\n" + body));
+  tcp::socket caller = ask(first);
   tcp::socket call = upstream.accept();
-  std::string asked;
-  asio::read_until(call, asio::dynamic_buffer(asked), "Is it?");
+  hear(call);
 
   auto assigned = std::async(std::launch::async, [&] { server = std::move(other); });
   while (listens(first)) std::this_thread::yield();  // It has begun to stop.
-  const std::string answer =
-      R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Yes."},"finish_reason":"stop"}]})";
-  asio::write(call, asio::buffer("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.size()) +
-                                 "\r\n\r\n" + answer));
+  say_yes(call);
   const std::string said = read_all(caller);
   EXPECT_TRUE(said.starts_with("HTTP/1.1 200 ")) << said;
   EXPECT_NE(said.find("Yes."), std::string::npos);
   assigned.get();
   EXPECT_EQ(server.port(), second);
   EXPECT_TRUE(listens(second));
+}
+
+TEST_F(ServerTest, WithoutAnEmbeddingTheVerySameTextIsAnsweredAgain) {
+  cache = std::make_shared<SemanticCache>(*SemanticCache::open({.embedder = std::make_shared<NoEmbeddings>()}));
+  tcp::acceptor upstream(context, {asio::ip::make_address("127.0.0.1"), 0});
+  {
+    const Server server = start("http://127.0.0.1:" + std::to_string(upstream.local_endpoint().port()) + "/v1");
+    tcp::socket caller = ask(server.port());
+    tcp::socket call = upstream.accept();
+    hear(call);
+    say_yes(call);
+    EXPECT_NE(read_all(caller).find("x-sosie-cache: miss"), std::string::npos);
+  }  // What is to be stored is stored.
+  EXPECT_EQ(cache->stats().entries, 1u);
+  const Server server = start("http://127.0.0.1:1/v1");
+  tcp::socket caller = ask(server.port());
+  const std::string said = read_all(caller);
+  EXPECT_NE(said.find("x-sosie-cache: hit"), std::string::npos) << said;
+  EXPECT_NE(said.find("Yes."), std::string::npos);
 }
 
 }  // namespace
