@@ -34,19 +34,30 @@ bool is_event_stream(const net::HeaderList& headers) {
   return type.size() >= kType.size() && net::same_name(type.substr(0, kType.size()), kType);
 }
 
-/// The name of an event, from its lines.
-std::string_view event_name(std::string_view raw) {
-  constexpr std::string_view kField = "event:";
+/// What the first line of an event with that field ("event:") says: a view of `raw`. Empty: there is none.
+std::string_view line_of(std::string_view raw, std::string_view field) {
   while (!raw.empty()) {
     const std::size_t end = std::min(raw.find_first_of("\r\n"), raw.size());
     std::string_view line = raw.substr(0, end);
     raw.remove_prefix(std::min(end + 1, raw.size()));
-    if (!line.starts_with(kField)) continue;
-    line.remove_prefix(kField.size());
+    if (!line.starts_with(field)) continue;
+    line.remove_prefix(field.size());
     if (line.starts_with(' ')) line.remove_prefix(1);
     return line;
   }
   return {};
+}
+
+/// Appends an event less its top-level "usage"; as it is where its data is not all in one line.
+void append_without_usage(std::string& out, const net::SseEvent& event) {
+  const std::string_view data = line_of(event.raw, "data:");
+  if (data != event.data) {
+    out.append(event.raw);
+    return;
+  }
+  out.reserve(out.size() + event.raw.size());  // It is held for readers: in no more room than it needs.
+  const auto at = static_cast<std::size_t>(data.data() - event.raw.data());
+  out.append(event.raw.substr(0, at)).append(protocol::without_member(data, "usage")).append(event.raw.substr(at + data.size()));
 }
 
 /// The call without what the gateway adds to it.
@@ -218,6 +229,7 @@ Task<void> AnswerRoute::fly_endless(AskingPtr asking, std::shared_ptr<Flight> fl
 }
 
 Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> flight, ClientResponse response) {
+  using ForUsage = protocol::Assembler::ForUsage;
   std::optional<net::SseParser> events(std::in_place, kMaxEventBytes);
   auto assembler = asking->api->assembler();
   std::size_t seen_bytes = 0;
@@ -237,8 +249,13 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     const bool fits = events->feed(ended ? "\n\n" : std::string_view(bytes));
     // Only whole events are passed on, so that a cut never leaves half a line before the error event.
     while (const auto event = events->next()) {
-      const bool usage = !event->data.empty() && assembler->add(reader_, event_name(event->raw), event->data);
-      if (!usage || !asking->asks_usage) out.append(event->raw);
+      ForUsage extra = ForUsage::nothing;
+      if (!event->data.empty()) extra = assembler->add(reader_, line_of(event->raw, "event:"), event->data);
+      if (extra == ForUsage::nothing || !asking->asks_usage) {
+        out.append(event->raw);
+      } else if (extra == ForUsage::member) {
+        append_without_usage(out, *event);
+      }
     }
     if (ended || assembler->done()) break;
     seen_bytes += out.size();

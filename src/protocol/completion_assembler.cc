@@ -62,31 +62,35 @@ void append_text_member(std::string& out, std::string_view key, std::string_view
 
 }  // namespace
 
-bool CompletionAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
+Assembler::ForUsage CompletionAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
   if (event == "error") {
     unreadable_ = failed_ = true;
     give_up("error_inside", "error");
-    return false;
+    return ForUsage::nothing;
   }
   if (data == "[DONE]") {
     done_ = true;
-    return false;
+    return ForUsage::nothing;
   }
   if (done_) {
     give_up("after_done", "[DONE]");
-    return false;
+    return ForUsage::nothing;
   }
   const auto root = reader.read_copy(data);
   dom::object chunk;
   if (!root || root->get_object().get(chunk) != simdjson::SUCCESS) {
     unreadable_ = true;
     give_up("not_json", "data");
-    return false;
+    return ForUsage::nothing;
   }
   note_ends(chunk);  // Worth knowing even when all is lost already.
   if (fault_.empty()) read_chunk(chunk);
+  dom::element usage;
+  if (chunk["usage"].get(usage) != simdjson::SUCCESS) return ForUsage::nothing;
+  if (usage.is_null()) return ForUsage::member;
   dom::array choices;
-  return chunk["choices"].get_array().get(choices) == simdjson::SUCCESS && choices.size() == 0 && chunk["usage"].is_object();
+  const bool alone = chunk["choices"].get_array().get(choices) == simdjson::SUCCESS && choices.size() == 0 && usage.is_object();
+  return alone ? ForUsage::event : ForUsage::nothing;
 }
 
 void CompletionAssembler::note_ends(const dom::object& chunk) {

@@ -21,7 +21,7 @@ class CompletionAssembler final : public Assembler {
  public:
   explicit CompletionAssembler(const CompletionForm& form) : form_(form) {}
 
-  bool add(JsonReader& reader, std::string_view event, std::string_view data) override;
+  ForUsage add(JsonReader& reader, std::string_view event, std::string_view data) override;
   void forget() override;
   bool done() const noexcept override { return done_; }
   /// Each choice seen has said why it ended. True of what cannot be kept, too.

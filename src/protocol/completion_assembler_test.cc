@@ -256,14 +256,18 @@ TEST(ChatAssembler, NamesTheFieldThatKeepsItFromBeingKept) {
   EXPECT_EQ(std::get<NotKept>(assemble(kApi, chunks({kStop}, false))).field, "[DONE]");
 }
 
-TEST(ChatAssembler, TellsTheEventOfUsage) {
+TEST(ChatAssembler, TellsWhatIsThereForTheUsage) {
+  using ForUsage = Assembler::ForUsage;
   JsonReader reader;
   const auto assembler = kApi.assembler();
-  EXPECT_FALSE(assembler->add(reader, "", R"({"choices":[],"prompt_filter_results":[]})"));
-  EXPECT_FALSE(assembler->add(reader, "", R"({"choices":[{"index":0,"delta":{"content":"x"}}],"usage":null})"));
-  EXPECT_FALSE(assembler->add(reader, "", R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"total_tokens":3}})"));
-  EXPECT_TRUE(assembler->add(reader, "", R"({"choices":[],"usage":{"total_tokens":3}})"));
-  EXPECT_FALSE(assembler->add(reader, "", "[DONE]"));
+  const auto add = [&](std::string_view data) { return assembler->add(reader, "", data); };
+  EXPECT_EQ(add(R"({"choices":[],"prompt_filter_results":[]})"), ForUsage::nothing);
+  EXPECT_EQ(add(R"({"choices":[],"prompt_filter_results":[],"usage":null})"), ForUsage::member);
+  EXPECT_EQ(add(R"({"choices":[{"index":0,"delta":{"content":"\"usage\":null"}}]})"), ForUsage::nothing);
+  EXPECT_EQ(add(R"({"choices":[{"index":0,"delta":{"content":"x"}}],"usage":null})"), ForUsage::member);
+  EXPECT_EQ(add(R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop","usage":null}],"usage":{"total_tokens":3}})"), ForUsage::nothing);
+  EXPECT_EQ(add(R"({"choices":[],"usage":{"total_tokens":3}})"), ForUsage::event);
+  EXPECT_EQ(add("[DONE]"), ForUsage::nothing);
 }
 
 TEST(ChatAssembler, AStreamThatSaysNoUsageAnswersStreamsOnly) {

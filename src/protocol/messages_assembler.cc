@@ -80,18 +80,18 @@ void MessageAssembler::update(Members& members, std::string_view name, dom::elem
   if (is_new || !says_nothing_new(value)) set(members, name, value);
 }
 
-bool MessageAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
-  if (data == "[DONE]") return false;  // Some servers end every stream so.
+Assembler::ForUsage MessageAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
+  if (data == "[DONE]") return ForUsage::nothing;  // Some servers end every stream so.
   const auto root = reader.read_copy(data);
   dom::object members;
   if (!root || root->get_object().get(members) != simdjson::SUCCESS) {
     broken_ = true;
     give_up("not_json", "data");
-    return false;
+    return ForUsage::nothing;
   }
   std::string_view type = text_in(members, "type");
   if (type.empty()) type = event;
-  if (type == "ping") return false;
+  if (type == "ping") return ForUsage::nothing;
   if (done_) {
     give_up("after_done", "message_stop");
   } else if (type == "message_stop") {
@@ -102,7 +102,7 @@ bool MessageAssembler::add(JsonReader& reader, std::string_view event, std::stri
   } else {
     read(members, type);
   }
-  return false;
+  return ForUsage::nothing;
 }
 
 void MessageAssembler::forget() {

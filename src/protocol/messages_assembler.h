@@ -14,7 +14,7 @@ namespace sosie::protocol::messages {
 
 class MessageAssembler final : public Assembler {
  public:
-  bool add(JsonReader& reader, std::string_view event, std::string_view data) override;
+  ForUsage add(JsonReader& reader, std::string_view event, std::string_view data) override;
   void forget() override;
   bool done() const noexcept override { return done_; }
   bool ended() const noexcept override;

@@ -51,9 +51,15 @@ class Assembler {
  public:
   virtual ~Assembler() = default;
 
-  /// One event: its `event:` name (may be empty) and its data, not empty. True: it says nothing but the usage, as a stream of chat
-  /// completions or completions does for who asks for it; who did not ask must not be sent it.
-  virtual bool add(JsonReader& reader, std::string_view event, std::string_view data) = 0;
+  /// What of an event a stream of chat completions or completions has for those alone who ask for its usage.
+  enum class ForUsage {
+    nothing,
+    member,  ///< The top-level "usage", which is null: another event has it.
+    event,   ///< All of it: it says nothing but the usage.
+  };
+
+  /// One event: its `event:` name (may be empty) and its data, not empty.
+  virtual ForUsage add(JsonReader& reader, std::string_view event, std::string_view data) = 0;
 
   /// Gives up what it has gathered, for the answer is too long to be kept; says what events are all the same.
   virtual void forget() = 0;

@@ -17,8 +17,8 @@ bool is_nothing(dom::element value) { return value.is_null() || is_empty(value) 
 
 }  // namespace
 
-bool ResponsesAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
-  if (data == "[DONE]") return false;  // Some servers end every stream so.
+Assembler::ForUsage ResponsesAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
+  if (data == "[DONE]") return ForUsage::nothing;  // Some servers end every stream so.
   const auto root = reader.read_copy(data);
   dom::object members;
   if (done_) {
@@ -30,7 +30,7 @@ bool ResponsesAssembler::add(JsonReader& reader, std::string_view event, std::st
     static_cast<void>(members["type"].get_string().get(type));
     read(members, type);
   }
-  return false;
+  return ForUsage::nothing;
 }
 
 void ResponsesAssembler::forget() {

@@ -15,7 +15,7 @@ namespace sosie::protocol {
 
 class ResponsesAssembler final : public Assembler {
  public:
-  bool add(JsonReader& reader, std::string_view event, std::string_view data) override;
+  ForUsage add(JsonReader& reader, std::string_view event, std::string_view data) override;
   void forget() override;
   bool done() const noexcept override { return done_; }
   /// Without its last event nobody has read a whole response; behind an error nothing is missing.

@@ -166,6 +166,39 @@ def test_a_stream_is_passed_on_byte_for_byte(shared, stub, key, api, chunks):
     assert dict(named(raw(gateway, asked("POST", api.path, body, key=key))[0][1:]))["x-sosie-cache"] == "hit"
 
 
+def events_of_usage(api, asked_for):
+    """What an upstream says of a text that reads like an empty usage, to who asks for the usage or does not."""
+    fields = {"stream_options": {"include_usage": True}} if asked_for else {}
+    return b"".join(data for _, data in APIS[api.path][1](Said('"usage":null {"usage": null, "a":"}'), {"model": "m", **fields}))
+
+
+# A chunk that the gateway's asking for usage may bring, and what of it the caller gets who did not ask.
+CHUNKS = {
+    b'data: {"usage":null, "choices":[] }\n\n': b'data: { "choices":[] }\n\n',
+    b'data:{"choices":[{"usage":null,"delta":{"usage":null,"content":"h\\u00e4, \\"usage\\":null"}}] , "usage" : null , "x":1.0}\r\n\r\n': b'data:{"choices":[{"usage":null,"delta":{"usage":null,"content":"h\\u00e4, \\"usage\\":null"}}]  , "x":1.0}\r\n\r\n',
+    b': {"choices":[],"usage":null}\nid: {"choices":[],"usage":null}\ndata: {"choices":[],"usage":null}\nretry: 7\n\n': b': {"choices":[],"usage":null}\nid: {"choices":[],"usage":null}\ndata: {"choices":[]}\nretry: 7\n\n',
+    b'data: {"choices":[],"\\u0075sage":null}\n\n': b'data: {"choices":[]}\n\n',
+    b'data: {"choices":[],\ndata: "usage":null}\n\n': b'data: {"choices":[],\ndata: "usage":null}\n\n',  # Two lines: as it is.
+    b'data: {"choices":[{"index":0,"finish_reason":"stop"}],"usage":{"total_tokens":3}}\n\n': b'data: {"choices":[{"index":0,"finish_reason":"stop"}],"usage":{"total_tokens":3}}\n\n',
+}
+
+
+@pytest.mark.parametrize("api", [CHAT, COMPLETIONS], ids=repr)
+def test_who_did_not_ask_for_usage_gets_the_stream_of_who_did_not(shared, stub, key, api):
+    said = b"".join(CHUNKS) + events_of_usage(api, True)
+    stub.raw[api.path] = answer("200 OK", said, "Content-Type: text/event-stream")
+    for number, (expected, fields, *lines) in enumerate(
+        (
+            (b"".join(CHUNKS.values()) + events_of_usage(api, False), {}),
+            (said, {"stream_options": {"include_usage": True}}),
+            (said, {}, "x-sosie-cache-control: no-cache, no-store"),  # The gateway did not ask: so the upstream says it to everybody.
+        )
+    ):
+        body = json.dumps(json.loads(ODD_BODIES[api]) | {"stream": True, **fields}).encode()
+        head, got = raw(shared[0], asked("POST", api.path, body, *lines, key=f"{key}-{number}"))
+        assert content(head, got) == expected
+
+
 @pytest.mark.parametrize("api", ALL, ids=repr)
 def test_what_is_encoded_stays_so(shared, stub, key, api):
     gateway, body = shared[0], gzip.compress(odd_json(api))
