@@ -485,7 +485,7 @@ Task<int> AnswerRoute::lead(net::Exchange& exchange, AskingPtr asking, FlightOwn
   call.method = "POST";
   std::string_view path = exchange.request().path();
   if (path.ends_with('/')) path.remove_suffix(1);  // It is read as if it were not there, here and at the upstream.
-  call.target = std::string(upstream_target(path)).append(query_of(exchange.request().target));
+  call.target = std::string(upstream_target(path)).append(upstream_query(query_of(exchange.request().target), upstream->options()));
   const ReadBy reader = asking->verdict.reuse == decide::Reuse::never ? ReadBy::one_caller : ReadBy::cache;
   call.headers = upstream_header_lines(exchange.request().headers, upstream->options(), shared_.options.compat, reader);
   // Who asks for the same as a plain answer counts on the usage, which a stream says only on demand.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "gateway/openai_error.h"
 #include "gateway/request_headers.h"
@@ -50,6 +51,18 @@ FailureText words_of(net::ClientFailure kind) {
     case net::ClientFailure::cancelled: break;
   }
   return {503, "The gateway is shutting down. Try again.", "shutting_down"};
+}
+
+/// As the upstream will read it. What is no escape stays.
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned char byte = static_cast<unsigned char>(text[i]);
+    const std::string_view digits = text.substr(i + 1, 2);
+    if (byte == '%' && digits.size() == 2 && std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2) i += 2;
+    out.push_back(static_cast<char>(byte));
+  }
+  return out;
 }
 
 /// The upstream has the call, and may be at work on it: clients that try again by themselves would multiply it.
@@ -104,6 +117,18 @@ std::string_view upstream_target(std::string_view target) {
     if (plain.ends_with("..") || plain.back() == '\\') return {};
   }
   return target.substr(3);
+}
+
+std::string upstream_query(std::string_view query, const UpstreamOptions& upstream) {
+  if (upstream.api_key.empty()) return std::string(query);
+  std::string kept;
+  while (!query.empty()) {  // Of its parameters, each behind its "?" or "&".
+    const std::string_view parameter = query.substr(1, query.find('&', 1) - 1);
+    query.remove_prefix(1 + parameter.size());
+    if (is_key_parameter(percent_decoded(parameter.substr(0, parameter.find('='))))) continue;
+    kept.append(1, kept.empty() ? '?' : '&').append(parameter);
+  }
+  return kept;
 }
 
 net::Reply upstream_failure_reply(const net::ClientError& failure) {

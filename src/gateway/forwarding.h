@@ -34,6 +34,10 @@ std::string untouched_header_lines(const net::HeaderList& headers);
 /// path ("..", in any spelling) or is no path.
 std::string_view upstream_target(std::string_view target);
 
+/// The query for the upstream, from the caller's (with its "?", or empty), byte for byte. Where the upstream has a key of its own, the
+/// parameters that are API keys are left out.
+std::string upstream_query(std::string_view query, const UpstreamOptions& upstream);
+
 /// 502, 503 or 504, as OpenAI's clients read it. Names no address and no key. Once the upstream has the call, with
 /// "x-should-retry: false"; else with Retry-After.
 net::Reply upstream_failure_reply(const net::ClientError& failure);

@@ -79,6 +79,18 @@ TEST(UpstreamHeaders, OurKeyReplacesEveryCredential) {
   }
 }
 
+TEST(UpstreamQuery, OurKeyReplacesEveryCredential) {
+  const auto kept = [](std::string_view query) { return upstream_query(query, with_key("ours")); };
+  for (const char* keys : {"?key=caller", "?key=a&Key=b&api_key=c&apiKey=d", "?api-key=a&x-api-key=b&x-goog-api-key=c&authorization=Bearer%20d",
+                           "?access_token=a&auth_token=b&token=c&subscription-key=d", "?%6bey=a&access%5Ftoken=b", "?key", "?key="})
+    EXPECT_EQ(kept(keys), "") << keys;
+  EXPECT_EQ(kept("?key=caller&alt=sse"), "?alt=sse");
+  EXPECT_EQ(kept("?alt=sse&key=caller"), "?alt=sse");
+  EXPECT_EQ(kept("?a=%6Bey&key=caller&&b&c=1?d"), "?a=%6Bey&&b&c=1?d");
+  for (const char* others : {"", "?", "?&", "?api-version=2024-10-21", "?after=key&key_ids[]=1&page_token=x&%6=1&ke%79%=2"}) EXPECT_EQ(kept(others), others);
+  EXPECT_EQ(upstream_query("?key=caller&alt=sse", with_key("")), "?key=caller&alt=sse");
+}
+
 TEST(ClientHeaders, NeverSpeakInOurName) {
   for (const std::string& lines : {client_header_lines(headers()), untouched_header_lines(headers())}) {
     EXPECT_EQ(lines.find("Sosie"), std::string::npos);

@@ -87,7 +87,7 @@ Task<int> PassThrough::forward(net::Exchange& exchange, std::string body, Upstre
   }
   net::ClientRequest call;
   call.method = request.method;
-  call.target = upstream_target(request.target);
+  call.target = upstream_target(request.path());
   if (call.target.empty()) {
     const int status = co_await refuse(exchange, 400, "The path is not plain.", "");
     co_return status;
@@ -97,6 +97,7 @@ Task<int> PassThrough::forward(net::Exchange& exchange, std::string body, Upstre
         exchange, 404, "No upstream is configured for this model. Add its name to the models of an [[upstream]].", "model_not_found");
     co_return status;
   }
+  call.target.append(upstream_query(query_of(request.target), upstream->options()));
   call.headers = upstream_header_lines(request.headers, upstream->options(), shared_.options.compat, ReadBy::caller);
   call.body = std::move(body);
   call.stop = exchange.gone();

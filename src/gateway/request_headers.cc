@@ -177,6 +177,12 @@ bool may_name_caller(std::string_view name) noexcept {
   });
 }
 
+bool is_key_parameter(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 7> kKeys = {"key", "api_key", "apikey", "access_token", "auth_token", "token", "subscription-key"};
+  return kind_of(name) == Kind::credential ||
+         std::any_of(kKeys.begin(), kKeys.end(), [name](std::string_view key) { return net::same_name(key, name); });
+}
+
 bool name_less(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return a.size() < b.size();
   return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) < lower(y); });

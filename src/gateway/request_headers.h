@@ -30,6 +30,9 @@ bool is_wish_header(std::string_view name, const Compat& compat) noexcept;
 /// "access_token"). Judged by the name; in doubt it may.
 bool may_name_caller(std::string_view name) noexcept;
 
+/// Whether a parameter of a query by that name is an API key: of Google's APIs ("key", "access_token"), of Azure's, or a header's name.
+bool is_key_parameter(std::string_view name) noexcept;
+
 /// Whether a header of that name, in a request or in an answer, belongs to one connection only.
 bool is_hop_by_hop(std::string_view name) noexcept;
 

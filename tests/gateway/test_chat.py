@@ -98,6 +98,17 @@ def test_a_configured_key_replaces_the_callers(start_gateway, upstream):
     assert "secret" not in text and "secret" not in gateway.errors()
 
 
+def test_so_it_does_in_a_query(start_gateway, upstream):
+    query = "?key=caller-secret&api-version=1&access_token=caller-secret"
+    for key, left in (("server-secret", "?api-version=1"), (None, query)):
+        gateway = start_gateway(upstream.url, env={"OPENAI_API_KEY": key} if key else {})
+        for method, path, body in (("POST", "/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": left}]}), ("GET", "/v1/files", None)):
+            assert gateway.request(method, path + query, body)[0] == 200
+            assert upstream.calls[-1]["line"] == f"{method} {path}{left} HTTP/1.1"
+        gateway.stop()
+        assert "secret" not in gateway.errors()
+
+
 def test_streams_are_kept_and_replayed_in_both_shapes(client, upstream):
     upstream.text = "Open the settings, choose security, and press the reset button; a letter will come by mail."
     headers, fresh = ask_stream(client, QUESTION, stream_options={"include_usage": True})
