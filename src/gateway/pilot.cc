@@ -118,7 +118,7 @@ void AnswerRoute::crash(Asking& asking, const std::shared_ptr<Flight>& flight, C
 
 Task<void> AnswerRoute::fly(AskingPtr asking, FlightOwner owner, Upstream* upstream, net::ClientRequest call) {
   const std::shared_ptr<Flight> flight = owner.flight();
-  const net::ClientRequest again = asking->asks_usage ? as_asked(call, std::move(asking->body)) : net::ClientRequest();
+  net::ClientRequest again = asking->asks_usage ? as_asked(call, std::move(asking->body)) : net::ClientRequest();
   shared_.metrics.upstream_call();
   auto answered = co_await upstream->send(std::move(call));
   std::string begun;  // Of the answer's body, where it has been read already.
@@ -133,12 +133,13 @@ Task<void> AnswerRoute::fly(AskingPtr asking, FlightOwner owner, Upstream* upstr
     if (names_usage(begun)) {
       asking->asks_usage = false;
       shared_.metrics.upstream_call();
-      answered = co_await upstream->send(again);
+      answered = co_await upstream->send(std::move(again));
       const auto* response = std::get_if<ClientResponse>(&answered);
       if (response != nullptr && response->status() == 200) upstream->note_refuses_usage();
       begun.clear();
     }
   }
+  std::string().swap(again.body);
   if (auto* failure = std::get_if<ClientError>(&answered)) {
     crash(*asking, flight, std::move(*failure));
     co_return;

@@ -199,6 +199,7 @@ Task<ClientResult<ClientResponse>> HttpClient::send(ClientRequest request) {
       if (kept && !connection->sent_some() && written.error().code == ErrorCode::unavailable) continue;
       co_return to_client_error(written.error(), ClientFailure::cut);
     }
+    std::string().swap(request.body);  // All of it is sent, and the answer may be long in coming.
     const SteadyTime first_byte = after(impl.options.first_byte_timeout);
     while (!state->parser.header_done()) {
       auto failure = co_await state->advance(first_byte);

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from apis import ALL, CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, STREAMING
-from callers import QUESTION, asking, wait_for
+from callers import QUESTION, asking, resident, wait_for
 
 
 def ask(shared, api, key, **fields):
@@ -84,11 +84,6 @@ def test_a_caller_that_reads_a_byte_now_and_then_keeps_nobody_waiting(gateway, u
 
 
 # A gigabyte.
-
-
-def resident(gateway):
-    with open(f"/proc/{gateway.process.pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 
 
 @pytest.mark.parametrize("mode", ["huge", "huge_chunked", "huge_stream"])
