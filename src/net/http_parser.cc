@@ -159,7 +159,10 @@ class ResponseReader final : public Reader<false> {
   int status = 0;
 
  private:
-  void on_response_impl(int code, string_view, int, error_code&) override { status = code; }
+  void on_response_impl(int code, string_view, int, error_code& failure) override {
+    status = code;
+    if (code < 100) failure = http::error::bad_status;  // Three digits, but no status: it could not be passed on as one.
+  }
 };
 
 }  // namespace

@@ -125,6 +125,13 @@ TEST(ResponseParser, SkipsInterimAnswers) {
   EXPECT_FALSE(parser.headers().find("a"));
 }
 
+TEST(ResponseParser, TakesNoNumberBelowAHundredForAStatus) {
+  for (const char* status : {"000", "001", "099"}) {
+    ResponseParser parser(16 << 10, 100, false);
+    EXPECT_EQ(parser.feed("HTTP/1.1 " + std::string(status) + " X\r\nContent-Length: 0\r\n\r\n").state, Parse::malformed) << status;
+  }
+}
+
 /// Feeds `begin`, then `again` for as long as the parser wants more; returns what ended it, and how many bytes it had taken then.
 template <class Parser>
 std::pair<Parse, std::size_t> feed_for_ever(Parser& parser, std::string_view begin, std::string_view again) {

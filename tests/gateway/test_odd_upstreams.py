@@ -104,6 +104,7 @@ MALFORMED = {
     "a chunk of words": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhello\r\n0\r\n\r\n",
     "a chunk too long to be": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nhello\r\n0\r\n\r\n",
     "no version": b"200 OK\r\nContent-Length: 2\r\n\r\n{}",
+    "a status below all": b"HTTP/1.1 099 X\r\nContent-Length: 2\r\n\r\n{}",
     "a status of words": b"HTTP/1.1 OK\r\nContent-Length: 2\r\n\r\n{}",
     "no colon": b"HTTP/1.1 200 OK\r\nContent-Length 2\r\n\r\n{}",
     "headers without end": b"HTTP/1.1 200 OK\r\n" + b"x: " + b"y" * 300_000 + b"\r\n\r\n{}",
