@@ -85,6 +85,18 @@ TEST(ChatAnswer, HasAsManyChoicesAsWereAskedFor) {
   EXPECT_EQ(fault(twice, 2), "choice_count");
 }
 
+TEST(ChatAnswer, RepeatsNoKey) {
+  const auto answer = [](std::string_view choice) { return R"({"object":"chat.completion","choices":[{)" + std::string(choice) + "}]}"; };
+  const auto calls = [&](std::string_view call) {
+    return answer(R"("message":{"tool_calls":[{"id":"1","type":"function",)" + std::string(call) + R"(}]},"finish_reason":"tool_calls")");
+  };
+  ASSERT_EQ(fault(calls(R"("function":{"name":"f","arguments":"{}"})")), "kept");
+  EXPECT_EQ(fault(answer(R"("message":{"content":"x","content":"y"},"finish_reason":"stop")")), "repeated_key");
+  EXPECT_EQ(fault(answer(R"("message":{"content":"x"},"message":{"content":"y"},"finish_reason":"stop")")), "repeated_key");
+  EXPECT_EQ(fault(calls(R"("function":{"name":"f","name":"g","arguments":"{}"})")), "repeated_key");
+  EXPECT_EQ(fault(calls(R"("function":{"name":"f","arguments":"{}"},"function":{"name":"g","arguments":"{}"})")), "repeated_key");
+}
+
 TEST(ChatAnswer, IsMovedOnlyWhole) {
   JsonReader reader;
   const auto answer = [&](std::string_view message, std::string_view more = {}, std::string_view finish = "stop") {

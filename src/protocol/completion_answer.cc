@@ -34,6 +34,7 @@ NotKept fault_of_content(const CompletionForm& form, dom::element choice) {
   if (form.has_messages) {
     dom::object message;
     if (choice["message"].get_object().get(message) != simdjson::SUCCESS) return {"no_message", "message"};
+    if (has_duplicate_keys(message)) return {"repeated_key", "message"};
     return says_something(message) ? NotKept() : NotKept("empty_answer", "message");
   }
   std::string_view text;
@@ -99,6 +100,7 @@ class Calls {
     dom::element function;
     std::string_view name;
     if (value.get_object().get(call) != simdjson::SUCCESS) return {"tool_calls"};
+    if (has_duplicate_keys(call)) return {"repeated_key"};
     if (call["function"].get(function) == simdjson::SUCCESS && !function.is_null())
       return read_function(function).in("function");
     if (call["custom"]["name"].get_string().get(name) != simdjson::SUCCESS || name.empty()) return {"tool_calls", "custom.name"};
@@ -111,6 +113,7 @@ class Calls {
     dom::element arguments;
     std::string_view name, text;
     if (value.get_object().get(function) != simdjson::SUCCESS) return {"tool_calls"};
+    if (has_duplicate_keys(function)) return {"repeated_key"};
     if (function["name"].get_string().get(name) != simdjson::SUCCESS || name.empty()) return {"tool_calls", "name"};
     names_.emplace_back(name);
     const bool has_text = function["arguments"].get(arguments) == simdjson::SUCCESS &&
@@ -198,7 +201,9 @@ NotKept fault_of_choices(const CompletionForm& form, const dom::array& choices, 
     const auto fault = [place](const NotKept& inside) { return inside.in(element_name("choices", place)); };
     dom::element number;
     std::string_view finish;
-    if (!choice.is_object()) return fault("no_message");
+    dom::object members;
+    if (choice.get_object().get(members) != simdjson::SUCCESS) return fault("no_message");
+    if (has_duplicate_keys(members)) return fault("repeated_key");
     std::uint64_t index = place;
     if (choice["index"].get(number) == simdjson::SUCCESS && number.get_uint64().get(index) != simdjson::SUCCESS)
       return fault({"choice_count", "index"});
@@ -222,7 +227,7 @@ std::variant<Kept, NotKept> keep_completion(const CompletionForm& form, JsonRead
   const auto root = reader.read_copy(completion);
   dom::object object;
   if (!root || root->get_object().get(object) != simdjson::SUCCESS) return NotKept("not_json", kWholeAnswer);
-  if (has_duplicate_keys(object)) return NotKept("not_json", kWholeAnswer);
+  if (has_duplicate_keys(object)) return NotKept("repeated_key", kWholeAnswer);
   std::string_view kind, id;
   dom::array choices;
   dom::element error;

@@ -37,6 +37,7 @@ TEST(ChatAssembler, KeepsOnlyWhatIsComplete) {
   EXPECT_EQ(stream_fault(chunks({kText, kEnd}) + chunks({kText})), "after_done");
   EXPECT_EQ(stream_fault(chunks({R"({"index":0,"delta":{"audio":{"data":"a"}}})", R"({"index":0,"delta":{"audio":{"data":"b"}}})", kEnd})), "unknown_delta");
   EXPECT_EQ(stream_fault(chunks({R"({"index":0,"delta":{"tool_calls":"x"}})", kEnd})), "tool_calls");
+  EXPECT_EQ(stream_fault(chunks({kText, R"({"index":0,"delta":{"content":{"odd":1}}})", kEnd})), "repeated_key");  // Text and object cannot be joined.
   EXPECT_EQ(stream_fault(""), "incomplete");
 }
 
