@@ -97,6 +97,15 @@ TEST(ChatAnswer, RepeatsNoKey) {
   EXPECT_EQ(fault(calls(R"("function":{"name":"f","arguments":"{}"},"function":{"name":"g","arguments":"{}"})")), "repeated_key");
 }
 
+TEST(ChatAnswer, HasOneDeltaInAChunk) {
+  JsonReader reader;
+  const std::string kept = kept_of(keep(kApi, R"({"object":"chat.completion","choices":[{"message":{"content":"x"},"delta":null,"odd":1,"finish_reason":"stop"}]})"));
+  const auto stream = kApi.replay_stream(reader, kept, {});
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(stream->find(R"("delta":null)"), std::string::npos) << *stream;
+  EXPECT_NE(stream->find(R"("odd":1)"), std::string::npos) << *stream;
+}
+
 TEST(ChatAnswer, IsMovedOnlyWhole) {
   JsonReader reader;
   const auto answer = [&](std::string_view message, std::string_view more = {}, std::string_view finish = "stop") {

@@ -110,11 +110,11 @@ void write_tool_calls(ChunkWriter& writer, std::int64_t index, const dom::array&
   }
 }
 
-/// What else a choice says, each behind a comma.
+/// What else a choice says, each behind a comma. A chunk says in "delta" what the message says, so that it has no room for another one.
 std::string further_members(const dom::element& choice) {
   std::string others;
   for (const dom::object members = choice.get_object().value_unsafe(); const auto& [key, inner] : members) {
-    if (key == "index" || key == "message" || key == "text" || key == "logprobs" || key == "finish_reason") continue;
+    if (key == "index" || key == "message" || key == "delta" || key == "text" || key == "logprobs" || key == "finish_reason") continue;
     others.push_back(',');
     append_json_string(others, key);
     others.push_back(':');
