@@ -83,6 +83,7 @@ int bench_embed(const BenchArguments& arguments) {
   return report({{"bench", "embed"},
                  {"model", (*encoder)->model_name()},
                  {"precision", (*encoder)->precision_name()},
+                 {"isa", (*encoder)->kernel_name()},
                  {"tokens", tokens},
                  {"batch", arguments.batch},
                  {"threads", arguments.encoder.threads}},

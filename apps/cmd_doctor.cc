@@ -5,6 +5,7 @@
 #include "ask_redis.h"
 #include "base/isa.h"
 #include "command.h"
+#include "embed/kernels.h"
 #include "embed/local_encoder.h"
 #include "index/kernels.h"
 #include "store/embedded_store.h"
@@ -36,6 +37,7 @@ void look_at_cpu(Findings& findings) {
 #if defined(__x86_64__)
   std::string features;
   if (__builtin_cpu_supports("avx2")) features += " AVX2";
+  if (__builtin_cpu_supports("avxvnni")) features += " AVX-VNNI";
   if (__builtin_cpu_supports("avx512f")) features += " AVX-512";
   if (__builtin_cpu_supports("avx512vnni")) features += " VNNI";
   if (__builtin_cpu_supports("avx512bf16")) features += " BF16";
@@ -52,7 +54,8 @@ void look_at_encoder(const DoctorArguments& arguments, Findings& findings) {
   if (!encoder) return findings.missing("encoder", encoder.error().message);
   findings.good("encoder", std::string((*encoder)->model_name()) + ", " + std::to_string((*encoder)->dimension()) +
                                " dimensions, window " + std::to_string((*encoder)->max_tokens()) + " tokens, " +
-                               (*encoder)->precision_name());
+                               (*encoder)->precision_name() + " with " + std::string((*encoder)->kernel_name()) +
+                               (base::forced_isa() == embed::kernels().isa ? ", which SOSIE_FORCE_ISA names" : ", the best of this CPU"));
 }
 
 void look_at_config(const DoctorArguments& arguments, Findings& findings) {

@@ -37,7 +37,8 @@ void greet(const gateway::Server& server, const ServeArguments& arguments, const
   std::printf("listening on %s\n", url.c_str());
   if (!arguments.settings.file.empty()) std::printf("config       %s\n", arguments.settings.file.c_str());
   std::printf("data in      %s\n", describe_store(cache).c_str());
-  std::printf("encoder      %s, %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name().c_str());
+  std::printf("encoder      %s, %s with %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name().c_str(),
+              std::string(encoder.kernel_name()).c_str());
   for (const auto& upstream : arguments.server.upstreams) {
     std::printf("upstream     %s\n", describe_upstream(upstream).c_str());
     if (const std::string doubt = doubt_upstream(upstream); !doubt.empty()) base::log_warning(doubt);

@@ -27,7 +27,7 @@ struct Embedding {
 };
 
 /// Turns texts into vectors. A pure function of each text: neither its neighbours in a batch nor the number of threads
-/// changes a vector (beyond 1e-6 in the floating-point precisions, not at all in int8).
+/// changes a vector (beyond 1e-6 in the floating-point precisions, not at all in int8, where the CPU does not either).
 ///
 /// Thread-safety: every method may be called concurrently.
 class Embedder {
@@ -55,10 +55,10 @@ class Embedder {
 
 /// Arithmetic of the local encoder.
 enum class Precision {
-  automatic,  ///< int8 where the CPU has integer dot products (AVX-512 VNNI, AVX-VNNI), else f32.
+  automatic,  ///< int8.
   f32,        ///< The reference.
   bf16,       ///< Needs AVX-512; fast with AVX512_BF16.
-  int8,       ///< Per-token activations, per-channel weights.
+  int8,       ///< Per-token activations, per-channel weights: the same bits on every CPU, so that vectors may move between them.
 };
 
 struct LocalEncoderOptions {

@@ -10,7 +10,9 @@ std::string_view to_string(Isa isa) noexcept {
   switch (isa) {
     case Isa::scalar: return "scalar";
     case Isa::avx2: return "avx2";
+    case Isa::avxvnni: return "avxvnni";
     case Isa::avx512: return "avx512";
+    case Isa::avx512vnni: return "avx512vnni";
   }
   return "scalar";
 }
@@ -21,7 +23,7 @@ std::optional<Isa> forced_isa() {
   for (const Isa isa : kBestIsaFirst) {
     if (to_string(isa) == forced) return isa;
   }
-  log_warning("SOSIE_FORCE_ISA is ignored: it must be scalar, avx2 or avx512");
+  log_warning("SOSIE_FORCE_ISA is ignored: it must be scalar, avx2, avxvnni, avx512 or avx512vnni");
   return std::nullopt;
 }
 

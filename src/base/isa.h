@@ -8,11 +8,11 @@
 
 namespace sosie::base {
 
-enum class Isa { scalar, avx2, avx512 };
+enum class Isa { scalar, avx2, avxvnni, avx512, avx512vnni };
 
-inline constexpr Isa kBestIsaFirst[] = {Isa::avx512, Isa::avx2, Isa::scalar};
+inline constexpr Isa kBestIsaFirst[] = {Isa::avx512vnni, Isa::avx512, Isa::avxvnni, Isa::avx2, Isa::scalar};
 
-/// "scalar", "avx2", "avx512".
+/// As the enumerators are called.
 std::string_view to_string(Isa isa) noexcept;
 
 /// What $SOSIE_FORCE_ISA names; unset: nothing, or no instruction set (which is logged). Whether this CPU has it is the caller's to know:

@@ -56,11 +56,6 @@ class Bert {
   Bert(const Options& options, Safetensors weights, const Kernels& kernels);
   Result<void> run_layer(const Layer& layer, std::size_t rows, Workspace& w) const;
   void embed_tokens(std::span<const std::int32_t> ids, Workspace& w) const;
-  /// Makes row r of the next product's left side.
-  void set_left(const float* x, std::size_t n, std::size_t row, Workspace& w) const;
-  /// The product's row r with its bias, as floats, in `out`, which is returned.
-  float* finish_row(const Linear& linear, std::size_t row, float* out, Workspace& w) const;
-  Result<void> multiply(const Linear& linear, std::size_t rows, Workspace& w) const;
 
   const Options options_;
   const Kernels& kernels_;
@@ -69,23 +64,22 @@ class Bert {
   const float* words_ = nullptr;
   std::vector<float> positions_;  // With the first token type added.
   OwnedNorm embedding_norm_;
+  // Not in int8.
   std::unique_ptr<MatmulShape> attention_shape_, attention_out_shape_, up_shape_, down_shape_;
   std::vector<Layer> layers_;
 };
 
 class Bert::Workspace {
  public:
-  Workspace() = default;
+  Workspace(Arithmetic arithmetic, const Kernels& kernels) : left(arithmetic, kernels) {}
 
  private:
   friend class Bert;
-  void reserve(std::size_t rows, const Options& options);
+  void reserve(std::size_t rows, const text::BertConfig& config);
 
   std::size_t rows_ = 0;
-  std::vector<float> x, qkv, context, line, scratch;  // [rows][hidden], [rows][3 hidden], [rows][hidden], one row, attention's.
-  std::vector<std::int32_t> product;                  // Or floats: [rows][widest].
-  std::vector<std::uint8_t> left;                     // In the arithmetic's element type.
-  std::vector<RowScale> scales;                       // Of `left`, int8 only.
+  std::vector<float> x, context, product, scratch;  // [rows][hidden], [rows][hidden], [rows][widest], attention's.
+  LeftRows left;
   MatmulRunner runner;
 };
 

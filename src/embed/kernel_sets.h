@@ -1,4 +1,4 @@
-// kernel_sets.h: the sets themselves, for kernels.cc to choose from.
+// kernel_sets.h: the sets themselves, for kernels.cc to choose from, and what they are made of.
 #pragma once
 
 #include "embed/kernels.h"
@@ -8,10 +8,19 @@ namespace sosie::embed {
 extern const Kernels kScalarKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
+extern const Kernels kAvxVnniKernels;
 extern const Kernels kAvx512Kernels;
+extern const Kernels kAvx512VnniKernels;
 #endif
 
-/// Query rows that attention works on at a time, and floats that a row of scores is padded to.
+/// `Kernels::multiply_bytes` in each instruction set: products_*.cc.
+void multiply_bytes_scalar(const ByteRows& left, const ByteColumns& right, float* out);
+void multiply_bytes_avx2(const ByteRows& left, const ByteColumns& right, float* out);
+void multiply_bytes_avxvnni(const ByteRows& left, const ByteColumns& right, float* out);
+void multiply_bytes_avx512(const ByteRows& left, const ByteColumns& right, float* out);
+void multiply_bytes_avx512vnni(const ByteRows& left, const ByteColumns& right, float* out);
+
+/// Query rows that attention works on at a time, at most, and floats that a row of scores is padded to.
 inline constexpr std::size_t kAttentionRows = 8;
 inline constexpr std::size_t kAttentionPad = 16;
 

@@ -14,12 +14,16 @@ const Kernels& kernels() noexcept {
 
 const Kernels* kernels_for(Isa isa) noexcept {
 #if defined(__x86_64__)
-  if (isa == Isa::avx512) {
-    const bool able = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
-    return able ? &kAvx512Kernels : nullptr;
+  switch (isa) {
+    case Isa::scalar: break;
+    case Isa::avx2: return avx2 ? &kAvx2Kernels : nullptr;
+    case Isa::avxvnni: return avx2 && __builtin_cpu_supports("avxvnni") ? &kAvxVnniKernels : nullptr;
+    case Isa::avx512: return avx512 ? &kAvx512Kernels : nullptr;
+    case Isa::avx512vnni: return avx512 && __builtin_cpu_supports("avx512vnni") ? &kAvx512VnniKernels : nullptr;
   }
-  if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kAvx2Kernels : nullptr;
 #endif
   return isa == Isa::scalar ? &kScalarKernels : nullptr;
 }

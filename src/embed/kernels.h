@@ -23,20 +23,39 @@ struct Norm {
   float epsilon = 0;
 };
 
-/// Columns of a quantised matrix: W[k][n] = scale[n] * w[k][n]; sum[n] = scale[n] times the sum of w[.][n].
-struct ColumnScales {
-  const float* scale = nullptr;
-  const float* sum = nullptr;
-  const float* bias = nullptr;
+/// The left side of a product of bytes: rows of unsigned bytes. Bytes of a row beyond the depth, up to padded_depth(depth), are read but
+/// do not count.
+struct ByteRows {
+  const std::uint8_t* bytes = nullptr;
+  const RowScale* scales = nullptr;
+  std::size_t rows = 0, stride = 0;
 };
+
+/// A right side of it, quantised by column: W[k][n] = scale[n] * w[k][n]; sum[n] = scale[n] times the sum of w[.][n].
+///
+/// `bytes`, from a cache line's start: blocks of kBlockColumns columns, in each groups of kGroup depths, in each column after column,
+/// in each the depths of the group. Zeros fill up depths to padded_depth and columns to padded_columns.
+struct ByteColumns {
+  const std::int8_t* bytes = nullptr;
+  const float *scale = nullptr, *sum = nullptr, *bias = nullptr;  // [padded_columns(columns)]
+  std::size_t depth = 0;    // Padded.
+  std::size_t columns = 0;  // Not padded.
+};
+
+inline constexpr std::size_t kBlockColumns = 16;
+inline constexpr std::size_t kGroup = 4;
+inline constexpr std::size_t kDepthStep = 16;
+
+constexpr std::size_t padded_columns(std::size_t columns) noexcept { return (columns + kBlockColumns - 1) / kBlockColumns * kBlockColumns; }
+constexpr std::size_t padded_depth(std::size_t depth) noexcept { return (depth + kDepthStep - 1) / kDepthStep * kDepthStep; }
 
 /// Queries, keys and values of all heads, row after row: [rows][3 * heads * width].
 struct AttentionShape {
   std::size_t rows = 0, heads = 0, width = 0;
 };
 
-/// Works on rows of n floats; a row's result is the same whatever rows stand beside it. Pointers need the alignment of
-/// their element only; arrays may not overlap unless said.
+/// Works on rows of n floats; a row's result is the same whatever rows stand beside it, and the same bits in every set (within a
+/// `DefaultFloatMode`). Pointers need the alignment of their element only; arrays may not overlap unless said.
 struct Kernels {
   Isa isa;
 
@@ -46,11 +65,12 @@ struct Kernels {
   /// x += bias.
   void (*add_bias)(float* x, const float* bias, std::size_t n);
 
-  /// Sums of products to floats: out = scale * row.scale * acc + row.low * sum + bias.
-  void (*dequantize)(const std::int32_t* acc, RowScale row, const ColumnScales& columns, std::size_t n, float* out);
-
   /// 8 bits, the row's smallest value at 0 and its largest at 255.
   RowScale (*quantize)(const float* x, std::size_t n, std::uint8_t* out);
+
+  /// out[rows][columns] = left * right + bias, as floats: with the exact sum acc of the bytes' products
+  /// acc * (row scale * column scale) + (row low * column sum + bias). REQUIRES: right keeps the bound of `ByteMatrix`.
+  void (*multiply_bytes)(const ByteRows& left, const ByteColumns& right, float* out);
 
   /// Rounds to the nearest bfloat16, ties to even.
   void (*to_bf16)(const float* x, std::size_t n, std::uint16_t* out);

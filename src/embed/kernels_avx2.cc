@@ -5,14 +5,16 @@
 
 #if defined(__x86_64__)
 
-#define SOSIE_TARGET __attribute__((target("avx2,fma")))
+#include "embed/lanes_avx2.h"
 
 namespace sosie::embed {
-namespace {
-#include "embed/kernels_portable.inc"
-}  // namespace
 
-const Kernels kAvx2Kernels{Isa::avx2, add_norm, add_bias, dequantize, quantize, to_bf16, gelu, gelu_tanh, relu, attention};
+SOSIE_TARGET_BEGIN(SOSIE_TARGET_AVX2)
+#include "embed/float_kernels.inc"
+SOSIE_TARGET_END
+
+const Kernels kAvx2Kernels{Isa::avx2, add_norm, add_bias, quantize, multiply_bytes_avx2, to_bf16, gelu, gelu_tanh, relu, attention};
+const Kernels kAvxVnniKernels{Isa::avxvnni, add_norm, add_bias, quantize, multiply_bytes_avxvnni, to_bf16, gelu, gelu_tanh, relu, attention};
 
 }  // namespace sosie::embed
 

@@ -2,14 +2,11 @@
 #include <cstring>
 
 #include "embed/kernel_sets.h"
-
-#define SOSIE_TARGET
+#include "embed/lanes_scalar.h"
 
 namespace sosie::embed {
-namespace {
-#include "embed/kernels_portable.inc"
-}  // namespace
+#include "embed/float_kernels.inc"
 
-const Kernels kScalarKernels{Isa::scalar, add_norm, add_bias, dequantize, quantize, to_bf16, gelu, gelu_tanh, relu, attention};
+const Kernels kScalarKernels{Isa::scalar, add_norm, add_bias, quantize, multiply_bytes_scalar, to_bf16, gelu, gelu_tanh, relu, attention};
 
 }  // namespace sosie::embed

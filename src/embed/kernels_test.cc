@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <random>
+#include <utility>
 #include <vector>
+
+#include "embed/byte_matrix.h"
 
 namespace sosie::embed {
 namespace {
@@ -75,17 +79,48 @@ TEST_P(KernelsTest, QuantisesWithinHalfAStepAndBack) {
   EXPECT_EQ(row.low, 1.5F);
 }
 
-TEST_P(KernelsTest, Dequantizes) {
-  for (const std::size_t n : kLengths) {
-    const auto scale = noise(n, 7), sum = noise(n, 8), bias = noise(n, 9);
-    std::vector<std::int32_t> acc(n);
-    for (std::size_t i = 0; i < n; ++i) acc[i] = static_cast<std::int32_t>(i * 7919) - 50'000;
-    std::vector<float> out(n);
-    k().dequantize(acc.data(), {0.01F, -0.5F}, {scale.data(), sum.data(), bias.data()}, n, out.data());
-    for (std::size_t i = 0; i < n; ++i) {
-      const double exact = double{0.01F} * scale[i] * acc[i] - 0.5 * sum[i] + bias[i];
-      EXPECT_NEAR(out[i], exact, 1e-5 * std::max(1.0, std::abs(exact))) << n;
+// Rows, depth and columns around what a tile holds, and the default model's.
+TEST_P(KernelsTest, MultipliesBytes) {
+  for (const auto& [depth, columns] : {std::pair<std::size_t, std::size_t>{1, 1}, {17, 50}, {36, 16}, {384, 65}, {1536, 48}}) {
+    const auto weight = noise(depth * columns, 7), bias = noise(columns, 8);
+    const ByteMatrix matrix(weight, bias, depth, columns);
+    for (const std::size_t rows : {1, 2, 3, 5, 6, 7, 8, 9, 13, 17, 33}) {
+      const std::size_t stride = padded_depth(depth);
+      std::mt19937 random(9);
+      std::vector<std::uint8_t> left(rows * stride);
+      for (auto& byte : left) byte = static_cast<std::uint8_t>(random() % 3 == 0 ? 255 : random());
+      std::vector<RowScale> scales(rows);
+      for (std::size_t r = 0; r < rows; ++r) scales[r] = {0.01F + 0.001F * static_cast<float>(r), -0.5F};
+      const ByteRows row_view{left.data(), scales.data(), rows, stride};
+      std::vector<float> out(rows * columns + 1, 77), same(rows * columns);
+      k().multiply_bytes(row_view, matrix.view(), out.data());
+      kernels_for(Isa::scalar)->multiply_bytes(row_view, matrix.view(), same.data());
+      for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t n = 0; n < columns; ++n) {
+          std::int64_t sum = 0;
+          for (std::size_t d = 0; d < depth; ++d) sum += left[r * stride + d] * matrix.at(d, n);
+          const double wanted = double{scales[r].scale} * matrix.view().scale[n] * static_cast<double>(sum) + double{scales[r].low} * matrix.view().sum[n] + bias[n];
+          ASSERT_NEAR(out[r * columns + n], wanted, 1e-5 * std::max(1.0, std::abs(wanted))) << depth << " by " << columns << ", row " << r;
+          ASSERT_EQ(out[r * columns + n], same[r * columns + n]);
+        }
+      }
+      EXPECT_EQ(out.back(), 77);  // Nothing is written beyond the product.
     }
+  }
+}
+
+// The largest sums that the bound of ByteMatrix allows: every weight of one sign, every byte of the left side at its largest.
+TEST_P(KernelsTest, SumsOfBytesAtTheBoundAreExact) {
+  for (const float w : {1.0F, -1.0F}) {
+    const std::size_t depth = 1536, columns = 48, rows = 9;
+    const std::vector<float> weight(depth * columns, w), bias(columns);
+    const ByteMatrix matrix(weight, bias, depth, columns);
+    ASSERT_EQ(matrix.at(0, 0), w > 0 ? 16 : -16);
+    const std::vector<std::uint8_t> left(rows * depth, 255);
+    const std::vector<RowScale> scales(rows, {1, 0});
+    std::vector<float> out(rows * columns);
+    k().multiply_bytes({left.data(), scales.data(), rows, depth}, matrix.view(), out.data());
+    for (const float v : out) EXPECT_EQ(v, w * 16.0F * 255 * static_cast<float>(depth) * matrix.view().scale[0]);
   }
 }
 
@@ -137,7 +172,53 @@ TEST_P(KernelsTest, Attention) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, KernelsTest, testing::Values(Isa::scalar, Isa::avx2, Isa::avx512),
+TEST_P(KernelsTest, SameBitsAsTheScalarSet) {
+  const Kernels& scalar = *kernels_for(Isa::scalar);
+  const auto bits = [](const std::vector<float>& x) {
+    std::vector<std::uint32_t> out(x.size());
+    std::memcpy(out.data(), x.data(), x.size() * sizeof(float));
+    return out;
+  };
+  for (const std::size_t n : kLengths) {
+    for (unsigned seed = 20; seed < 40; ++seed) {
+      const auto x = noise(n, seed, static_cast<float>(seed - 19)), b = noise(n, seed + 100), gamma = noise(n, seed + 200);
+      auto ours = x, theirs = x;
+      const auto expect_same = [&](const char* what) { EXPECT_EQ(bits(ours), bits(theirs)) << what << ", " << n << " floats"; };
+      k().gelu(ours.data(), n);
+      scalar.gelu(theirs.data(), n);
+      expect_same("gelu");
+      ours = theirs = x;
+      k().gelu_tanh(ours.data(), n);
+      scalar.gelu_tanh(theirs.data(), n);
+      expect_same("gelu_tanh");
+      ours = theirs = x;
+      k().relu(ours.data(), n);
+      scalar.relu(theirs.data(), n);
+      expect_same("relu");
+      k().add_norm(x.data(), b.data(), {gamma.data(), b.data(), 1e-12F}, n, ours.data());
+      scalar.add_norm(x.data(), b.data(), {gamma.data(), b.data(), 1e-12F}, n, theirs.data());
+      expect_same("add_norm");
+      std::vector<std::uint8_t> our_bytes(n), their_bytes(n);
+      const RowScale our_scale = k().quantize(x.data(), n, our_bytes.data()), their_scale = scalar.quantize(x.data(), n, their_bytes.data());
+      EXPECT_EQ(our_bytes, their_bytes);
+      EXPECT_EQ(our_scale.scale, their_scale.scale);
+      EXPECT_EQ(our_scale.low, their_scale.low);
+    }
+  }
+  for (const std::size_t width : {16, 20, 32, 40, 64}) {
+    for (const std::size_t rows : {1, 2, 5, 6, 7, 8, 9, 16, 17, 33, 50}) {
+      const AttentionShape shape{rows, 2, width};
+      // Large scores too: their differences reach below what e^x keeps.
+      const auto qkv = noise(rows * 6 * width, 14, rows % 2 == 0 ? 3 : 12);
+      std::vector<float> scratch(attention_scratch(shape), NAN), ours(rows * 2 * width), theirs(rows * 2 * width);
+      k().attention(qkv.data(), shape, scratch.data(), ours.data());
+      scalar.attention(qkv.data(), shape, scratch.data(), theirs.data());
+      EXPECT_EQ(bits(ours), bits(theirs)) << width << " wide, " << rows << " rows";
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryIsa, KernelsTest, testing::Values(Isa::scalar, Isa::avx2, Isa::avxvnni, Isa::avx512, Isa::avx512vnni),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
 }  // namespace

@@ -14,15 +14,6 @@
 namespace sosie::embed {
 namespace {
 
-// Whether this CPU multiplies bytes without saturating on the way.
-bool has_byte_products() {
-#if defined(__x86_64__)
-  return (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni")) || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("avxvnni"));
-#else
-  return false;
-#endif
-}
-
 bool has_bf16_products() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -33,14 +24,12 @@ bool has_bf16_products() {
 
 Result<Precision> settle(Precision asked) {
   switch (asked) {
-    case Precision::automatic: return has_byte_products() ? Precision::int8 : Precision::f32;
-    case Precision::f32: return asked;
+    case Precision::automatic: return Precision::int8;
+    case Precision::f32:
+    case Precision::int8: return asked;
     case Precision::bf16:
       if (has_bf16_products()) return asked;
-      return Error{ErrorCode::unsupported, "precision bf16 needs a CPU with AVX-512: choose f32"};
-    case Precision::int8:
-      if (has_byte_products()) return asked;
-      return Error{ErrorCode::unsupported, "precision int8 needs a CPU with AVX-512 VNNI or AVX-VNNI: choose f32"};
+      return Error{ErrorCode::unsupported, "precision bf16 needs a CPU with AVX-512: choose int8 or f32"};
   }
   return Error{ErrorCode::invalid_argument, "precision is none of automatic, f32, bf16, int8"};
 }
@@ -124,7 +113,8 @@ Result<std::shared_ptr<LocalEncoder>> LocalEncoder::open(const LocalEncoderOptio
   if (!weights) return weights.error();
 
   base::DigestBuilder digest;
-  digest.add("sosie local encoder 1").add(weights->bytes()).add(folder->fingerprint_material);
+  // Bits of int8 vectors changed once: they became the same on every CPU.
+  digest.add(*precision == Precision::int8 ? "sosie local encoder 2" : "sosie local encoder 1").add(weights->bytes()).add(folder->fingerprint_material);
   digest.add(static_cast<std::uint64_t>(folder->pooling)).add(static_cast<std::uint64_t>(folder->window)).add(name_of(*precision));
   std::string fingerprint = base::to_hex(digest.finish()).substr(0, 32);
 

@@ -14,18 +14,7 @@ using dnnl::memory;
 using Type = memory::data_type;
 using Tag = memory::format_tag;
 
-struct Types {
-  Type left, right, product;
-};
-
-Types types_of(Arithmetic arithmetic) {
-  switch (arithmetic) {
-    case Arithmetic::f32: return {Type::f32, Type::f32, Type::f32};
-    case Arithmetic::bf16: return {Type::bf16, Type::bf16, Type::f32};
-    case Arithmetic::int8: return {Type::u8, Type::s8, Type::s32};
-  }
-  return {Type::undef, Type::undef, Type::undef};
-}
+Type element_type(Arithmetic arithmetic) { return arithmetic == Arithmetic::bf16 ? Type::bf16 : Type::f32; }
 
 // Right sides are packed as this many rows like them best; every other number takes the same layout.
 constexpr std::size_t kTypicalRows = 32;
@@ -62,13 +51,13 @@ struct Plan {
 
 struct MatmulShape::Impl {
   Impl(Arithmetic a, std::size_t d, std::size_t c, std::size_t max_rows)
-      : types(types_of(a)), depth(d), columns(c), ready(max_rows + 1), right(layout(kTypicalRows).weights_desc()) {}
+      : element(element_type(a)), depth(d), columns(c), ready(max_rows + 1), right(layout(kTypicalRows).weights_desc()) {}
 
-  memory::desc left_desc(std::size_t rows) const { return {{dim(rows), dim(depth)}, types.left, Tag::ab}; }
-  memory::desc product_desc(std::size_t rows) const { return {{dim(rows), dim(columns)}, types.product, Tag::ab}; }
+  memory::desc left_desc(std::size_t rows) const { return {{dim(rows), dim(depth)}, element, Tag::ab}; }
+  memory::desc product_desc(std::size_t rows) const { return {{dim(rows), dim(columns)}, Type::f32, Tag::ab}; }
 
   dnnl::matmul::primitive_desc layout(std::size_t rows) const {
-    return describe(left_desc(rows), {{dim(depth), dim(columns)}, types.right, Tag::any}, product_desc(rows));
+    return describe(left_desc(rows), {{dim(depth), dim(columns)}, element, Tag::any}, product_desc(rows));
   }
 
   const Plan& plan(std::size_t rows) {
@@ -82,7 +71,7 @@ struct MatmulShape::Impl {
     return *owned.back();
   }
 
-  const Types types;
+  const Type element;
   const std::size_t depth, columns;
   std::mutex mutex;
   std::vector<std::unique_ptr<const Plan>> owned;
@@ -90,15 +79,15 @@ struct MatmulShape::Impl {
   const memory::desc right;
 };
 
-MatmulShape::MatmulShape(std::size_t depth, std::size_t columns, std::unique_ptr<Impl> impl)
-    : depth_(depth), columns_(columns), impl_(std::move(impl)) {}
+MatmulShape::MatmulShape(Arithmetic arithmetic, std::size_t depth, std::size_t columns, std::unique_ptr<Impl> impl)
+    : arithmetic_(arithmetic), depth_(depth), columns_(columns), impl_(std::move(impl)) {}
 MatmulShape::~MatmulShape() = default;
 
 Result<std::unique_ptr<MatmulShape>> MatmulShape::create(Arithmetic arithmetic, std::size_t depth, std::size_t columns, std::size_t max_rows) {
   const SingleThreaded here;
   try {
     auto impl = std::make_unique<Impl>(arithmetic, depth, columns, max_rows);
-    return std::unique_ptr<MatmulShape>(new MatmulShape(depth, columns, std::move(impl)));
+    return std::unique_ptr<MatmulShape>(new MatmulShape(arithmetic, depth, columns, std::move(impl)));
   } catch (const dnnl::error& error) {
     if (error.status != dnnl_unimplemented) return failed(error);
     return Error{ErrorCode::unsupported, "this CPU cannot multiply matrices in the precision asked for: choose f32"};
@@ -118,7 +107,7 @@ Result<PackedMatrix> PackedMatrix::pack(const MatmulShape& shape, const void* el
   const SingleThreaded here;
   try {
     auto impl = std::make_unique<Impl>(Impl{memory(shape.impl_->right, cpu())});
-    const memory::desc plain({dim(shape.depth()), dim(shape.columns())}, shape.impl_->types.right, Tag::ba);
+    const memory::desc plain({dim(shape.depth()), dim(shape.columns())}, shape.impl_->element, Tag::ba);
     memory source(plain, cpu(), const_cast<void*>(elements));  // Only read.
     dnnl::stream stream(cpu());
     dnnl::reorder(source, impl->elements).execute(stream, source, impl->elements);
@@ -157,7 +146,8 @@ struct MatmulRunner::Impl {
 MatmulRunner::MatmulRunner() : impl_(std::make_unique<Impl>()) {}
 MatmulRunner::~MatmulRunner() = default;
 
-Result<void> MatmulRunner::run(const MatmulShape& shape, const PackedMatrix& right, std::size_t rows, const void* left, void* product) {
+Result<void> MatmulRunner::run(const MatmulShape& shape, const PackedMatrix& right, std::size_t rows, const void* left, float* product) {
+  const SingleThreaded here;
   try {
     const Plan& plan = shape.impl_->plan(rows);
     Impl::Bound& bound = impl_->bound(plan);

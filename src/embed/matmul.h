@@ -1,4 +1,4 @@
-// matmul.h: matrix products with constant right-hand sides, by oneDNN, each on the calling thread alone.
+// matmul.h: floating-point matrix products with constant right-hand sides, by oneDNN, each on the calling thread alone.
 #pragma once
 
 #include <array>
@@ -11,15 +11,12 @@
 
 namespace sosie::embed {
 
-/// Elements of left side, right side, product.
+/// Elements of left side and right side.
 enum class Arithmetic {
-  f32,   ///< float, float, float.
-  bf16,  ///< bfloat16, bfloat16, float.
-  int8,  ///< uint8, int8, int32.
+  f32,   ///< float, float.
+  bf16,  ///< bfloat16, bfloat16.
+  int8,  ///< uint8, int8: not by oneDNN, but by `Kernels::multiply_bytes`.
 };
-
-/// Bytes of an element of the left side.
-constexpr std::size_t element_size(Arithmetic a) noexcept { return a == Arithmetic::f32 ? 4 : a == Arithmetic::bf16 ? 2 : 1; }
 
 /// Products of one size: [rows][depth] by [depth][columns] for every number of rows up to a bound.
 ///
@@ -27,12 +24,13 @@ constexpr std::size_t element_size(Arithmetic a) noexcept { return a == Arithmet
 /// (well under a millisecond) is made when it first occurs, and kept.
 class MatmulShape {
  public:
-  /// Errors: unsupported (this CPU or oneDNN cannot).
+  /// REQUIRES: f32 or bf16. Errors: unsupported (this CPU or oneDNN cannot).
   static Result<std::unique_ptr<MatmulShape>> create(Arithmetic arithmetic, std::size_t depth, std::size_t columns, std::size_t max_rows);
   ~MatmulShape();
   MatmulShape(const MatmulShape&) = delete;
   MatmulShape& operator=(const MatmulShape&) = delete;
 
+  Arithmetic arithmetic() const noexcept { return arithmetic_; }
   std::size_t depth() const noexcept { return depth_; }
   std::size_t columns() const noexcept { return columns_; }
 
@@ -40,7 +38,8 @@ class MatmulShape {
   friend class PackedMatrix;
   friend class MatmulRunner;
   struct Impl;
-  MatmulShape(std::size_t depth, std::size_t columns, std::unique_ptr<Impl> impl);
+  MatmulShape(Arithmetic arithmetic, std::size_t depth, std::size_t columns, std::unique_ptr<Impl> impl);
+  Arithmetic arithmetic_;
   std::size_t depth_, columns_;
   std::unique_ptr<Impl> impl_;
 };
@@ -72,7 +71,7 @@ class MatmulRunner {
 
   /// product[rows][columns] = left[rows][depth] by `right`. REQUIRES: `right` was packed for `shape`; rows in 1..max_rows.
   /// Errors: internal (oneDNN refuses), resource_exhausted (memory).
-  Result<void> run(const MatmulShape& shape, const PackedMatrix& right, std::size_t rows, const void* left, void* product);
+  Result<void> run(const MatmulShape& shape, const PackedMatrix& right, std::size_t rows, const void* left, float* product);
 
  private:
   struct Impl;

@@ -121,8 +121,11 @@ const Kernels* kernels_for(Isa isa) noexcept {
     case Isa::scalar: return &kScalar;
 #if defined(__x86_64__)
     // The compiler's support check covers the operating system's part (saved registers) too.
-    case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kAvx2 : nullptr;
-    case Isa::avx512: return __builtin_cpu_supports("avx512f") ? &kAvx512 : nullptr;
+    // Products of bytes play no part here.
+    case Isa::avx2:
+    case Isa::avxvnni: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kAvx2 : nullptr;
+    case Isa::avx512:
+    case Isa::avx512vnni: return __builtin_cpu_supports("avx512f") ? &kAvx512 : nullptr;
 #else
     default: return nullptr;
 #endif

@@ -4,12 +4,14 @@
 //   encoder_probe tokens MODEL LIMIT                      a text: count, cut (1 byte), length of unseen, ids, unseen
 //   encoder_probe embed MODEL PRECISION THREADS BATCH     a text: its floats
 //   encoder_probe open MODEL                              prints the error's code and message, or "ok"
+//   encoder_probe isas                                    prints the instruction sets that this CPU runs, a line each
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "embed/kernels.h"
 #include "embed/local_encoder.h"
 #include "embed/model_folder.h"
 
@@ -74,16 +76,24 @@ int open_only(const std::string& model) {
   return 0;
 }
 
+int isas() {
+  for (const base::Isa isa : base::kBestIsaFirst) {
+    if (embed::kernels_for(isa) != nullptr) std::puts(std::string(to_string(isa)).c_str());
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() == 3 && arguments[0] == "tokens") return tokens(arguments[1], std::stoul(arguments[2]));
   if (arguments.size() == 2 && arguments[0] == "open") return open_only(arguments[1]);
+  if (arguments.size() == 1 && arguments[0] == "isas") return isas();
   if (arguments.size() == 5 && arguments[0] == "embed") {
     const Precision precision = arguments[2] == "int8" ? Precision::int8 : arguments[2] == "bf16" ? Precision::bf16 : Precision::f32;
     return embed_all({.model = arguments[1], .precision = precision, .threads = std::stoul(arguments[3])}, std::stoul(arguments[4]));
   }
-  std::fputs("usage: encoder_probe tokens MODEL LIMIT | embed MODEL PRECISION THREADS BATCH | open MODEL\n", stderr);
+  std::fputs("usage: encoder_probe tokens MODEL LIMIT | embed MODEL PRECISION THREADS BATCH | open MODEL | isas\n", stderr);
   return 2;
 }

@@ -27,9 +27,10 @@ def model_folder():
     return pathlib.Path(cache) / "sosie/models/all-MiniLM-L6-v2"
 
 
-def _run(arguments, texts):
+def _run(arguments, texts, isa=None):
     sent = b"".join(struct.pack("<I", len(text)) + text for text in texts)
-    done = subprocess.run([binary(), *map(str, arguments)], input=sent, capture_output=True, timeout=900)
+    env = os.environ | ({"SOSIE_FORCE_ISA": isa} if isa else {})
+    done = subprocess.run([binary(), *map(str, arguments)], input=sent, capture_output=True, timeout=900, env=env)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
@@ -59,7 +60,12 @@ def needs(precision):
         pytest.skip(told)
 
 
-def embed(texts, precision, threads=1, batch=32):
-    """Vectors of every text, a row each."""
-    out = _run(["embed", model_folder(), precision, threads, batch], texts)
+def isas():
+    """The instruction sets that this CPU runs, the best first."""
+    return subprocess.run([binary(), "isas"], capture_output=True, timeout=60, check=True).stdout.decode().split()
+
+
+def embed(texts, precision, threads=1, batch=32, isa=None):
+    """Vectors of every text, a row each; `isa`: the instruction set, else the best."""
+    out = _run(["embed", model_folder(), precision, threads, batch], texts, isa)
     return numpy.frombuffer(out, numpy.float32).reshape(len(texts), -1)
