@@ -121,43 +121,56 @@ void Bert::Workspace::reserve(std::size_t rows, const text::BertConfig& c) {
   rows_ = rows;
 }
 
-Result<void> Bert::encode(std::span<const std::int32_t> ids, Workspace& w, std::span<float> out) const {
+Result<void> Bert::encode(std::span<const Ids> texts, Workspace& w, float* out) const {
   const DefaultFloatMode mode;
-  const std::size_t hidden = options_.config.hidden, rows = ids.size();
+  std::size_t rows = 0;
+  for (const Ids& ids : texts) rows += ids.size();
   w.reserve(rows, options_.config);
-  embed_tokens(ids, w);
+  embed_tokens(texts, w);
   for (const Layer& layer : layers_) {
-    auto done = run_layer(layer, rows, w);
-    if (!done) return done;
+    if (auto done = run_layer(layer, texts, rows, w); !done) return done;
   }
-  std::copy_n(w.x.data(), hidden, out.data());
+  const float* x = w.x.data();
+  for (const Ids& ids : texts) {
+    if (auto done = pool(x, ids.size(), out); !done) return done;
+    x += ids.size() * dimension();
+    out += dimension();
+  }
+  return {};
+}
+
+Result<void> Bert::pool(const float* x, std::size_t rows, float* out) const {
+  const std::size_t hidden = dimension();
+  std::copy_n(x, hidden, out);
   if (options_.pooling == text::Pooling::mean) {
     for (std::size_t row = 1; row < rows; ++row) {
-      const float* x = w.x.data() + row * hidden;
-      for (std::size_t i = 0; i < hidden; ++i) out[i] += x[i];
+      for (std::size_t i = 0; i < hidden; ++i) out[i] += x[row * hidden + i];
     }
   }
   double squares = 0;
-  for (const float v : out) squares += static_cast<double>(v) * static_cast<double>(v);
+  for (std::size_t i = 0; i < hidden; ++i) squares += static_cast<double>(out[i]) * static_cast<double>(out[i]);
   if (!(squares > 0) || !std::isfinite(squares)) {
     return Error{ErrorCode::data_corruption, "model.safetensors: the weights yield no finite vector: fetch the file again"};
   }
   const double inverse = 1 / std::sqrt(squares);
-  for (float& v : out) v = static_cast<float>(static_cast<double>(v) * inverse);
+  for (std::size_t i = 0; i < hidden; ++i) out[i] = static_cast<float>(static_cast<double>(out[i]) * inverse);
   return {};
 }
 
-void Bert::embed_tokens(std::span<const std::int32_t> ids, Workspace& w) const {
-  const std::size_t hidden = options_.config.hidden;
-  for (std::size_t row = 0; row < ids.size(); ++row) {
-    float* x = w.x.data() + row * hidden;
-    kernels_.add_norm(words_ + static_cast<std::size_t>(ids[row]) * hidden, positions_.data() + row * hidden,
-                      embedding_norm_.view(options_.config.epsilon), hidden, x);
-    w.left.set(row, x, hidden);
+void Bert::embed_tokens(std::span<const Ids> texts, Workspace& w) const {
+  const std::size_t hidden = dimension();
+  std::size_t row = 0;
+  for (const Ids& ids : texts) {
+    for (std::size_t position = 0; position < ids.size(); ++position, ++row) {
+      float* x = w.x.data() + row * hidden;
+      kernels_.add_norm(words_ + static_cast<std::size_t>(ids[position]) * hidden, positions_.data() + position * hidden,
+                        embedding_norm_.view(options_.config.epsilon), hidden, x);
+      w.left.set(row, x, hidden);
+    }
   }
 }
 
-Result<void> Bert::run_layer(const Layer& layer, std::size_t rows, Workspace& w) const {
+Result<void> Bert::run_layer(const Layer& layer, std::span<const Ids> texts, std::size_t rows, Workspace& w) const {
   const text::BertConfig& c = options_.config;
   const std::size_t hidden = c.hidden;
   float* product = w.product.data();
@@ -171,7 +184,11 @@ Result<void> Bert::run_layer(const Layer& layer, std::size_t rows, Workspace& w)
   };
 
   if (auto done = layer.attention.apply(w.left, rows, w.runner, product); !done) return done;
-  kernels_.attention(product, {rows, c.heads, hidden / c.heads}, w.scratch.data(), w.context.data());
+  std::size_t first = 0;
+  for (const Ids& ids : texts) {
+    kernels_.attention(product + first * 3 * hidden, {ids.size(), c.heads, hidden / c.heads}, w.scratch.data(), w.context.data() + first * hidden);
+    first += ids.size();
+  }
   for (std::size_t row = 0; row < rows; ++row) w.left.set(row, w.context.data() + row * hidden, hidden);
 
   if (auto done = layer.attention_out.apply(w.left, rows, w.runner, product); !done) return done;

@@ -38,9 +38,15 @@ class Bert {
   std::size_t dimension() const noexcept { return options_.config.hidden; }
   std::unique_ptr<Workspace> make_workspace() const;
 
-  /// Writes `dimension()` floats of length 1. REQUIRES: 1 to max_tokens ids, each below config.vocabulary.
-  /// Cost: quadratic in the tokens. Errors: data_corruption (the weights yield no finite vector); those of `MatmulRunner::run`.
-  Result<void> encode(std::span<const std::int32_t> ids, Workspace& workspace, std::span<float> out) const;
+  /// The token ids of a text: 1 to max_tokens, each below config.vocabulary.
+  using Ids = std::span<const std::int32_t>;
+
+  /// Whether several short texts take less time together than one after the other, with the same bits.
+  bool gains_from_company() const noexcept { return options_.arithmetic == Arithmetic::int8; }
+
+  /// Writes a vector of length 1 for every text: [texts.size()][dimension()] floats. REQUIRES: one text, unless it gains from company.
+  /// Cost: quadratic in the tokens of a text. Errors: data_corruption (the weights yield no finite vector); those of `MatmulRunner::run`.
+  Result<void> encode(std::span<const Ids> texts, Workspace& workspace, float* out) const;
 
  private:
   struct OwnedNorm {
@@ -54,8 +60,10 @@ class Bert {
   class Loader;
 
   Bert(const Options& options, Safetensors weights, const Kernels& kernels);
-  Result<void> run_layer(const Layer& layer, std::size_t rows, Workspace& w) const;
-  void embed_tokens(std::span<const std::int32_t> ids, Workspace& w) const;
+  // Texts stand one below the other: each has as many rows as tokens.
+  void embed_tokens(std::span<const Ids> texts, Workspace& w) const;
+  Result<void> run_layer(const Layer& layer, std::span<const Ids> texts, std::size_t rows, Workspace& w) const;
+  Result<void> pool(const float* x, std::size_t rows, float* out) const;
 
   const Options options_;
   const Kernels& kernels_;

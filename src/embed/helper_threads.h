@@ -21,6 +21,8 @@ class HelperThreads {
   HelperThreads(const HelperThreads&) = delete;
   HelperThreads& operator=(const HelperThreads&) = delete;
 
+  std::size_t count() const noexcept { return threads_.size(); }
+
   /// Calls work(0) to work(count - 1), some on the helpers, some on this thread; returns when all are done.
   /// What `work` throws is thrown here, once nobody is at work any more; of several, one.
   void for_each(std::size_t count, const std::function<void(std::size_t)>& work);

@@ -1,5 +1,6 @@
 #include "embed/local_encoder.h"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -13,6 +14,9 @@
 
 namespace sosie::embed {
 namespace {
+
+// Tokens of short texts that are encoded together: enough to hide the time that the weights take to arrive.
+constexpr std::size_t kRowsTogether = 64;
 
 bool has_bf16_products() {
 #if defined(__x86_64__)
@@ -76,17 +80,35 @@ struct LocalEncoder::Impl {
     std::unique_ptr<Bert::Workspace> workspace_;
   };
 
-  Result<Embedding> embed_one(std::string_view text) const {
-    text::Tokens tokens = folder.tokenizer.tokenize(text, folder.window);
-    Embedding out;
-    out.tokens = tokens.ids.size();
-    out.truncated = tokens.truncated;
-    out.unseen = std::move(tokens.unseen);
-    out.vector.resize(bert->dimension());
+  // Vectors for texts `first` to `last` - 1.
+  Result<void> encode(std::span<const text::Tokens> tokens, std::size_t first, std::size_t last, std::span<Embedding> out) const {
+    const std::size_t width = bert->dimension();
+    std::vector<Bert::Ids> texts;
+    for (std::size_t i = first; i < last; ++i) texts.emplace_back(tokens[i].ids);
+    std::vector<float> vectors(texts.size() * width);
     Lease lease(*this);
-    auto done = bert->encode(tokens.ids, lease.get(), out.vector);
-    if (!done) return done.error();
-    return out;
+    if (auto done = bert->encode(texts, lease.get(), vectors.data()); !done) return done;
+    for (std::size_t i = first; i < last; ++i) out[i].vector.assign(vectors.data() + (i - first) * width, vectors.data() + (i - first + 1) * width);
+    return {};
+  }
+
+  // Where each part of the texts ends that is encoded at once: a single text, or several that are short, but no fewer parts than threads.
+  std::vector<std::size_t> parts(std::span<const text::Tokens> tokens) const {
+    std::size_t all = 0;
+    for (const text::Tokens& each : tokens) all += each.ids.size();
+    const std::size_t most = std::min(kRowsTogether, all / (threads.count() + 1));
+    std::vector<std::size_t> ends;
+    std::size_t rows = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const bool together = bert->gains_from_company() && !ends.empty() && rows + tokens[i].ids.size() <= most;
+      if (!together) {
+        ends.push_back(0);
+        rows = 0;
+      }
+      rows += tokens[i].ids.size();
+      ends.back() = i + 1;
+    }
+    return ends;
   }
 
   const ModelFolder folder;
@@ -141,16 +163,21 @@ text::Tokens LocalEncoder::tokenize(std::string_view text) const { return impl_-
 
 Result<std::vector<Embedding>> LocalEncoder::embed(std::span<const std::string_view> texts) const {
   std::vector<Embedding> out(texts.size());
+  std::vector<text::Tokens> tokens(texts.size());
+  impl_->threads.for_each(texts.size(), [&](std::size_t i) {
+    tokens[i] = tokenize(texts[i]);
+    out[i].tokens = tokens[i].ids.size();
+    out[i].truncated = tokens[i].truncated;
+    out[i].unseen = std::move(tokens[i].unseen);
+  });
+  const std::vector<std::size_t> ends = impl_->parts(tokens);
   std::mutex mutex;
   std::optional<Error> error;
-  impl_->threads.for_each(texts.size(), [&](std::size_t i) {
-    auto one = impl_->embed_one(texts[i]);
-    if (one) {
-      out[i] = std::move(*one);
-      return;
-    }
+  impl_->threads.for_each(ends.size(), [&](std::size_t i) {
+    auto done = impl_->encode(tokens, i == 0 ? 0 : ends[i - 1], ends[i], out);
+    if (done) return;
     const std::lock_guard lock(mutex);
-    if (!error) error = one.error();
+    if (!error) error = done.error();
   });
   if (error) return *error;
   return out;
