@@ -141,7 +141,6 @@ std::optional<dom::element> JsonReader::parse(const char* text, std::size_t size
   const bool huge = failure == simdjson::SUCCESS && size > 4 * kMaxMembers && has_huge_object(root);
   if (failure == simdjson::SUCCESS && !huge) return root;
   if (failure == simdjson::MEMALLOC) throw std::bad_alloc();  // The text is not to blame.
-  others_may_read_ = huge || failure == simdjson::STRING_ERROR || failure == simdjson::NUMBER_ERROR;
   why_ = huge                              ? "has an object of too many members"
          : failure == simdjson::DEPTH_ERROR ? "is nested too deeply"
          : failure == simdjson::UTF8_ERROR ? "is not valid UTF-8"

@@ -30,16 +30,11 @@ class JsonReader {
   /// Of the last `read` that failed. Never quotes the text.
   std::string_view why() const noexcept { return why_; }
 
-  /// Of the last `read` that failed: whether other readers may read it: half of a surrogate pair, an integer beyond
-  /// 64 bits, an object of more than `kMaxMembers`.
-  bool others_may_read() const noexcept { return others_may_read_; }
-
  private:
   std::optional<simdjson::dom::element> parse(const char* text, std::size_t size, bool padded);
   simdjson::dom::parser parser_;
   bool ready_ = false;
   std::string_view why_;
-  bool others_may_read_ = false;
 };
 
 /// Whether an object repeats a key: readers differ in which one they take.
