@@ -77,7 +77,7 @@ enum class Layer {
 enum class Layers {
   exact_then_semantic,
   exact,
-  semantic,  ///< Skips the exact layer; the same text is then still found, by its vector, and reported as exact.
+  semantic,  ///< Skips the exact layer; the same text is then still found, by its vector (a long one by itself), and reported as exact.
 };
 
 struct LookupOptions {
@@ -105,6 +105,7 @@ enum class MissReason {
   filtered,         ///< Near enough, but attributes or max_age rule it out.
   blank_prompt,     ///< There is nothing to match.
   not_exact,        ///< Only the exact layer was asked, and it has no such text.
+  long_prompt,      ///< No entry has this very text, and it is too long to be compared by meaning: see `Embedder::is_too_long`.
   unseen_differs,   ///< The scope has entries, but what the encoder does not see (`Embedding::unseen`: words that it does not know,
                     ///< accents, the case of code) differs, or another encoder made them. None was compared.
 };
@@ -126,7 +127,7 @@ struct StoreOptions {
   std::optional<std::chrono::milliseconds> ttl;  ///< > 0, 100 years at most. Unset: the cache's.
   double cost = 0;  ///< What the answer cost to make, any unit used throughout; 0: its length stands for it.
   std::shared_ptr<const Embedding> embedding;  ///< From `Lookup`. Unset: computed here.
-  bool exact_only = false;  ///< Found by the same text only: nothing is embedded, and no lookup by meaning sees it.
+  bool exact_only = false;  ///< Found by the same text only: nothing is embedded, and no lookup by meaning sees it. Always so of a long prompt.
 };
 
 /// What became of entries that were brought from elsewhere.
@@ -169,6 +170,7 @@ class SemanticCache {
   Result<Lookup> lookup(const Query& query, const LookupOptions& options = {}) const;
 
   /// The embedding that `lookup` and `store` would compute, for who wants to compute it elsewhere.
+  /// Errors: invalid_argument (too long a prompt: they compute none); those of the embedder.
   Result<std::shared_ptr<const Embedding>> embed(std::string_view prompt) const;
 
   /// Whether an entry for `stored` would answer `asked` in the same scope, both with their embeddings: the decision of `lookup`, without an entry.
@@ -194,6 +196,7 @@ class SemanticCache {
   /// Stores entries as they are, with their own times (those in the future become now), as `for_each` gave them. Ids are computed anew, and come out the same;
   /// an entry of that id is replaced. Doing it again after a failure is harmless.
   ///
+  /// Entries whose prompts are too long for this cache's embedder become exact-only.
   /// Cost: embeds all prompts, but those of exact-only entries, in one batch: give some dozens at a time.
   /// Errors: those of `store`; entries before the failure are stored.
   Result<Restored> restore(std::span<const Entry> entries);

@@ -43,8 +43,13 @@ class Embedder {
   /// `Embedding::unseen` of a text, without computing its vector. An embedder that never cuts nor drops has nothing unseen.
   virtual std::string unseen(std::string_view) const { return {}; }
 
-  /// Tokens of the window, special tokens included.
+  /// Tokens of the window, special tokens included. 0: none is known.
   virtual std::size_t max_tokens() const noexcept = 0;
+
+  /// Whether a text has kLongBytes or more for each token of the window: a cache finds it by its very same text only. A vector stands for
+  /// little of it, and what it does not stand for costs more to read than an answer by meaning is worth. `embed` and `unseen` take such texts, too.
+  bool is_too_long(std::string_view text) const noexcept { return max_tokens() != 0 && text.size() / kLongBytes >= max_tokens(); }
+  static constexpr std::size_t kLongBytes = 64;
 
   /// Embeds every text; the result has one element a text, in order. Invalid UTF-8 is read as U+FFFD.
   ///

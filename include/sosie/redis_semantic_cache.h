@@ -58,7 +58,8 @@ struct RedisSemanticCacheOptions {
   /// $OPENAI_ORGANIZATION; without a base URL, api.openai.com.
   std::string embedding_base_url, embedding_api_key, embedding_organization;
 
-  /// Used instead of `embedding_model`.
+  /// Used instead of `embedding_model`. What is too long for it (`Embedder::is_too_long`) is stored without a vector, and found by the same
+  /// text only (Compat::sosie); so it is with a local model.
   std::shared_ptr<const Embedder> embedder;
 
   RedisOptions connection;  ///< What upstream promises and drops: user, db, TLS, deadlines, pool. Its `url` is not used.

@@ -192,6 +192,7 @@ std::optional<RedisQuestion> RedisCore::ask_for(std::string_view key, std::strin
   if (!upstream_ && !redis::is_findable_tag(question.tag)) question.tag = "sha256_" + base::to_hex(base::sha256(question.raw_key));
   question.id = redis::entry_id(prompt, {{std::string(redis::kKeyField), question.raw_key}});
   question.prompt = std::move(prompt);
+  question.same_text_only = too_long(question.prompt);
   return question;
 }
 
@@ -217,7 +218,7 @@ Result<std::optional<RedisQuestion>> RedisCore::question(std::string_view key, c
     const text::Turns turns = text::read_turns(call.request);
     made->is_request = true;
     made->wants_responses = turns.of_input;
-    made->same_text_only = turns.has_history && !turns.ends_with_user;
+    made->same_text_only = made->same_text_only || (turns.has_history && !turns.ends_with_user);
     made->has_history = turns.has_history;
     made->behind_bytes = std::min(turns.behind_bytes, made->prompt.size());
     made->before_bytes = made->prompt.size() - made->behind_bytes - std::min(turns.question_bytes, made->prompt.size() - made->behind_bytes);
@@ -249,6 +250,8 @@ std::string RedisCore::unseen(std::string_view text) const {
   return std::string(text.substr(seen.size()));
 }
 
+bool RedisCore::too_long(std::string_view text) const { return !upstream_ && options_.embedder && options_.embedder->is_too_long(text); }
+
 /// Whether a stored value can be read, and answers this kind of call.
 bool RedisCore::fits(const RedisQuestion& question, std::string_view stored) const {
   const auto envelope = text::read_envelope(stored);
@@ -273,7 +276,7 @@ bool RedisCore::may_answer(const RedisQuestion& question, const redis::Candidate
   const bool same_text = candidate.prompt == question.prompt;
   if (by_text && !same_text) return false;
   if (!same_text) {
-    if (question.same_text_only) return false;
+    if (question.same_text_only || too_long(candidate.prompt)) return false;
     if (!says_the_same_around(question, candidate.prompt)) return false;
     if (question.is_request && goes_on(candidate.prompt, question.prompt)) return false;
     Similarity threshold{*options_.similarity_threshold};
@@ -426,26 +429,36 @@ Task<Result<void>> RedisCore::store(RedisPeer& peer, std::vector<RedisWrite> wri
     if (!upstream_ && !fits(write.question, write.value)) {
       co_return Error{ErrorCode::invalid_argument, "the value cannot be read back, or is no answer to such a request; it was not stored"};
     }
-    if (write.question.embedding.empty() && vectors.try_emplace(write.question.prompt).second) texts.push_back(write.question.prompt);
+    if (!write.question.embedding.empty() || too_long(write.question.prompt)) continue;
+    if (vectors.try_emplace(write.question.prompt).second) texts.push_back(write.question.prompt);
   }
   if (!texts.empty()) {
     auto embedded = co_await embed(peer, texts, writes.front().question.metadata);
     if (!embedded) co_return embedded.error();
     for (std::size_t i = 0; i < texts.size(); ++i) vectors[texts[i]] = std::move((*embedded)[i]);
   }
+  const std::vector<float> none;
   const auto vector_of = [&](const RedisQuestion& question) -> const std::vector<float>& {
+    if (too_long(question.prompt)) return none;
     return question.embedding.empty() ? vectors[question.prompt] : question.embedding;
   };
+  std::size_t dimension = 0;
+  for (const RedisWrite& write : writes) {
+    if (too_long(write.question.prompt)) continue;
+    const std::size_t size = vector_of(write.question).size();
+    if (size == 0 || (dimension != 0 && size != dimension)) {
+      co_return Error{ErrorCode::invalid_argument, "the embeddings of one call differ in length"};
+    }
+    dimension = size;
+  }
+  if (dimension == 0) dimension = options_.embedder->dimension();  // All are too long, which only an embedder says.
   const auto deadline = redis_deadline();
-  auto index = co_await ready(peer, vector_of(writes.front().question).size(), deadline);
+  auto index = co_await ready(peer, dimension, deadline);
   if (!index) co_return index.error();
 
   Pipeline pipeline;
   for (const RedisWrite& write : writes) {
     const std::vector<float>& vector = vector_of(write.question);
-    if (vector.empty() || vector.size() != vector_of(writes.front().question).size()) {
-      co_return Error{ErrorCode::invalid_argument, "the embeddings of one call differ in length"};
-    }
     const redis::NewHash entry{redis::entry_key(index->name, write.question.id), write.question.id, write.question.prompt, write.value,
                                write.question.tag, redis::vector_bytes(vector), options_.clock()};
     const auto seconds = write.ttl ? static_cast<std::int64_t>(*write.ttl) : 0;

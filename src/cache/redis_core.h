@@ -36,7 +36,7 @@ struct RedisQuestion {
   std::string prompt;
   std::size_t before_bytes = 0, behind_bytes = 0;  ///< Of the prompt, around the last question: what must be equal.
   bool has_history = false;       ///< Of what stands before, something was answered.
-  bool same_text_only = false;    ///< An agent's turn: only the same text may answer.
+  bool same_text_only = false;    ///< An agent's turn, or too long a text: only the same text may answer.
   bool wants_responses = false;   ///< Of the Responses API, which a chat's answer does not fit, nor the other way round.
   bool is_request = false;        ///< Read from a request: the kind of call is known.
   std::string metadata;           ///< JSON object for the embedding endpoint; empty: none.
@@ -108,6 +108,7 @@ class RedisCore {
 
   std::optional<RedisQuestion> ask_for(std::string_view key, std::string prompt, std::string_view non_text_parts) const;
   std::string unseen(std::string_view text) const;
+  bool too_long(std::string_view text) const;  // Neither embedded nor found but by itself.
   bool fits(const RedisQuestion& question, std::string_view stored) const;
   bool may_answer(const RedisQuestion& question, const redis::Candidate& candidate, bool by_text) const;
 

@@ -24,7 +24,7 @@ class ChosenVectors final : public Embedder {
  public:
   std::size_t dimension() const noexcept override { return 3; }
   std::string_view fingerprint() const noexcept override { return "chosen"; }
-  std::size_t max_tokens() const noexcept override { return 1'000'000; }
+  std::size_t max_tokens() const noexcept override { return window; }
   Result<std::vector<Embedding>> embed(std::span<const std::string_view> texts) const override {
     ++calls;
     std::vector<Embedding> out;
@@ -43,6 +43,7 @@ class ChosenVectors final : public Embedder {
   }
 
   std::map<std::string, std::vector<float>> vectors;
+  std::size_t window = 1'000'000;
   mutable std::atomic<std::size_t> count{0}, calls{0};
 
  private:

@@ -207,6 +207,32 @@ TEST_F(RedisCacheTest, AGivenEmbeddingIsUsedAsItIs) {
   EXPECT_EQ(embedder_->count, 0u);
 }
 
+TEST_F(RedisCacheTest, ALongPromptIsStoredWithoutAVectorAndFoundByItsVerySameTextOnly) {
+  embedder_->window = 2;
+  const std::string too_long(2 * Embedder::kLongBytes, 'x'), other = too_long + "y";
+  const auto vector = ChosenVectors::at(0);
+  auto cache = open(options());
+  for (const std::span<const float> given : {std::span<const float>(), std::span<const float>(vector)}) {
+    ASSERT_TRUE(cache.set_cache("k", "r", {.prompt = too_long, .embedding = given}));
+    EXPECT_EQ(get(cache, "k", too_long), "r");
+    EXPECT_EQ(get(cache, "k", RedisCall{.prompt = "short", .embedding = vector}), "");
+    EXPECT_EQ(get(cache, "k", RedisCall{.prompt = other, .embedding = vector}), "");
+  }
+  EXPECT_EQ(embedder_->count, 0u);
+  EXPECT_EQ(cache.stats().faults, 0u);
+
+  // Beside a short one, in either order; and the vector that an earlier version gave one answers nobody else.
+  std::vector<RedisSemanticCache::Item> items{{"k", "long", {}, other}, {"k", "short", {}, "short"}};
+  ASSERT_TRUE(cache.async_set_cache_pipeline(items, {}).get());
+  EXPECT_EQ(embedder_->count, 1u);
+  EXPECT_EQ(get(cache, "k", other), "long");
+  EXPECT_EQ(get(cache, "k", "short"), "short");
+  embedder_->window = 1'000'000;
+  ASSERT_TRUE(cache.set_cache("k", "r", {.prompt = too_long, .embedding = vector}));
+  embedder_->window = 2;
+  EXPECT_EQ(get(cache, "k", RedisCall{.prompt = "near", .embedding = vector}), "");
+}
+
 TEST_F(RedisCacheTest, SettingsComeFromArgumentsThenTheEnvironmentWithUpstreamsWords) {
   for (const char* name : {"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_URL"}) unsetenv(name);
   const auto error = [](RedisSemanticCacheOptions options) {

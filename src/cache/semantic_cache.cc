@@ -40,6 +40,7 @@ std::string_view to_string(MissReason reason) noexcept {
     case MissReason::filtered: return "filtered";
     case MissReason::blank_prompt: return "blank_prompt";
     case MissReason::not_exact: return "not_exact";
+    case MissReason::long_prompt: return "long_prompt";
     case MissReason::unseen_differs: return "unseen_differs";
   }
   return "none";
@@ -54,6 +55,10 @@ struct SemanticCache::Impl {
   mutable std::atomic<std::uint64_t> exact_hits{0}, semantic_hits{0}, misses{0}, embeddings{0};
 
   Result<std::shared_ptr<const Embedding>> embed(std::string_view prompt) const {
+    if (embedder->is_too_long(prompt)) {
+      return Error{ErrorCode::invalid_argument, "the prompt is too long for an encoder of " + std::to_string(embedder->max_tokens()) +
+                                                    " tokens: only the very same text can answer it; ask the exact layer, and store it exact-only"};
+    }
     const std::array texts{prompt};
     auto embedded = embedder->embed(texts);
     if (!embedded) return std::move(embedded).error();
@@ -182,11 +187,12 @@ Result<Lookup> SemanticCache::lookup(const Query& query, const LookupOptions& ho
   store::Filter filter{.now = impl_->options.clock(), .attributes = query.attributes.empty() ? nullptr : &query.attributes};
   if (how.max_age && *how.max_age < kLongest) filter.not_before = filter.now - *how.max_age;
 
-  MissReason reason = MissReason::not_exact;
-  if (how.layers != Layers::semantic) {
+  const bool too_long = impl_->embedder->is_too_long(query.prompt);
+  MissReason reason = how.layers == Layers::exact ? MissReason::not_exact : MissReason::long_prompt;
+  if (how.layers != Layers::semantic || too_long) {
     if (auto done = impl_->find_exact(query, how, filter, lookup); !done) return std::move(done).error();
   }
-  if (!lookup.hit() && how.layers != Layers::exact) {
+  if (!lookup.hit() && how.layers != Layers::exact && !too_long) {
     auto semantic = impl_->find_semantic(query, how, threshold, filter, lookup);
     if (!semantic) return std::move(semantic).error();
     reason = *semantic;
@@ -217,8 +223,9 @@ Result<EntryId> SemanticCache::store(const Query& query, std::string_view respon
   const auto ttl = how.ttl ? how.ttl : impl_->options.ttl;
   if (auto checked = check_ttl(ttl); !checked) return std::move(checked).error();
   if (!(how.cost >= 0)) return Error{ErrorCode::invalid_argument, "cost must be 0 or more"};
+  const bool exact_only = how.exact_only || impl_->embedder->is_too_long(query.prompt);
   std::shared_ptr<const Embedding> embedding;
-  if (!how.exact_only) {
+  if (!exact_only) {
     auto known = impl_->embedding_of(query, how.embedding);
     if (!known) return std::move(known).error();
     embedding = *std::move(known);
@@ -232,7 +239,7 @@ Result<EntryId> SemanticCache::store(const Query& query, std::string_view respon
   entry.attributes = query.attributes;
   entry.created = now;
   if (ttl) entry.expires = now + *ttl;
-  entry.exact_only = how.exact_only;
+  entry.exact_only = exact_only;
   const bool sliding = impl_->options.expiry == Expiry::sliding;
   return impl_->put(std::move(entry), embedding.get(), {.sliding_ttl = sliding ? ttl : std::nullopt, .cost = how.cost});
 }
@@ -246,6 +253,7 @@ Result<void> SemanticCache::for_each(const std::function<bool(const Entry&)>& vi
 Result<Restored> SemanticCache::restore(std::span<const Entry> entries) {
   Restored done;
   const TimePoint now = impl_->options.clock();
+  const auto exact_only = [this](const Entry& entry) { return entry.exact_only || impl_->embedder->is_too_long(entry.prompt); };
   std::vector<const Entry*> fit;
   std::vector<std::string_view> prompts;
   for (const Entry& entry : entries) {
@@ -255,7 +263,7 @@ Result<Restored> SemanticCache::restore(std::span<const Entry> entries) {
       ++done.unfit;
     } else {
       fit.push_back(&entry);
-      if (!entry.exact_only) prompts.push_back(entry.prompt);
+      if (!exact_only(entry)) prompts.push_back(entry.prompt);
     }
   }
   std::vector<Embedding> embedded;
@@ -269,7 +277,9 @@ Result<Restored> SemanticCache::restore(std::span<const Entry> entries) {
   for (const Entry* entry : fit) {
     Entry copy = *entry;
     copy.created = std::min(copy.created, now);
-    if (auto put = impl_->put(std::move(copy), entry->exact_only ? nullptr : next++, {}); !put) return std::move(put).error();
+    copy.exact_only = exact_only(*entry);
+    const Embedding* embedding = copy.exact_only ? nullptr : next++;
+    if (auto put = impl_->put(std::move(copy), embedding, {}); !put) return std::move(put).error();
     ++done.stored;
   }
   return done;

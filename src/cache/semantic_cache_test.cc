@@ -104,6 +104,70 @@ TEST_F(SemanticCacheTest, AnEntryForTheSameTextOnlyIsNeitherEmbeddedNorFoundByMe
   EXPECT_EQ(cache.stats().entries, 1u);
 }
 
+TEST_F(SemanticCacheTest, ALongPromptIsNeverEmbeddedAndFoundByItsVerySameTextOnly) {
+  auto cache = open();
+  const std::size_t bound = encoder_->max_tokens() * Embedder::kLongBytes;
+  const std::string text = "How do I reset it? ";
+  std::string longest;
+  while (longest.size() < bound) longest += text;
+  longest.resize(bound - 1, 'x');
+  const std::string too_long = longest + "x", other = "Now: " + too_long;
+  const auto embedding = *cache.embed(kQuestion);
+  const auto before = encoder_->count.load();
+  EXPECT_EQ(lookup(cache, {.prompt = too_long}).reason, MissReason::long_prompt);
+  EXPECT_EQ(lookup(cache, {.prompt = too_long}, {.layers = Layers::semantic, .embedding = embedding}).reason, MissReason::long_prompt);
+  EXPECT_EQ(lookup(cache, {.prompt = too_long}, {.layers = Layers::exact}).reason, MissReason::not_exact);
+  store(cache, {.prompt = too_long}, "exactly", {.embedding = embedding});
+  for (const Layers layers : {Layers::exact_then_semantic, Layers::exact, Layers::semantic}) {
+    const auto same = lookup(cache, {.prompt = too_long}, {.layers = layers});
+    ASSERT_TRUE(same.hit());
+    EXPECT_EQ(same.hits[0].layer, Layer::exact);
+    EXPECT_TRUE(same.hits[0].entry->exact_only);
+  }
+  EXPECT_EQ(lookup(cache, {.prompt = other}, {.threshold = Similarity{0}}).reason, MissReason::long_prompt);
+  const auto embedded = cache.embed(too_long);
+  ASSERT_FALSE(embedded);
+  EXPECT_EQ(embedded.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(encoder_->count.load(), before);
+  EXPECT_EQ(to_string(MissReason::long_prompt), "long_prompt");
+
+  // One byte less is within the bound.
+  EXPECT_EQ(lookup(cache, {.prompt = longest}).reason, MissReason::empty_scope);
+  store(cache, {.prompt = longest}, "by meaning");
+  EXPECT_EQ(encoder_->count.load(), before + 2);
+  EXPECT_EQ(cache.stats().entries, 2u);
+}
+
+TEST_F(SemanticCacheTest, ALongPromptThatIsBroughtFromElsewhereIsForTheSameTextOnly) {
+  auto cache = open();
+  std::vector<Entry> entries(2);
+  entries[0].prompt = std::string(encoder_->max_tokens() * Embedder::kLongBytes, 'x');
+  entries[1].prompt = kQuestion;
+  const auto done = cache.restore(entries);
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->stored, 2u);
+  EXPECT_EQ(cache.stats().embeddings, 1u);
+  EXPECT_TRUE(lookup(cache, {.prompt = kParaphrase}).hit());
+  const auto same = lookup(cache, {.prompt = entries[0].prompt});
+  ASSERT_TRUE(same.hit());
+  EXPECT_TRUE(same.hits[0].entry->exact_only);
+}
+
+TEST_F(SemanticCacheTest, WithoutAKnownWindowNoPromptIsTooLong) {
+  class Windowless final : public Embedder {
+   public:
+    std::size_t dimension() const noexcept override { return 1; }
+    std::string_view fingerprint() const noexcept override { return "windowless"; }
+    std::size_t max_tokens() const noexcept override { return 0; }
+    Result<std::vector<Embedding>> embed(std::span<const std::string_view> texts) const override {
+      return std::vector<Embedding>(texts.size(), Embedding{.vector = {1}});
+    }
+  };
+  auto cache = open({.embedder = std::make_shared<Windowless>()});
+  store(cache, {.prompt = std::string(100'000, 'x')}, "r");
+  EXPECT_TRUE(lookup(cache, {.prompt = std::string(200'000, 'y')}).hit());
+}
+
 TEST_F(SemanticCacheTest, WouldAnswerDecidesAsALookupDoes) {
   auto cache = open();
   const std::string beyond(5000, 'x');
@@ -224,7 +288,7 @@ TEST_F(SemanticCacheTest, ABlankPromptIsNeverEmbeddedMatchedOrStored) {
 TEST_F(SemanticCacheTest, TextsThatAgreeOnlyWithinTheWindowNeverMatchByMeaning) {
   auto cache = open();
   std::string shared;
-  for (int i = 0; i < 400; ++i) shared += "the quick brown fox jumps over a lazy dog ";
+  for (int i = 0; i < 300; ++i) shared += "the quick brown fox jumps over a lazy dog ";
   const std::string poem = shared + "Write a poem about it.", drop = shared + "Drop the table.";
   store(cache, {.prompt = poem}, "A poem.");
   EXPECT_FALSE(lookup(cache, {.prompt = drop}, {.threshold = Similarity{0}}).hit());

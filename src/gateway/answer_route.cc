@@ -35,6 +35,7 @@ std::string_view to_reason(MissReason reason) {
     case MissReason::filtered: return "filtered";
     case MissReason::blank_prompt: return "blank_prompt";
     case MissReason::not_exact: return "not_exact";
+    case MissReason::long_prompt: return kLongPrompt;
     case MissReason::unseen_differs: return "unseen_differs";
     case MissReason::none:
     case MissReason::empty_scope: break;
@@ -129,7 +130,10 @@ Task<std::optional<Hit>> AnswerRoute::find(AskingPtr asking) {
   }
   if (looked->hit()) co_return std::move(looked->hits.front());
   outcome.reason = to_reason(looked->reason);
-  if (asking->verdict.reuse == decide::Reuse::exact) co_return std::nullopt;
+  if (asking->verdict.reuse == decide::Reuse::exact) {
+    if (asking->verdict.reason == kLongPrompt) outcome.reason = kLongPrompt;
+    co_return std::nullopt;
+  }
 
   // A call for this very text is under way: the encoder has nothing to add.
   if (asking->may_follow && shared_.flights.find(asking->scope, asking->question.prompt, {}, {})) co_return std::nullopt;

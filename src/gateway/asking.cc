@@ -101,6 +101,8 @@ std::variant<std::shared_ptr<Asking>, NotRead> read_asking(Shared& shared, proto
   if (blank && asking->verdict.reuse != decide::Reuse::never) asking->verdict = {decide::Reuse::never, "blank_prompt"};
   if (asking->wishes.exact_only && asking->verdict.reuse == decide::Reuse::by_meaning)
     asking->verdict = {decide::Reuse::exact, "exact_only"};
+  if (asking->verdict.reuse == decide::Reuse::by_meaning && shared.cache->embedder().is_too_long(asking->question.prompt))
+    asking->verdict = {decide::Reuse::exact, kLongPrompt};
   asking->outcome.reuse = asking->verdict.reuse;
   asking->outcome.reuse_reason = asking->verdict.reason;
 

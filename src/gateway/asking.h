@@ -73,6 +73,9 @@ std::string_view query_of(std::string_view target);
 /// callers bring keys of their own, one that names itself by nothing may not. No key is checked: the gateway knows none.
 bool may_use_encoder(const ServerOptions& options, const Tenant& tenant);
 
+/// Why a request is answered by the very same text only whose prompt is too long to be compared by meaning (`Embedder::is_too_long`).
+inline constexpr std::string_view kLongPrompt = "long_prompt";
+
 /// LiteLLM's member of a body.
 inline constexpr std::string_view kCacheMember = "cache";
 

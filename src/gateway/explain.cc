@@ -86,6 +86,7 @@ constexpr auto kWords = std::to_array<Words>({
     {"no_text", "there is no text to match by meaning"},
     {"embeddings", "vectors are found by the same input only"},
     {"exact_only", "the request asks for the same text only"},
+    {"long_prompt", "the text is too long to be compared by meaning"},
     {"blank_prompt", "there is nothing to match"},
     {"not_asked_for", "the server wants to be asked for the cache, and was not"},
     {"no_cache", "the request asked for a fresh answer"},
@@ -188,7 +189,7 @@ std::string verdict_sentence(const Outcome& outcome, const std::vector<std::stri
     return "no entry in this scope was compared: words that the encoder does not know, accents or the case of code differ (" +
            (unseen.empty() ? std::string("this text has none") : "here: " + joined(unseen)) + "), or another encoder made the entries";
   if (outcome.reason == "filtered") return "an entry was near enough, but older than the request allows";
-  if (outcome.reason == "not_exact") {
+  if (outcome.reason == "not_exact" || outcome.reason == "long_prompt") {
     std::string text = "no entry in this scope has this very text, and others were not considered";
     if (!outcome.reuse_reason.empty()) text.append(": ").append(in_words(outcome.reuse_reason));
     return text;

@@ -167,6 +167,7 @@ Task<int> LangCacheRoute::set(net::Exchange& exchange, std::string scope) {
   using Vector = std::shared_ptr<const Embedding>;
   std::function<Result<Vector>()> encode = [cache = shared_.cache, request]() -> Result<Vector> {
     const std::string_view text = request->prompt;
+    if (cache->embedder().is_too_long(text)) return Vector();
     auto embedded = cache->embedder().embed(std::span(&text, 1));
     if (!embedded) return embedded.error();
     return Vector(std::make_shared<const Embedding>(std::move(embedded->front())));

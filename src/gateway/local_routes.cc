@@ -30,6 +30,13 @@ std::size_t slice_end(const std::vector<std::string>& texts, std::size_t at) {
   return end;
 }
 
+net::Reply too_long(std::size_t index, const Embedder& embedder) {
+  return openai_error(400,
+                      "input " + std::to_string(index) + " is longer than the model's window of " + std::to_string(embedder.max_tokens()) +
+                          " tokens; split it",
+                      "input", "context_length_exceeded");
+}
+
 }  // namespace
 
 LocalRoutes::LocalRoutes(Shared& shared, JsonReader& reader, boost::asio::any_io_executor executor)
@@ -44,8 +51,15 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
     co_return 400;
   }
   const auto request = std::make_shared<const EmbeddingsRequest>(std::get<EmbeddingsRequest>(std::move(read)));
+  const std::vector<std::string>& inputs = request->inputs;
+  const auto long_one = std::find_if(inputs.begin(), inputs.end(), [&](const std::string& each) { return embedder.is_too_long(each); });
+  if (long_one != inputs.end()) {  // What the encoder would find as well, after reading all of it.
+    net::Reply reply = too_long(static_cast<std::size_t>(long_one - inputs.begin()), embedder);
+    co_await exchange.respond(std::move(reply));
+    co_return 400;
+  }
   static_cast<void>(exchange.take_body());  // It may be large, and the work long.
-  const bool bulk = slice_end(request->inputs, 0) < request->inputs.size() || request->inputs.front().size() > kSliceBytes;
+  const bool bulk = slice_end(inputs, 0) < inputs.size() || inputs.front().size() > kSliceBytes;
   const net::Request& asked = exchange.request();
   const Tenant tenant = tenant_of(asked.headers, query_of(asked.target), shared_.options.tenant, shared_.options.compat);
   const auto place = bulk ? shared_.bulk.take(tenant.id) : std::nullopt;
@@ -57,8 +71,8 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
   }
   using Embeddings = std::vector<Embedding>;
   Embeddings all;
-  for (std::size_t at = 0, end = 0; at < request->inputs.size(); at = end) {
-    end = slice_end(request->inputs, at);
+  for (std::size_t at = 0, end = 0; at < inputs.size(); at = end) {
+    end = slice_end(inputs, at);
     std::function<Result<Embeddings>()> job = [cache = shared_.cache, request, at, end] {
       const auto slice = std::span(request->inputs).subspan(at, end - at);
       const std::vector<std::string_view> texts(slice.begin(), slice.end());
@@ -77,10 +91,7 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
     const auto cut = std::find_if(slice.begin(), slice.end(), [](const Embedding& each) { return each.truncated; });
     if (cut != slice.end()) {
       const std::size_t index = at + static_cast<std::size_t>(cut - slice.begin());
-      net::Reply reply = openai_error(400,
-                                      "input " + std::to_string(index) + " is longer than the model's window of " +
-                                          std::to_string(embedder.max_tokens()) + " tokens; split it",
-                                      "input", "context_length_exceeded");
+      net::Reply reply = too_long(index, embedder);
       co_await exchange.respond(std::move(reply));
       co_return 400;
     }

@@ -22,8 +22,9 @@ inline constexpr std::array<std::string_view, 12> kRouteNames = {"chat",      "c
                                                                  "forward",   "health",      "metrics",   "other"};
 
 /// Why a request was not answered by the cache: the reasons of outcomes. What is none of these counts as "other".
-inline constexpr std::array<std::string_view, 25> kUncachedReasons = {
-    "empty_scope",      "below_threshold", "filtered",         "not_exact",  "unseen_differs",  // misses
+inline constexpr std::array<std::string_view, 26> kUncachedReasons = {
+    "empty_scope",      "below_threshold", "filtered",         "not_exact",         // misses
+    "unseen_differs",   "long_prompt",
     "other_api",        "overloaded",      "lookup_timeout",   "lookup_error",      // … and faults of the cache
     "unreadable_entry", "no_cache",        "not_asked_for",    "blank_prompt",      // never asked
     "several_choices",  "logprobs",        "seed",             "high_temperature",

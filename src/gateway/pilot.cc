@@ -335,6 +335,7 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
   options.exact_only = answered.reuse == decide::Reuse::exact;
   options.embedding = flight->embedding();
   Storing outcome{Storing::State::stored, {}, {}};
+  if (asking->verdict.reason == kLongPrompt) outcome.reason = kLongPrompt;
   if (!options.exact_only && !options.embedding) {
     // Lookups go first, for somebody waits for them; one that compares itself with this flight embeds it.
     std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, flight, text = AskedText(asking)] {

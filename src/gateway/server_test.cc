@@ -21,12 +21,16 @@ constexpr std::string_view kBody = R"({"model":"m","messages":[{"role":"user","c
 
 class NoEmbeddings final : public Embedder {
  public:
+  explicit NoEmbeddings(std::size_t window = 256) : window_(window) {}
   std::size_t dimension() const noexcept override { return 3; }
   std::string_view fingerprint() const noexcept override { return "none"; }
-  std::size_t max_tokens() const noexcept override { return 256; }
+  std::size_t max_tokens() const noexcept override { return window_; }
   Result<std::vector<Embedding>> embed(std::span<const std::string_view>) const override {
     return Error{ErrorCode::unavailable, "no embeddings today"};
   }
+
+ private:
+  std::size_t window_;
 };
 
 class ServerTest : public testing::Test {
@@ -47,10 +51,11 @@ class ServerTest : public testing::Test {
   }
 
   /// A caller's socket, its question sent.
-  tcp::socket ask(std::uint16_t port) {
+  tcp::socket ask(std::uint16_t port, std::string_view body = kBody, std::string_view path = "/v1/chat/completions") {
     tcp::socket caller = connect(port);
-    asio::write(caller, asio::buffer("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " +
-                                     std::to_string(kBody.size()) + "\r\n\r\n" + std::string(kBody)));
+    asio::write(caller, asio::buffer("POST " + std::string(path) +
+                                     " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer k\r\nConnection: close\r\nContent-Length: " +
+                                     std::to_string(body.size()) + "\r\n\r\n" + std::string(body)));
     return caller;
   }
 
@@ -122,6 +127,22 @@ TEST_F(ServerTest, WithoutAnEmbeddingTheVerySameTextIsAnsweredAgain) {
   const std::string said = read_all(caller);
   EXPECT_NE(said.find("x-sosie-cache: hit"), std::string::npos) << said;
   EXPECT_NE(said.find("Yes."), std::string::npos);
+}
+
+TEST_F(ServerTest, ALongTextOfLangCacheIsFoundByEachStrategyWithoutAnEmbedding) {
+  cache = std::make_shared<SemanticCache>(*SemanticCache::open({.embedder = std::make_shared<NoEmbeddings>(4)}));
+  const Server server = start("http://127.0.0.1:1/v1");
+  const std::string prompt = R"({"prompt":")" + std::string(4 * Embedder::kLongBytes, 'x') + '"';
+  const auto said = [&](std::string_view path, std::string_view more) {
+    tcp::socket caller = ask(server.port(), prompt + std::string(more), path);
+    return read_all(caller);
+  };
+  const std::string written = said("/v1/caches/c/entries", R"(,"response":"Yes."})");
+  EXPECT_TRUE(written.starts_with("HTTP/1.1 201 ")) << written;
+  for (const char* strategies : {"}", R"(,"searchStrategies":["exact"]})", R"(,"searchStrategies":["semantic"]})", R"(,"searchStrategies":["semantic","exact"]})"}) {
+    const std::string found = said("/v1/caches/c/entries/search", strategies);
+    EXPECT_NE(found.find("Yes."), std::string::npos) << found;
+  }
 }
 
 }  // namespace

@@ -234,8 +234,10 @@ bool is_unknown_index(const Reply& reply) noexcept {
 
 void add_store(Pipeline& pipeline, const NewHash& entry) {
   const std::string stamp = float_text(entry.now);
-  pipeline.add({"HSET", entry.key, "entry_id", entry.entry_id, "prompt", entry.prompt, "response", entry.response, "prompt_vector", entry.vector,
-                "inserted_at", stamp, "updated_at", stamp, kKeyField, entry.tag});
+  std::vector<std::string_view> words{"HSET", entry.key, "entry_id", entry.entry_id, "prompt", entry.prompt, "response", entry.response};
+  if (!entry.vector.empty()) words.insert(words.end(), {"prompt_vector", entry.vector});
+  words.insert(words.end(), {"inserted_at", stamp, "updated_at", stamp, kKeyField, entry.tag});
+  pipeline.add(words);
 }
 
 void add_read_entry(Pipeline& pipeline, std::string_view key) {

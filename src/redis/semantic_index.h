@@ -68,7 +68,7 @@ bool is_unknown_index(const Reply& reply) noexcept;
 
 struct NewHash {
   std::string key, entry_id, prompt, response, tag;
-  std::string vector;  ///< Bytes.
+  std::string vector;  ///< Bytes. Empty: no search meets the entry.
   double now = 0;      ///< Seconds since 1970.
 };
 

@@ -40,6 +40,23 @@ def test_an_answer_from_standard_input_is_kept_byte_for_byte(sosie, tmp_path):
     assert sosie("get", QUESTION, "--data", data).stdout == answer + b"\n"
 
 
+def test_a_long_text_is_found_by_itself_only(sosie, tmp_path):
+    data = tmp_path / "data"
+    text = ("one line of a log\n" * 1200 + "What is wrong?").encode()
+    sosie("set", "-", "answer", "--data", data, stdin=text)
+    assert sosie("get", "-", "--data", data, stdin=text).stdout == b"answer\n"
+    miss = json.loads(sosie("get", "-", "--data", data, "--json", stdin=text + b"?", code=1).stdout)
+    assert miss == {"hit": False, "reason": "long_prompt"}
+    exported = sosie("export", "--data", data).stdout
+    assert json.loads(exported)["exact_only"] is True
+    row = json.loads(exported)
+    del row["exact_only"]  # As an earlier version wrote it.
+    assert sosie("import", "-", "--data", tmp_path / "second", stdin=json.dumps(row).encode()).stdout == b"1 stored\n"
+    assert sosie("get", "-", "--data", tmp_path / "second", stdin=text).stdout == b"answer\n"
+    report = json.loads(sosie("replay", "-", "--json", stdin=b"\n".join(json.dumps({"question": text.decode()}).encode() for _ in range(2))).stdout)
+    assert (report["asked"], report["stored"], report["exact_hits"], report["semantic_hits"]) == (2, 1, 1, 0)
+
+
 def test_a_ttl_ends(sosie, tmp_path):
     data = tmp_path / "data"
     sosie("set", QUESTION, "answer", "--data", data, "--ttl", "1ms")

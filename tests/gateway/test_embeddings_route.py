@@ -52,5 +52,13 @@ def test_what_cannot_be_done_is_refused(client, change, param):
     assert refused.value.param == param
 
 
+@pytest.mark.parametrize("text", ["word " * 400, "x" * (64 * 256)], ids=["tokens", "bytes"])
+def test_a_long_text_is_refused_by_openais_code(client, text):
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.embeddings.create(model="any", input=["x", text])
+    assert refused.value.code == "context_length_exceeded" and refused.value.message.count("input 1 is longer than the model's window of 256 tokens") == 1
+    assert client.embeddings.create(model="any", input="x" * (64 * 256 - 1)).usage.total_tokens == 3
+
+
 def test_our_own_dimension_is_welcome(client):
     assert len(client.embeddings.create(model="any", input="x", dimensions=384).data[0].embedding) == 384

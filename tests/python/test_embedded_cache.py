@@ -39,6 +39,16 @@ def test_a_question_then_its_paraphrase(cache):
     assert (stats.exact_hits, stats.semantic_hits, stats.misses, stats.entries) == (1, 1, 2, 1)
 
 
+def test_a_long_text_answers_itself_only(cache):
+    text = "one line of a log\n" * 1200
+    missed = cache.lookup(text)
+    assert (missed.reason, missed.embedding) == ("long_prompt", None)
+    cache.store(text, "answer", embedding=missed.embedding)
+    assert cache.lookup(text).hit.layer == cache.lookup(text, layers="semantic").hit.layer == "exact"
+    assert cache.lookup(text + "?").reason == "long_prompt"
+    assert cache.stats().embeddings == 0
+
+
 def test_python_types_go_in_and_come_out(cache):
     before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(milliseconds=1)
     id = cache.store(
