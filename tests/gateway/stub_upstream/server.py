@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 import re
+import select
 import socket
 import threading
 import time
@@ -85,6 +86,8 @@ class StubUpstream:
         self.faults, self.fault_rate = [], 0.0  # Modes that now and then take the place of `mode`.
         self.release = threading.Event()  # For the modes that wait.
         self.hold_for = None  # A word: the streams of questions that have it stall, until `release`.
+        self.hang_at = None  # A path: calls of it wait for `release`, or until the gateway has left.
+        self._open = set()
         self._numbers = itertools.count(1)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.listener.getsockname()[1]
@@ -93,6 +96,11 @@ class StubUpstream:
     @property
     def url(self):
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/v1"
+
+    @property
+    def open(self):
+        """How many connections are."""
+        return len(self._open)
 
     def count(self, path=None):
         return sum(path is None or call["path"] == path for call in self.calls)
@@ -111,6 +119,7 @@ class StubUpstream:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
+        self._open.add(threading.get_ident())
         try:
             if self.tls:
                 connection = self.tls.wrap_socket(connection, server_side=True)
@@ -124,6 +133,7 @@ class StubUpstream:
         except (OSError, EOFError):
             pass
         finally:
+            self._open.discard(threading.get_ident())
             connection.close()
 
     def _next_mode(self):
@@ -171,6 +181,8 @@ class Answering:
     def answer(self):
         """Whether the connection can be used again."""
         stub, call = self.stub, self.call
+        if call["path"] == stub.hang_at and not self.hang():
+            return False
         said = stub.raw.get(call["path"])
         if said is not None:
             self.send(said)
@@ -208,6 +220,13 @@ class Answering:
         if asked.get("stream") is True and events:
             return self.stream(mode, events(said, asked))
         return self.plain(mode, whole(said, asked))
+
+    def hang(self):
+        """Whether the gateway is still there at `release`."""
+        while not self.stub.release.is_set():
+            if select.select([self.connection], [], [], 0.05)[0] and not self.connection.recv(1, socket.MSG_PEEK):
+                return False
+        return True
 
     def error_of(self, message, kind, anthropics_kind, code=None):
         return messages.error(message, anthropics_kind) if self.call["path"] == "/v1/messages" else chat.error(message, kind, code)
