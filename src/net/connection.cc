@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/write.hpp>
 #include <string>
+#include <utility>
 
 #include "net/resolve.h"
 
@@ -115,9 +117,12 @@ Task<Result<std::string_view>> Connection::read(std::span<char> scratch, SteadyT
     scratch = tls_buffer_;
     std::tie(failure, count) = co_await tls_->async_read_some(asio::buffer(scratch.data(), scratch.size()), as_values);
   } else {
+    // A peer that is quicker than we are leaves nothing to wait for, and yet the others of this thread must have their turn.
+    if (std::exchange(read_at_once_, true)) co_await asio::post(socket_.get_executor(), as_values);
     for (;;) {
       count = socket_.read_some(asio::buffer(scratch.data(), scratch.size()), failure);
       if (failure != asio::error::would_block && failure != asio::error::try_again) break;
+      read_at_once_ = false;
       std::tie(failure) = co_await socket_.async_wait(Tcp::socket::wait_read, as_values);
       if (failure) break;
     }

@@ -62,6 +62,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool timed_out_ = false;
   bool closed_ = false;
   bool sent_some_ = false;
+  bool read_at_once_ = false;  // the last read had nothing to wait for
 };
 
 }  // namespace sosie::net

@@ -34,6 +34,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr Milliseconds kTick{100};
+constexpr unsigned kAcceptedAtOnce = 64;
 constexpr Milliseconds kAcceptPause{100};  // when the process has no file descriptor left
 
 constexpr std::size_t kOtherDescriptors = 128;  // kept from clients: calls to the upstream, the store, logs
@@ -104,6 +105,7 @@ class HttpServer::Impl {
     if (!failure) acceptor->set_option(asio::socket_base::reuse_address(true), failure);
     if (!failure) acceptor->bind(endpoint, failure);
     if (!failure) acceptor->listen(asio::socket_base::max_listen_connections, failure);
+    if (!failure) acceptor->non_blocking(true, failure);
     if (failure) return listen_error(failure, options);
     port = acceptor->local_endpoint(failure).port();
     return {};
@@ -132,8 +134,10 @@ class HttpServer::Impl {
     }
   }
 
+  Loop& take_turns() { return *loops[next_loop++ % loops.size()]; }
+
   void accept() {
-    Loop& loop = *loops[next_loop++ % loops.size()];
+    Loop& loop = take_turns();
     acceptor->async_accept(loop.context, [this, &loop](const error_code& failure, tcp::socket socket) {
       accepting = false;
       if (failure == asio::error::operation_aborted || !acceptor->is_open()) return;
@@ -146,16 +150,29 @@ class HttpServer::Impl {
         accepting = true;
         return;
       }
-      const bool full = open.fetch_add(1, std::memory_order_relaxed) >= options.max_connections;
-      try {
-        asio::dispatch(loop.context, [this, &loop, full, socket = std::move(socket)]() mutable { welcome(loop, full, std::move(socket)); });
-      } catch (...) {
-        leave();
-        throw;
+      admit(loop, std::move(socket));
+      // Those who queue behind it, too: where a thread has much to do, one for each of its turns would let them wait for seconds.
+      for (unsigned i = 0; i < kAcceptedAtOnce; ++i) {
+        Loop& next = take_turns();
+        tcp::socket another(next.context);
+        error_code none;  // Whatever it is, the next call says so again.
+        acceptor->accept(another, none);
+        if (none) break;
+        admit(next, std::move(another));
       }
       accept();
     });
     accepting = true;
+  }
+
+  void admit(Loop& loop, tcp::socket socket) {
+    const bool full = open.fetch_add(1, std::memory_order_relaxed) >= options.max_connections;
+    try {
+      asio::dispatch(loop.context, [this, &loop, full, socket = std::move(socket)]() mutable { welcome(loop, full, std::move(socket)); });
+    } catch (...) {
+      leave();
+      throw;
+    }
   }
 
   void welcome(Loop& loop, bool full, tcp::socket socket) {

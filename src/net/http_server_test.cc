@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <cstdlib>
+#include <functional>
+#include <future>
 #include <list>
 #include <new>
 #include <sstream>
@@ -296,6 +299,25 @@ class HttpServerWatch : public testing::Test {
     return handler;
   });
 };
+
+TEST_F(HttpServerWatch, ThoseWhoComeTogetherNeedNotATurnEachOfABusyThread) {
+  constexpr std::size_t kClients = 60;
+  std::atomic<bool> done = false;
+  std::atomic<int> turns = 0;
+  std::promise<void> over;
+  const std::function<void()> work = [&] {
+    ++turns;
+    ::usleep(2'000);
+    done ? over.set_value() : boost::asio::post(handler_->executor, work);
+  };
+  boost::asio::post(handler_->executor, work);
+  std::list<Client> clients;
+  while (clients.size() < kClients) clients.emplace_back(*server_);
+  wait_for_connections(kClients);
+  done = true;
+  over.get_future().wait();
+  EXPECT_LT(turns, static_cast<int>(kClients) / 2);
+}
 
 TEST_F(HttpServerWatch, ClientsThatHaveLeftHoldNoPlace) {
   for (const std::string line : {"GET / HTTP/1.1", "GET /begun HTTP/1.1", "GET / HTTP/1.0", "GET /begun HTTP/1.0"}) {
