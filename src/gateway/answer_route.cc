@@ -21,6 +21,7 @@ using net::Task;
 
 // An answer that is worth a look whether there is room for it.
 constexpr std::size_t kLongAnswer = 64 << 10;
+constexpr net::Milliseconds kRoomTime{10'000};  // for it: hundreds may wait at once, and each in front of them takes milliseconds
 
 // A request that followed so many calls in vain makes its own.
 constexpr std::size_t kMostFollowed = 2;
@@ -289,7 +290,7 @@ std::optional<net::Reply> AnswerRoute::say(const Asking& asking, std::string_vie
 
 Task<std::optional<int>> AnswerRoute::serve(net::Exchange& exchange, AskingPtr asking, std::string_view kept) {
   if (kept.size() > kLongAnswer) {
-    const bool room = co_await shared_.held.room(executor_, net::after(shared_.options.lookup_timeout));
+    const bool room = co_await shared_.held.room(executor_, net::after(kRoomTime));
     if (!room) {
       const int status = co_await refuse(exchange, asking, 503, "Too much is held for clients that do not read. Try again later.",
                                          "overloaded", "Retry-After: 1\r\n");

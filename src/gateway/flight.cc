@@ -5,7 +5,7 @@
 namespace sosie::gateway {
 namespace {
 
-constexpr std::size_t kRoom = 256 << 10;  // bytes that an endless flight may be ahead of its slowest reader
+constexpr std::size_t kRoom = 256 << 10;  // bytes that an endless flight may be ahead of its slowest reader; none where memory is tight
 
 }  // namespace
 
@@ -101,7 +101,7 @@ net::Task<bool> Flight::make_room(boost::asio::any_io_executor executor) {
   const auto has_room = [this] {
     if (readers_.empty()) return true;
     drop_read();
-    return held_bytes_ < kRoom;
+    return held_bytes_ == 0 || (held_bytes_ < kRoom && !held_.tight());
   };
   co_await until(std::move(executor), net::SteadyTime::max(), has_room);
   const std::lock_guard lock(mutex_);

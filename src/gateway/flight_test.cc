@@ -170,6 +170,28 @@ TEST_F(FlightTest, AnEndlessFlightDropsWhatAllHaveReadAndWaitsForTheSlowest) {
   EXPECT_TRUE(flight->is_alone());
 }
 
+TEST_F(FlightTest, AnEndlessFlightReadsNothingAheadWhereAllFlightsTogetherHoldMuch) {
+  auto flight = make_flight(), another = make_flight();
+  flight->start({200, "", "", false});
+  flight->make_endless();
+  Flight::Reader reader(flight, context.get_executor());
+  flight->add("x");
+  bool woke = false;
+  const auto pilot = [&]() -> net::Task<void> {
+    co_await flight->make_room(context.get_executor());
+    woke = true;
+  };
+  another->add(std::string(kMostHeld, 'x'));
+  boost::asio::co_spawn(context, pilot(), boost::asio::detached);
+  context.poll();
+  EXPECT_FALSE(woke);
+  const auto read = [&]() -> net::Task<void> { co_await reader.next(net::after(kLong)); };
+  boost::asio::co_spawn(context, read(), boost::asio::detached);
+  context.restart();
+  context.run();
+  EXPECT_TRUE(woke);
+}
+
 TEST_F(FlightTest, ThePilotOfAnEndlessFlightLearnsThatNobodyIsLeft) {
   auto flight = make_flight();
   flight->make_endless();

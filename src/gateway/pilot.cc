@@ -177,6 +177,7 @@ Task<void> AnswerRoute::fly(AskingPtr asking, FlightOwner owner, Upstream* upstr
 }
 
 std::uint64_t AnswerRoute::longest() const {
+  if (shared_.held.full()) return 0;
   return shared_.held.tight() ? std::min<std::uint64_t>(kMaxWhenTight, shared_.options.max_kept_bytes) : shared_.options.max_kept_bytes;
 }
 
@@ -235,6 +236,7 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
   auto assembler = asking->api->assembler();
   std::size_t seen_bytes = 0;
   bool endless = false;
+  net::HeldBytes::Part held(shared_.held);  // of the event under way
   std::optional<ClientError> failure;
   std::string out;
   for (bool ended = false; !ended && !assembler->done();) {
@@ -247,7 +249,7 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     ended = bytes.empty();
     // Some upstreams leave out the blank line behind their last event.
     if (ended && !events->partial()) break;
-    const bool fits = events->feed(ended ? "\n\n" : std::string_view(bytes));
+    bool fits = events->feed(ended ? "\n\n" : std::string_view(bytes));
     // Only whole events are passed on, so that a cut never leaves half a line before the error event.
     while (const auto event = events->next()) {
       ForUsage extra = ForUsage::nothing;
@@ -261,13 +263,17 @@ Task<void> AnswerRoute::fly_stream(AskingPtr asking, std::shared_ptr<Flight> fli
     if (ended || assembler->done()) break;
     seen_bytes += out.size();
     flight->add(std::exchange(out, std::string()));
+    held.set(events->rest().size());
+    if (shared_.held.tight() && events->rest().size() > kMaxWhenTight) fits = false;
     const bool too_long = seen_bytes > longest();
     if (!fits || (too_long && !asking->asks_usage)) {
       // Whole events no longer matter: what follows is passed on as it comes.
       std::string rest(events->rest());
+      held.set(0);
       events.reset();
       assembler.reset();
-      const std::string_view why = !fits || seen_bytes > shared_.options.max_kept_bytes ? "too_long" : "memory";
+      const bool for_its_length = std::max(seen_bytes, rest.size()) > std::min<std::uint64_t>(kMaxEventBytes, shared_.options.max_kept_bytes);
+      const std::string_view why = for_its_length ? "too_long" : "memory";
       co_await fly_endless(asking, flight, std::move(response), std::move(rest), why);
       co_return;
     }

@@ -13,7 +13,7 @@ void HeldBytes::add(std::size_t bytes) {
 Task<bool> HeldBytes::room(boost::asio::any_io_executor executor, SteadyTime deadline) {
   constexpr Milliseconds kLook{2};
   boost::asio::steady_timer timer(executor);
-  while (count() > limit_) {
+  while (full()) {
     if (std::chrono::steady_clock::now() >= deadline) co_return false;
     timer.expires_after(kLook);
     co_await timer.async_wait(as_values);
@@ -23,7 +23,7 @@ Task<bool> HeldBytes::room(boost::asio::any_io_executor executor, SteadyTime dea
 
 void HeldBytes::end_slowest() {
   const std::lock_guard lock(mutex_);
-  if (ending_ || waiting_.empty() || count() <= limit_) return;
+  if (ending_ || waiting_.empty() || !full()) return;
   ending_ = true;
   ended_.fetch_add(1, std::memory_order_relaxed);
   Waiting::Client& slowest = *waiting_.front();

@@ -10,6 +10,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "net/task.h"
 
@@ -29,6 +30,8 @@ class HeldBytes {
   std::size_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
   /// More than half of the limit: what is held for convenience only should be let go.
   bool tight() const noexcept { return count() > limit_ / 2; }
+  /// More than may be: nothing is to be held that somebody could read right away.
+  bool full() const noexcept { return count() > limit_; }
   /// Waits until no more is held than may be: ending the slowest takes their threads some turns, and whoever makes a long reply meanwhile
   /// would be quicker. False: the time is over. Resumes on the executor.
   Task<bool> room(boost::asio::any_io_executor executor, SteadyTime deadline);
@@ -45,6 +48,10 @@ class HeldBytes {
     void add(std::size_t bytes) {
       bytes_ += bytes;
       held_.add(bytes);
+    }
+    void set(std::size_t bytes) {
+      held_.remove(std::exchange(bytes_, 0));
+      add(bytes);
     }
 
    private:

@@ -87,7 +87,9 @@ TEST_F(HeldBytesTest, SaysWhenItBecomesTight) {
   EXPECT_FALSE(held.tight());
   held.add(1);
   EXPECT_TRUE(held.tight());
+  EXPECT_FALSE(held.full());
   held.add(1'000);  // Nobody can be ended.
+  EXPECT_TRUE(held.full());
   run();
   EXPECT_EQ(held.ended(), 0u);
   held.remove(1'051);

@@ -155,6 +155,18 @@ def test_three_hundred_who_do_not_read(gateway, upstream, kind):
     wait_for(lambda: gateway.metric("sosie_held_bytes") == 0, 60)
 
 
+def test_events_that_are_not_over_are_held_too(gateway, upstream):
+    upstream.huge, upstream.mode = 3 << 20, "huge_event"  # One alone would be kept.
+    before = resident(gateway)
+    with contextlib.ExitStack() as callers:
+        for number in range(200):
+            callers.enter_context(asking(gateway, CHAT, key=f"key-{number}", size=2_048, stream=True))
+        wait_for(lambda: upstream.count() == 200, 60)
+        time.sleep(2)
+        assert resident(gateway) - before < 3 * HELD / (1 << 20) and gateway.metric("sosie_held_bytes") < 2 * HELD
+        upstream.release.set()
+
+
 # Who leaves.
 
 

@@ -316,10 +316,18 @@ class Answering:
         return self.last_piece()
 
     def send_huge(self, mode, said):
-        """An answer of `huge` bytes and more: "huge" with its length, "huge_chunked" without, "huge_stream" of events without end."""
+        """An answer of `huge` bytes and more: "huge" with its length, "huge_chunked" without, "huge_stream" of events without end,
+        "huge_event" of one that is not over yet."""
         size, piece = self.stub.huge, b"a" * MEGABYTE
         self.stub.sent = 0
         self.stub.keep_answers = False
+        if mode == "huge_event":
+            self.send(self.head(200, "text/event-stream", "Transfer-Encoding: chunked"))
+            self.piece(b"data: " + piece[: size % MEGABYTE])
+            for _ in range(size // MEGABYTE):
+                self.piece(piece)
+            self.stub.release.wait(30)
+            return False
         if mode == "huge_stream":
             self.send(self.head(200, "text/event-stream", "Transfer-Encoding: chunked"))
             word = event(chat.chunk({"content": "a" * 1000}))
