@@ -75,7 +75,8 @@ struct LocalEncoderOptions {
   std::size_t threads = 1;  ///< Threads that share one `embed` call, the caller's included.
 };
 
-/// Opens an encoder that runs in this process; weights are memory-mapped for its lifetime.
+/// Opens an encoder that runs in this process; weights are memory-mapped for its lifetime. In int8 it keeps them packed beside the
+/// model (docs/architecture.md), where it may write.
 ///
 /// Errors: not_found (names the missing file), data_corruption (names file and field), unsupported (names the file and
 /// the field: another model family, or a precision this CPU cannot do), invalid_argument (threads == 0).

@@ -11,8 +11,8 @@ namespace sosie::embed {
 // Reads tensors one after the other; after the first error the rest is skipped.
 class Bert::Loader {
  public:
-  Loader(const Safetensors& weights, const Kernels& kernels)
-      : weights_(weights), kernels_(kernels), prefix_(weights.has("bert.embeddings.word_embeddings.weight") ? "bert." : "") {}
+  Loader(const Safetensors& weights, const PackedWeights* packed, const Kernels& kernels)
+      : weights_(weights), packed_(packed), kernels_(kernels), prefix_(weights.has("bert.embeddings.word_embeddings.weight") ? "bert." : "") {}
 
   const std::optional<Error>& error() const { return error_; }
   std::string name(std::string_view tail) const { return prefix_ + std::string(tail); }
@@ -23,8 +23,16 @@ class Bert::Loader {
 
   OwnedNorm norm(const std::string& tail, std::size_t n) { return {floats(tail + ".weight", {n}), floats(tail + ".bias", {n})}; }
 
+  void check(std::string_view tail, const std::vector<std::size_t>& shape) {
+    auto fits = weights_.check(name(tail), shape);
+    if (!fits && !error_) error_ = fits.error();
+  }
+
   // Layers side by side, [outputs][inputs] each: their outputs follow each other.
   std::optional<Linear> linear(const std::vector<std::string>& tails, std::size_t inputs, std::size_t outputs, const MatmulShape* shape) {
+    if (packed_ != nullptr) {
+      if (auto matrix = packed_->matrix(linears_++, inputs, outputs * tails.size())) return Linear(std::move(*matrix), kernels_);
+    }
     std::vector<float> weight, bias;
     for (const auto& tail : tails) {
       const auto w = floats(tail + ".weight", {outputs, inputs});
@@ -50,6 +58,8 @@ class Bert::Loader {
   }
 
   const Safetensors& weights_;
+  const PackedWeights* const packed_;
+  std::size_t linears_ = 0;
   const Kernels& kernels_;
   const std::string prefix_;
   std::optional<Error> error_;
@@ -59,7 +69,7 @@ Bert::Bert(const Options& options, Safetensors weights, const Kernels& kernels)
     : options_(options), kernels_(kernels), weights_(std::move(weights)) {}
 Bert::~Bert() = default;
 
-Result<std::unique_ptr<const Bert>> Bert::load(const Options& options, Safetensors weights, const Kernels& kernels) {
+Result<std::unique_ptr<const Bert>> Bert::load(const Options& options, Safetensors weights, const PackedWeights* packed, const Kernels& kernels) {
   const DefaultFloatMode mode;
   const text::BertConfig& c = options.config;
   std::unique_ptr<Bert> bert(new Bert(options, std::move(weights), kernels));
@@ -77,13 +87,13 @@ Result<std::unique_ptr<const Bert>> Bert::load(const Options& options, Safetenso
     s.shape = std::move(*made);
   }
 
-  Loader load(bert->weights_, kernels);
+  Loader load(bert->weights_, packed, kernels);
   const std::string words = "embeddings.word_embeddings.weight";
-  bert->words_copy_ = load.floats(words, {c.vocabulary, c.hidden});
-  if (!load.error()) bert->words_ = bert->weights_.in_place(load.name(words));
-  if (bert->words_ != nullptr) {
-    bert->words_copy_ = {};
-  } else {
+  load.check(words, {c.vocabulary, c.hidden});
+  if (load.error()) return *load.error();
+  bert->words_ = bert->weights_.in_place(load.name(words));
+  if (bert->words_ == nullptr) {
+    bert->words_copy_ = load.floats(words, {c.vocabulary, c.hidden});
     bert->words_ = bert->words_copy_.data();
   }
   bert->positions_ = load.floats("embeddings.position_embeddings.weight", {c.positions, c.hidden});
@@ -110,6 +120,16 @@ Result<std::unique_ptr<const Bert>> Bert::load(const Options& options, Safetenso
 }
 
 std::unique_ptr<Bert::Workspace> Bert::make_workspace() const { return std::make_unique<Workspace>(options_.arithmetic, kernels_); }
+
+std::vector<ByteMatrix> Bert::packed() const {
+  std::vector<ByteMatrix> out;
+  for (const Layer& layer : layers_) {
+    for (const Linear* linear : {&layer.attention, &layer.attention_out, &layer.up, &layer.down}) {
+      if (linear->bytes()) out.push_back(*linear->bytes());
+    }
+  }
+  return out;
+}
 
 void Bert::Workspace::reserve(std::size_t rows, const text::BertConfig& c) {
   if (rows <= rows_) return;

@@ -11,6 +11,7 @@
 #include "embed/kernels.h"
 #include "embed/linear.h"
 #include "embed/matmul.h"
+#include "embed/packed_weights.h"
 #include "embed/safetensors.h"
 #include "sosie/result.h"
 #include "text/model_config.h"
@@ -31,12 +32,16 @@ class Bert {
     std::size_t max_tokens = 0;  ///< At most config.positions.
   };
 
-  /// Errors: data_corruption and unsupported naming the tensor; those of `MatmulShape::create`.
-  static Result<std::unique_ptr<const Bert>> load(const Options& options, Safetensors weights, const Kernels& kernels);
+  /// `packed`: what `packed()` gave of the same weights, or null. Errors: data_corruption and unsupported naming the tensor; those of
+  /// `MatmulShape::create`.
+  static Result<std::unique_ptr<const Bert>> load(const Options& options, Safetensors weights, const PackedWeights* packed, const Kernels& kernels);
   ~Bert();
 
   std::size_t dimension() const noexcept { return options_.config.hidden; }
   std::unique_ptr<Workspace> make_workspace() const;
+
+  /// All matrices, to be kept and given to the next `load`. In int8 only; else empty.
+  std::vector<ByteMatrix> packed() const;
 
   /// The token ids of a text: 1 to max_tokens, each below config.vocabulary.
   using Ids = std::span<const std::int32_t>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -54,12 +55,17 @@ void keep_bound(const std::array<float, kDepthStep>& exact, std::size_t half, in
 }  // namespace
 
 ByteMatrix::ByteMatrix(std::span<const float> weight, std::span<const float> bias, std::size_t depth, std::size_t columns)
-    : depth_(depth), columns_(columns), scales_(padded_columns(columns)), sums_(padded_columns(columns)), biases_(padded_columns(columns)) {
-  const std::size_t size = padded_columns(columns) * padded_depth(depth);
-  bytes_.reset(static_cast<std::int8_t*>(std::aligned_alloc(64, size)));
-  if (bytes_ == nullptr) throw std::bad_alloc();
-  std::memset(bytes_.get(), 0, size);
-  std::copy(bias.begin(), bias.end(), biases_.begin());
+    : depth_(depth), columns_(columns) {
+  static_assert(kBlockColumns * sizeof(float) % 64 == 0);
+  const std::size_t size = block_bytes(depth, columns), padded = padded_columns(columns);
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, size));
+  if (memory == nullptr) throw std::bad_alloc();
+  std::memset(memory, 0, size);
+  block_.reset(memory, [](std::byte* p) { std::free(p); });
+  auto* bytes = reinterpret_cast<std::int8_t*>(memory);
+  auto* scales = reinterpret_cast<float*>(memory + padded * padded_depth(depth));
+  float *sums = scales + padded, *biases = sums + padded;
+  std::copy(bias.begin(), bias.end(), biases);
   for (std::size_t column = 0; column < columns; ++column) {
     const std::span<const float> from = weight.subspan(column * depth, depth);
     const float inverse = inverse_step(from);
@@ -75,13 +81,19 @@ ByteMatrix::ByteMatrix(std::span<const float> weight, std::span<const float> bia
         for (const int sign : {1, -1}) keep_bound(exact, half, sign, q);
       }
       for (std::size_t i = 0; i < kDepthStep; ++i) {
-        bytes_[place(d + i, column)] = static_cast<std::int8_t>(q[i]);
+        bytes[place(d + i, column)] = static_cast<std::int8_t>(q[i]);
         sum += q[i];
       }
     }
-    scales_[column] = inverse > 0 ? 1.0F / inverse : 0.0F;
-    sums_[column] = scales_[column] * static_cast<float>(sum);
+    scales[column] = inverse > 0 ? 1.0F / inverse : 0.0F;
+    sums[column] = scales[column] * static_cast<float>(sum);
   }
+}
+
+ByteColumns ByteMatrix::view() const noexcept {
+  const std::size_t padded = padded_columns(columns_);
+  const auto* floats = reinterpret_cast<const float*>(block_.get() + padded * padded_depth(depth_));
+  return {reinterpret_cast<const std::int8_t*>(block_.get()), floats, floats + padded, floats + 2 * padded, padded_depth(depth_), columns_};
 }
 
 std::size_t ByteMatrix::place(std::size_t depth, std::size_t column) const noexcept {

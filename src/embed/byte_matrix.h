@@ -3,10 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <span>
-#include <vector>
+#include <utility>
 
 #include "embed/kernels.h"
 
@@ -26,20 +25,29 @@ class ByteMatrix {
   /// `weight` is [columns][depth] (a linear layer's weight as models store it), `bias` [columns].
   ByteMatrix(std::span<const float> weight, std::span<const float> bias, std::size_t depth, std::size_t columns);
 
-  ByteColumns view() const noexcept { return {bytes_.get(), scales_.data(), sums_.data(), biases_.data(), padded_depth(depth_), columns_}; }
+  /// One whose `block()` was kept: memory of block_bytes(depth, columns) bytes from a cache line's start.
+  ByteMatrix(std::shared_ptr<const std::byte> block, std::size_t depth, std::size_t columns) noexcept
+      : depth_(depth), columns_(columns), block_(std::move(block)) {}
+
+  std::size_t depth() const noexcept { return depth_; }
+  std::size_t columns() const noexcept { return columns_; }
+  ByteColumns view() const noexcept;
 
   /// w[k][n].
-  std::int8_t at(std::size_t depth, std::size_t column) const noexcept { return bytes_[place(depth, column)]; }
+  std::int8_t at(std::size_t depth, std::size_t column) const noexcept { return view().bytes[place(depth, column)]; }
+
+  /// All that it consists of, in whole cache lines: the bytes in the layout of `ByteColumns`, then the scales, sums and biases of
+  /// padded_columns(columns).
+  std::span<const std::byte> block() const noexcept { return {block_.get(), block_bytes(depth_, columns_)}; }
+  static constexpr std::size_t block_bytes(std::size_t depth, std::size_t columns) noexcept {
+    return padded_columns(columns) * (padded_depth(depth) + 3 * sizeof(float));
+  }
 
  private:
-  struct Free {
-    void operator()(std::int8_t* p) const noexcept { std::free(p); }
-  };
   std::size_t place(std::size_t depth, std::size_t column) const noexcept;
 
   std::size_t depth_, columns_;
-  std::unique_ptr<std::int8_t[], Free> bytes_;       // In the layout of `ByteColumns`, from a cache line's start.
-  std::vector<float> scales_, sums_, biases_;        // Of padded_columns(columns).
+  std::shared_ptr<const std::byte> block_;
 };
 
 }  // namespace sosie::embed

@@ -30,7 +30,7 @@ void LeftRows::set(std::size_t row, const float* x, std::size_t n) {
 }
 
 Result<Linear> Linear::create(const MatmulShape* shape, std::span<const float> weight, std::vector<float> bias, const Kernels& kernels) {
-  if (shape == nullptr) return Linear(kernels, ByteMatrix(weight, bias, weight.size() / bias.size(), bias.size()));
+  if (shape == nullptr) return Linear(ByteMatrix(weight, bias, weight.size() / bias.size(), bias.size()), kernels);
   std::vector<std::uint16_t> halves;
   const void* elements = weight.data();
   if (shape->arithmetic() == Arithmetic::bf16) {

@@ -42,6 +42,12 @@ class Linear {
   /// those columns, which must outlive this. Errors: those of `PackedMatrix::pack`.
   static Result<Linear> create(const MatmulShape* shape, std::span<const float> weight, std::vector<float> bias, const Kernels& kernels);
 
+  /// One whose weights are packed already.
+  Linear(ByteMatrix bytes, const Kernels& kernels) : kernels_(&kernels), bytes_(std::move(bytes)) {}
+
+  /// Of int8 only.
+  const std::optional<ByteMatrix>& bytes() const noexcept { return bytes_; }
+
   /// out[rows][columns] = left W + b. REQUIRES: `left` is of this layer's arithmetic. Errors: those of `MatmulRunner::run`.
   Result<void> apply(const LeftRows& left, std::size_t rows, MatmulRunner& runner, float* out) const;
 
@@ -53,7 +59,6 @@ class Linear {
   };
 
   Linear(const Kernels& kernels, Floats floats) : kernels_(&kernels), floats_(std::move(floats)) {}
-  Linear(const Kernels& kernels, ByteMatrix bytes) : kernels_(&kernels), bytes_(std::move(bytes)) {}
 
   const Kernels* kernels_;
   std::optional<Floats> floats_;  // One of the two.

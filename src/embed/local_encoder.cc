@@ -10,6 +10,7 @@
 #include "embed/helper_threads.h"
 #include "embed/kernels.h"
 #include "embed/model_folder.h"
+#include "embed/packed_weights.h"
 #include "embed/safetensors.h"
 
 namespace sosie::embed {
@@ -134,14 +135,33 @@ Result<std::shared_ptr<LocalEncoder>> LocalEncoder::open(const LocalEncoderOptio
   auto weights = Safetensors::open(folder->weights);
   if (!weights) return weights.error();
 
+  const bool int8 = *precision == Precision::int8;
+  const std::filesystem::path kept = folder->weights.string() + ".sosie-int8";
+  const auto state = state_of(folder->weights);
+  std::optional<PackedWeights> packed;
+  if (int8 && state) packed = PackedWeights::open(kept, *state);
+
   base::DigestBuilder digest;
-  // Bits of int8 vectors changed once: they became the same on every CPU.
-  digest.add(*precision == Precision::int8 ? "sosie local encoder 2" : "sosie local encoder 1").add(weights->bytes()).add(folder->fingerprint_material);
+  base::Digest content{};
+  if (int8) {
+    // Bits of int8 vectors changed once: they became the same on every CPU.
+    content = packed ? packed->weights() : base::sha256(weights->bytes());
+    digest.add("sosie local encoder 2").add(base::to_hex(content));
+  } else {
+    digest.add("sosie local encoder 1").add(weights->bytes());
+  }
+  digest.add(folder->fingerprint_material);
   digest.add(static_cast<std::uint64_t>(folder->pooling)).add(static_cast<std::uint64_t>(folder->window)).add(name_of(*precision));
   std::string fingerprint = base::to_hex(digest.finish()).substr(0, 32);
 
-  auto bert = Bert::load({folder->config, folder->pooling, arithmetic_of(*precision), folder->window}, std::move(*weights), kernels());
+  auto bert = Bert::load({folder->config, folder->pooling, arithmetic_of(*precision), folder->window}, std::move(*weights),
+                         packed ? &*packed : nullptr, kernels());
   if (!bert) return bert.error();
+  // Where the folder cannot be written, the next opening packs again: that takes longer and does no harm.
+  if (int8 && !packed && state) {
+    const auto after = state_of(folder->weights);
+    if (after && *after == *state) (void)PackedWeights::write(kept, *state, content, (*bert)->packed());
+  }
   auto impl = std::make_unique<Impl>(std::move(*folder), std::move(*bert), *precision, std::move(fingerprint), options.threads - 1);
   std::shared_ptr<LocalEncoder> encoder(new LocalEncoder(std::move(impl)));
   // oneDNN sets itself up in its first run, and crashes where it finds no memory then. Now there is some. What fails here fails again.

@@ -66,6 +66,11 @@ Result<const text::TensorEntry*> Safetensors::entry(std::string_view name, const
   return &found->second;
 }
 
+Result<void> Safetensors::check(std::string_view name, const std::vector<std::size_t>& shape) const {
+  if (auto found = entry(name, shape); !found) return found.error();
+  return {};
+}
+
 Result<std::vector<float>> Safetensors::floats(std::string_view name, const std::vector<std::size_t>& shape) const {
   auto found = entry(name, shape);
   if (!found) return found.error();

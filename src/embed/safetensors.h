@@ -23,11 +23,14 @@ class Safetensors {
   /// Whether there is a tensor of this name.
   bool has(std::string_view name) const { return entries_.contains(name); }
 
+  /// Whether `floats` would succeed. Errors: those of it.
+  Result<void> check(std::string_view name, const std::vector<std::size_t>& shape) const;
+
   /// The tensor as floats, row after row, whatever its type.
   /// Errors: data_corruption (no such tensor, or another shape), unsupported (not F32, F16 or BF16).
   Result<std::vector<float>> floats(std::string_view name, const std::vector<std::size_t>& shape) const;
 
-  /// The tensor where it lies, or null where it is not of aligned F32. REQUIRES: `floats` would succeed.
+  /// The tensor where it lies, or null where it is not of aligned F32. REQUIRES: `check` succeeds.
   const float* in_place(std::string_view name) const;
 
   /// See `MappedFile::forget`.

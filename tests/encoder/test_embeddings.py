@@ -92,6 +92,27 @@ def test_int8_in_every_instruction_set_on_many_texts(texts):
             assert (probe.embed(some, "int8", threads=2, batch=50, isa=isa) == wanted).all(), isa
 
 
+def test_packed_weights_give_the_same_vectors(texts, tmp_path, monkeypatch):
+    """What is kept beside the weights is used, and as good as none where it is damaged or of other weights."""
+    wanted = probe.embed(texts[:20], "int8")
+    for file in probe.model_folder().iterdir():  # Links: the weights have been there for long.
+        if file.name != "model.safetensors.sosie-int8":
+            (tmp_path / file.name).symlink_to(file)
+    monkeypatch.setenv("SOSIE_MODEL_DIR", str(tmp_path))
+    packed = tmp_path / "model.safetensors.sosie-int8"
+    assert (probe.embed(texts[:20], "int8") == wanted).all()
+    whole, made = packed.read_bytes(), packed.stat()
+    assert (probe.embed(texts[:20], "int8") == wanted).all()
+    assert packed.stat() == made, "it was used, and not written again"
+    for damaged in (whole[:100], whole[: len(whole) // 2], whole[:9000] + bytes([whole[9000] ^ 1]) + whole[9001:]):
+        packed.write_bytes(damaged)
+        assert (probe.embed(texts[:20], "int8") == wanted).all()
+        assert packed.read_bytes() == whole
+    packed.unlink()
+    probe.embed(texts[:1], "f32")
+    assert not packed.exists()
+
+
 def test_known_sentences():
     pairs = {("A man is eating food.", "A man is eating a piece of bread."): 0.7553, ("A man is eating food.", "A cheetah is running behind its prey."): 0.1419}
     for (a, b), cosine in pairs.items():
