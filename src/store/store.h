@@ -52,7 +52,8 @@ struct StoreStats {
 };
 
 /// Thread-safety: every method may be called concurrently.
-/// Errors: unavailable, resource_exhausted (disk full), permission_denied, data_corruption. A failed write changes nothing.
+/// Errors: unavailable, resource_exhausted (disk full), permission_denied, data_corruption. A failed write changes nothing; only of a
+/// removal of many from a full disk some may be done.
 class Store {
  public:
   virtual ~Store() = default;

@@ -13,6 +13,8 @@ namespace {
 // One commit takes at most so much, to bound how long its first writer waits.
 constexpr std::size_t kMostWritesPerCommit = 256;
 constexpr std::uint64_t kMostBytesPerCommit = std::uint64_t{16} << 20;
+// On a full disk, where the log of a commit has little room.
+constexpr std::size_t kMostRemovedOnFullDisk = 64;
 // Chores that a commit does on the side.
 constexpr std::size_t kExpiredPerCommit = 32;
 constexpr std::size_t kUsagesPerCommit = 64;
@@ -56,7 +58,7 @@ void StoreWriter::commit_each(std::span<Write* const> batch) {
   // One bad write must not fail its neighbours.
   for (Write* write : batch) {
     if (batch.size() > 1) done = attempt_and_mend({&write, 1});
-    if (!done && done.error().code == ErrorCode::resource_exhausted && remedies_ != nullptr && write->removes()) {
+    if (!done && done.error().code == ErrorCode::resource_exhausted && remedies_ != nullptr && write->makes_room()) {
       done = remove_on_full_disk(*write);
     }
     if (!done) write->result = std::move(done).error();
@@ -77,7 +79,9 @@ Result<void> StoreWriter::remove_on_full_disk(Write& write) {
   remedies_->make_room();
   auto done = attempt({&one, 1}, false);
   const EraseAll* all = std::get_if<EraseAll>(&write.task);
-  if (!done && all != nullptr && !all->matches) {
+  const bool is_all = all != nullptr && !all->matches;
+  if (!done && !is_all && !std::holds_alternative<Erase>(write.task)) done = remove_bit_by_bit(write);
+  if (!done && is_all) {
     const std::uint64_t count = residents_.size();
     if (remedies_->begin_anew()) {
       write.result = count;
@@ -87,6 +91,46 @@ Result<void> StoreWriter::remove_on_full_disk(Write& write) {
   }
   remedies_->keep_room();
   return done;
+}
+
+// The log of each commit takes the place of the last one's. What is removed before a failure stays so.
+Result<void> StoreWriter::remove_bit_by_bit(Write& write) {
+  std::vector<index::RowId> ids;
+  const Sweep* sweep = std::get_if<Sweep>(&write.task);
+  if (const EraseAll* all = std::get_if<EraseAll>(&write.task)) {
+    residents_.for_each([&](Record* record) {
+      if (all->matches(*record)) ids.push_back(record->id);
+    });
+  } else {
+    residents_.for_expired(sweep->now_ms, [&](Record* record) {
+      ids.push_back(record->id);
+      return true;
+    });
+  }
+  std::size_t most = kMostRemovedOnFullDisk;
+  for (std::size_t at = 0; at < ids.size();) {
+    remedies_->make_room();
+    const auto some = std::span(ids).subspan(at, std::min(most, ids.size() - at));
+    auto done = remove(some);
+    if (done) {
+      at += some.size();
+      (sweep != nullptr ? counters_.expired : counters_.erased) += some.size();
+    } else if (most > 1) {
+      most /= 4;
+    } else {
+      return done;
+    }
+  }
+  write.result = std::uint64_t{ids.size()};
+  return {};
+}
+
+Result<void> StoreWriter::remove(std::span<const index::RowId> ids) {
+  Transaction transaction(table_, residents_, texts_);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  for (const index::RowId& id : ids)
+    if (auto removed = transaction.remove(id); !removed) return std::move(removed).error();
+  return transaction.commit();
 }
 
 Result<void> StoreWriter::attempt(std::span<Write* const> batch, bool with_chores) {

@@ -91,6 +91,7 @@ class StoreWriter {
 
     bool alone() const;
     bool removes() const { return std::holds_alternative<Erase>(task) || std::holds_alternative<EraseAll>(task); }
+    bool makes_room() const { return removes() || std::holds_alternative<Sweep>(task); }
     std::uint64_t bytes() const;
   };
 
@@ -102,6 +103,8 @@ class StoreWriter {
   /// Without chores it does what it is asked for and nothing else.
   Result<void> attempt(std::span<Write* const> batch, bool with_chores = true);
   Result<void> remove_on_full_disk(Write& write);
+  Result<void> remove_bit_by_bit(Write& write);
+  Result<void> remove(std::span<const index::RowId> ids);
   Result<void> perform(Write& write, Transaction& transaction);
   Result<std::uint64_t> expire(Transaction& transaction, std::int64_t now_ms, std::size_t limit);
   Result<std::uint64_t> evict(std::span<Write* const> batch, Transaction& transaction, double& clock);

@@ -169,6 +169,34 @@ TEST(Disk, EntriesCanBeRemovedFromAFullDisk) {
   }
 }
 
+// Their pages are more than the log of one commit has room for.
+TEST(Disk, ManyEntriesCanBeRemovedFromAFullDisk) {
+  for (const bool expired : {false, true}) {
+    Folder folder;
+    if (!folder.mount("size=48m")) GTEST_SKIP() << "mounting a small disk needs root: " << std::strerror(errno);
+    auto store = open(folder.path());
+    ASSERT_NE(store, nullptr);
+    const auto large = [](std::uint32_t key) {
+      NewEntry entry = crash_entry(key, 1);
+      entry.entry.scope = "large";
+      entry.entry.response = std::string(3'000, 'r');
+      entry.entry.expires = kCrashTime + std::chrono::hours(1);
+      return entry;
+    };
+    ASSERT_TRUE(store->put(crash_entry(0, 1)));
+    std::uint32_t full = 1;
+    while (store->put(large(full))) ++full;
+    const auto removed = expired ? store->sweep(kCrashTime + std::chrono::hours(2)) : store->clear("large");
+    ASSERT_TRUE(removed) << removed.error().message;
+    EXPECT_EQ(*removed, full - 1);
+    EXPECT_EQ(expired ? store->stats().expired : store->stats().erased, full - 1);
+    store.reset();
+    store = open(folder.path());
+    ASSERT_NE(store, nullptr);
+    EXPECT_EQ(store->stats().entries, 1u);
+  }
+}
+
 TEST(Disk, OpeningOnAFullDiskSaysSoAndLeavesNothingHalfMade) {
   Folder folder;
   if (!folder.mount("size=1m")) GTEST_SKIP() << "mounting a small disk needs root: " << std::strerror(errno);
