@@ -5,6 +5,7 @@
 #include "ask_redis.h"
 #include "base/isa.h"
 #include "command.h"
+#include "embed/endpoint_embedder.h"
 #include "embed/kernels.h"
 #include "embed/local_encoder.h"
 #include "index/kernels.h"
@@ -49,8 +50,20 @@ void look_at_cpu(Findings& findings) {
   findings.good("search", "kernel " + std::string(base::to_string(index::kernels().isa)));
 }
 
+void look_at_endpoint(const RemoteEmbedderOptions& options, Findings& findings) {
+  auto endpoint = embed::EndpointEmbedder::open(options);
+  if (!endpoint) return findings.missing("encoder", endpoint.error().message);
+  const std::string_view any[] = {"a"};
+  if (auto asked = (*endpoint)->embed(any); !asked) return findings.missing("encoder", asked.error().message);
+  findings.good("encoder", (*endpoint)->describe() + ", " + std::to_string((*endpoint)->dimension()) + " dimensions, window " +
+                               std::to_string((*endpoint)->max_tokens()) + " tokens");
+}
+
 void look_at_encoder(const DoctorArguments& arguments, Findings& findings) {
-  auto encoder = embed::LocalEncoder::open(arguments.cache.options.encoder);
+  const auto chosen = choose_cache(arguments.cache);
+  if (!chosen) return findings.missing("encoder", chosen.error().message);
+  if (chosen->embedding_endpoint) return look_at_endpoint(*chosen->embedding_endpoint, findings);
+  auto encoder = embed::LocalEncoder::open(chosen->encoder);
   if (!encoder) return findings.missing("encoder", encoder.error().message);
   findings.good("encoder", std::string((*encoder)->model_name()) + ", " + std::to_string((*encoder)->dimension()) +
                                " dimensions, window " + std::to_string((*encoder)->max_tokens()) + " tokens, " +

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "command.h"
+#include "embed/endpoint_embedder.h"
 #include "embed/local_encoder.h"
 #include "gateway/server.h"
 #include "gateway_settings.h"
@@ -32,13 +33,12 @@ bool is_this_server(const std::string& url, const ListenAddress& listen) {
   return base->host == listen.address || (is_here(base->host) && (everywhere || is_here(listen.address)));
 }
 
-void greet(const gateway::Server& server, const ServeArguments& arguments, const CacheOptions& cache, const embed::LocalEncoder& encoder) {
+void greet(const gateway::Server& server, const ServeArguments& arguments, const CacheOptions& cache, const std::string& embedder) {
   const std::string url = server.url();
   std::printf("listening on %s\n", url.c_str());
   if (!arguments.settings.file.empty()) std::printf("config       %s\n", arguments.settings.file.c_str());
   std::printf("data in      %s\n", describe_store(cache).c_str());
-  std::printf("encoder      %s, %s with %s\n", std::string(encoder.model_name()).c_str(), encoder.precision_name().c_str(),
-              std::string(encoder.kernel_name()).c_str());
+  std::printf("encoder      %s\n", embedder.c_str());
   for (const auto& upstream : arguments.server.upstreams) {
     std::printf("upstream     %s\n", describe_upstream(upstream).c_str());
     if (const std::string doubt = doubt_upstream(upstream); !doubt.empty()) base::log_warning(doubt);
@@ -52,6 +52,24 @@ void greet(const gateway::Server& server, const ServeArguments& arguments, const
       "  curl -s %s/metrics\n\n",
       url.c_str(), url.c_str(), url.c_str());
   std::fflush(stdout);
+}
+
+// Opens the embedder and sets what depends on its kind; returns how it is called.
+Result<std::string> open_embedder(CacheOptions& cache, gateway::ServerOptions& server) {
+  if (cache.embedding_endpoint) {
+    auto endpoint = embed::EndpointEmbedder::open(*cache.embedding_endpoint);
+    if (!endpoint) return endpoint.error();
+    cache.embedder = *endpoint;
+    server.embedding_model.clear();  // Callers may not ask it with our key.
+    // Threads that wait for it, not that compute.
+    if (server.encoder_threads == gateway::ServerOptions{}.encoder_threads) server.encoder_threads = cache.embedding_endpoint->max_connections;
+    return (*endpoint)->describe();
+  }
+  auto encoder = embed::LocalEncoder::open(cache.encoder);
+  if (!encoder) return encoder.error();
+  cache.embedder = *encoder;
+  server.embedding_model = (*encoder)->model_name();
+  return std::string((*encoder)->model_name()) + ", " + (*encoder)->precision_name() + " with " + std::string((*encoder)->kernel_name());
 }
 
 int run_serve(ServeArguments& arguments) {
@@ -71,15 +89,13 @@ int run_serve(ServeArguments& arguments) {
   arguments.server.upstreams = std::move(*upstreams);
   auto options = choose_cache(arguments.cache);
   if (!options) return fail(options.error());
-  auto encoder = embed::LocalEncoder::open(options->encoder);
-  if (!encoder) return fail(encoder.error());
-  options->embedder = *encoder;
-  arguments.server.embedding_model = (*encoder)->model_name();
+  const auto embedder = open_embedder(*options, arguments.server);
+  if (!embedder) return fail(embedder.error());
   auto cache = SemanticCache::open(*options);
   if (!cache) return fail(cache.error());
   auto server = gateway::Server::start(std::make_shared<SemanticCache>(std::move(*cache)), arguments.server);
   if (!server) return fail(server.error());
-  server->run_until_signal([&] { greet(*server, arguments, *options, **encoder); });
+  server->run_until_signal([&] { greet(*server, arguments, *options, *embedder); });
   return kOk;
 }
 

@@ -37,6 +37,7 @@ struct CacheChoice {
   CacheOptions options;  ///< Where entries are kept is not final: see `choose_cache`.
   bool use_redis = false;
   RedisSettings redis;
+  std::optional<EndpointSettings> endpoint;
   std::optional<std::string> store, data;  ///< The flags --store and --data.
 };
 
@@ -48,9 +49,9 @@ void add_cache_options(CLI::App& command, const Settings& settings, CacheChoice&
 void add_bound_option(CLI::App& command, const Settings& settings, CacheOptions& options);
 void add_encoder_options(CLI::App& command, const Settings& settings, LocalEncoderOptions& options);
 
-/// The options with the store that was chosen, and with its password. A flag wins over the file; --data alone means the
-/// embedded store. Errors: invalid_argument (flags that contradict each other, the URL), not_found (no password where it
-/// should be).
+/// The options with the store and the embedder that were chosen, and with their password and key. A flag wins over the file; --data alone
+/// means the embedded store, --model the encoder in this process. Errors: invalid_argument (flags that contradict each other, the URL),
+/// not_found (no password or key where it should be).
 Result<CacheOptions> choose_cache(const CacheChoice& choice);
 
 /// SemanticCache::open of it.

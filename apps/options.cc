@@ -1,5 +1,6 @@
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -120,6 +121,7 @@ void add_store_options(CLI::App& command, const Settings& settings, CacheChoice&
   choice.options = settings.cache;
   choice.use_redis = settings.use_redis;
   choice.redis = settings.redis;
+  choice.endpoint = settings.endpoint;
   command.add_option("--data", choice.data, "Folder where entries are kept")
       ->type_name("DIR")
       ->default_str(settings.cache.data.string());
@@ -157,6 +159,15 @@ void add_bound_option(CLI::App& command, const Settings& settings, CacheOptions&
 
 Result<CacheOptions> choose_cache(const CacheChoice& choice) {
   CacheOptions options = choice.options;
+  if (choice.endpoint && options.encoder.model.empty()) {
+    options.embedding_endpoint = choice.endpoint->options;
+    if (const std::string& name = choice.endpoint->key_env; !name.empty()) {
+      const char* key = std::getenv(name.c_str());
+      if (key == nullptr || *key == '\0')
+        return Error{ErrorCode::not_found, "the environment variable " + name + ", which [embedder] key_env names, is not set: set it to the key"};
+      options.embedding_endpoint->api_key = key;
+    }
+  }
   if (choice.data) options.data = *choice.data;
   std::string where = choice.use_redis && !choice.data ? kRedis : kEmbedded;
   if (choice.store) where = *choice.store;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "gateway_settings.h"
+#include "net/url.h"
 #include "redis/endpoint.h"
 #include "toml_section.h"
 #include "values.h"
@@ -89,7 +90,26 @@ void read_store(TomlSection section, Settings& settings, Faults& faults) {
   section.finish();
 }
 
-void read_embedder(TomlSection section, LocalEncoderOptions& encoder) {
+void read_endpoint(TomlSection& section, EndpointSettings& endpoint) {
+  RemoteEmbedderOptions& options = endpoint.options;
+  section.text("url", options.url);
+  section.text("model", options.model);
+  section.text("key_env", endpoint.key_env);
+  section.duration("timeout", kShortest, kLongest, options.timeout);
+  section.integer("dimension", 1, 65'535, options.dimension);
+  section.integer("max_tokens", 16, 1'000'000, options.max_tokens);
+  section.integer("max_connections", 1, 1024, options.max_connections);
+  if (auto base = net::parse_base_url(options.url); !base) section.fault("url", "is wrong: " + base.error().message);
+  if (options.model.empty()) section.missing("model");
+  if (section.has("precision")) section.fault("precision", "is of the encoder in this process; with \"url\" there is none");
+  section.finish();
+}
+
+void read_embedder(TomlSection section, Settings& settings) {
+  if (section.has("url")) return read_endpoint(section, settings.endpoint.emplace());
+  LocalEncoderOptions& encoder = settings.cache.encoder;
+  std::string url;  // Not there: but who misspells a key of an endpoint is to read that there is one.
+  section.text("url", url);
   section.path("model", encoder.model);
   section.choice<Precision>(
       "precision",
@@ -151,7 +171,7 @@ Result<Settings> load_settings(const std::filesystem::path& file) {
   TomlSection whole(file, "", &root, faults);
   read_server({file, "server", whole.table("server"), faults}, settings);
   read_store({file, "store", whole.table("store"), faults}, settings, faults);
-  read_embedder({file, "embedder", whole.table("embedder"), faults}, settings.cache.encoder);
+  read_embedder({file, "embedder", whole.table("embedder"), faults}, settings);
   settings.upstreams = read_upstreams(whole, faults);
   read_gateway({file, "gateway", whole.table("gateway"), faults}, settings.server);
   read_tenant({file, "tenant", whole.table("tenant"), faults}, settings.server.tenant);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,19 @@ struct RedisSettings {
   std::filesystem::path password_file;  ///< Its first line.
 };
 
+/// An embedding endpoint; its key need not stand in the file.
+struct EndpointSettings {
+  RemoteEmbedderOptions options;
+  std::string key_env;  ///< Name of an environment variable; empty: see `RemoteEmbedderOptions::api_key`.
+};
+
 struct Settings {
   std::filesystem::path file;  ///< Empty: there is none, these are the defaults.
 
   CacheOptions cache;  ///< Its `redis` is unset: see `use_redis`.
   bool use_redis = false;
   RedisSettings redis;
+  std::optional<EndpointSettings> endpoint;  ///< Of [embedder] url. Unset: the encoder in this process.
 
   gateway::ServerOptions server;  ///< `listen` and the upstreams are apart.
   std::string listen = "127.0.0.1:8080";

@@ -54,7 +54,8 @@ struct CacheOptions {
   std::optional<std::chrono::milliseconds> ttl;  ///< Default life of an entry. Unset: for ever.
   Expiry expiry = Expiry::absolute;
 
-  /// Used unless `embedder` is set.
+  /// Used unless `embedder` is set: the endpoint where there is one, else the encoder in this process.
+  std::optional<RemoteEmbedderOptions> embedding_endpoint;
   LocalEncoderOptions encoder;
   std::shared_ptr<const Embedder> embedder;
 

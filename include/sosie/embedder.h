@@ -1,6 +1,7 @@
 // embedder.h: from text to a unit vector.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -81,5 +82,24 @@ struct LocalEncoderOptions {
 /// Errors: not_found (names the missing file), data_corruption (names file and field), unsupported (names the file and
 /// the field: another model family, or a precision this CPU cannot do), invalid_argument (threads == 0).
 Result<std::shared_ptr<Embedder>> open_local_encoder(LocalEncoderOptions options = {});
+
+/// A model behind an endpoint with OpenAI's API (POST {url}/embeddings): OpenAI, Ollama, vLLM, another sosie.
+struct RemoteEmbedderOptions {
+  std::string url;      ///< e.g. http://127.0.0.1:11434/v1. Empty: $OPENAI_BASE_URL, else https://api.openai.com/v1.
+  std::string model;    ///< As the endpoint calls it.
+  std::string api_key;  ///< Sent as a bearer token; never logged. Empty: $OPENAI_API_KEY where `url` is empty or OpenAI's, else none.
+  std::chrono::milliseconds timeout{5'000};  ///< Of a call.
+  std::size_t dimension = 0;    ///< Floats in its vectors. 0: known by the model's name, else the endpoint is asked at once.
+  std::size_t max_tokens = 0;   ///< The model's window, never more than it really is: what lies beyond must be equal in two texts that are to
+                                ///< match by meaning. 0: OpenAI's models' 8191, else 256. Counted in bytes, for no token is shorter.
+  std::size_t max_connections = 32;  ///< Calls at a time.
+};
+
+/// Opens an embedder whose calls wait for that endpoint; after one that failed, calls fail at once for a while. Its vectors are of length 1,
+/// and of a vector space of their own for each URL, model, dimension and window.
+///
+/// Errors: invalid_argument (the options); where the endpoint has to be asked: permission_denied, resource_exhausted, deadline_exceeded,
+/// unavailable. No text or key is part of an error.
+Result<std::shared_ptr<Embedder>> open_remote_embedder(const RemoteEmbedderOptions& options);
 
 }  // namespace sosie

@@ -164,7 +164,7 @@ Result<SemanticCache> SemanticCache::open(CacheOptions options) {
   impl->store = std::move(*opened);
   impl->embedder = options.embedder;
   if (!impl->embedder) {
-    auto encoder = open_local_encoder(options.encoder);
+    auto encoder = options.embedding_endpoint ? open_remote_embedder(*options.embedding_endpoint) : open_local_encoder(options.encoder);
     if (!encoder) return std::move(encoder).error();
     impl->embedder = std::move(*encoder);
   }

@@ -105,12 +105,14 @@ Result<RemoteModel> find_remote_model(std::string model, std::string base_url, s
     return Error{
         ErrorCode::invalid_argument,
         "the embedding endpoint's key or organisation holds a control character, perhaps a line's end: remove it"};
-  if (found.base.host == kOpenAiHost && model.starts_with(kOpenAiPrefix)) model.erase(0, kOpenAiPrefix.size());
+  if (is_openai(found.base) && model.starts_with(kOpenAiPrefix)) model.erase(0, kOpenAiPrefix.size());
   if (model.empty())
     return Error{ErrorCode::invalid_argument, "the embedding model has no name: give one, e.g. text-embedding-3-small"};
   found.model = std::move(model);
   return found;
 }
+
+bool is_openai(const net::BaseUrl& base) noexcept { return base.host == kOpenAiHost; }
 
 std::size_t known_dimension(std::string_view model) noexcept {
   if (model.starts_with("azure/")) return 0;

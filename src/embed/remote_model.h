@@ -26,6 +26,9 @@ struct RemoteModel {
 Result<RemoteModel> find_remote_model(std::string model, std::string base_url, std::string api_key,
                                       std::string organization);
 
+/// Whether this is OpenAI itself, which the environment's key belongs to.
+bool is_openai(const net::BaseUrl& base) noexcept;
+
 /// Floats in the vectors of models that everybody uses, with or without a provider's prefix ("openai/…", "BAAI/…"); 0: not
 /// known. An Azure deployment may have any name, so none is known.
 std::size_t known_dimension(std::string_view model) noexcept;

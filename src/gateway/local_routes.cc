@@ -105,9 +105,13 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
 
 Task<int> LocalRoutes::models(net::Exchange& exchange) {
   net::Reply reply;
-  reply.body = R"({"object":"list","data":[{"id":)";
-  append_json_string(reply.body, shared_.options.embedding_model);
-  reply.body.append(R"(,"object":"model","created":0,"owned_by":"sosie"}]})");
+  reply.body = R"({"object":"list","data":[)";
+  if (!shared_.options.embedding_model.empty()) {
+    reply.body.append(R"({"id":)");
+    append_json_string(reply.body, shared_.options.embedding_model);
+    reply.body.append(R"(,"object":"model","created":0,"owned_by":"sosie"})");
+  }
+  reply.body.append("]}");
   co_await exchange.respond(std::move(reply));
   co_return 200;
 }

@@ -207,8 +207,9 @@ Task<std::optional<int>> Router::decode(net::Exchange& exchange, Route route) {
 
 // The local encoder answers to its own name, and to every name where there is nobody else to ask.
 Task<int> Router::embeddings(net::Exchange& exchange) {
-  bool local = shared_.options.upstreams.empty();
-  if (!local) {
+  const bool has_encoder = !shared_.options.embedding_model.empty();
+  bool local = has_encoder && shared_.options.upstreams.empty();
+  if (has_encoder && !local) {
     std::string_view model;
     const auto root = reader_.read(exchange.request().body);
     local = root && root->is_object() && (*root)["model"].get_string().get(model) == simdjson::SUCCESS &&

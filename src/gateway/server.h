@@ -40,6 +40,7 @@ struct ServerOptions {
   std::uint16_t port = 8080;          ///< 0: any free one, see `Server::port`.
   std::vector<UpstreamOptions> upstreams;  ///< The first that has the model is asked. None: hits are answered, and 503 on a miss.
   std::string embedding_model = "all-MiniLM-L6-v2";  ///< The name /v1/embeddings and /v1/models give the local encoder.
+                                                     ///< Empty: there is none, and upstreams alone are asked for embeddings.
 
   TenantOptions tenant;
   Compat compat;
