@@ -108,6 +108,7 @@ void add_encoder_options(CLI::App& command, const Settings& settings, LocalEncod
       {"auto", Precision::automatic}, {"f32", Precision::f32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}};
   options.model = settings.cache.encoder.model;
   options.precision = settings.cache.encoder.precision;
+  options.prefix = settings.cache.encoder.prefix;
   command.add_option("--model", options.model, "Folder of a BERT-family sentence encoder (default: all-MiniLM-L6-v2)");
   command
       .add_option_function<std::string>(

@@ -98,6 +98,7 @@ void read_endpoint(TomlSection& section, EndpointSettings& endpoint) {
   section.duration("timeout", kShortest, kLongest, options.timeout);
   section.integer("dimension", 1, 65'535, options.dimension);
   section.integer("max_tokens", 16, 1'000'000, options.max_tokens);
+  section.text("prefix", options.prefix);
   section.integer("max_connections", 1, 1024, options.max_connections);
   if (auto base = net::parse_base_url(options.url); !base) section.fault("url", "is wrong: " + base.error().message);
   if (options.model.empty()) section.missing("model");
@@ -115,6 +116,7 @@ void read_embedder(TomlSection section, Settings& settings) {
       "precision",
       {{"auto", Precision::automatic}, {"f32", Precision::f32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}},
       encoder.precision);
+  section.text("prefix", encoder.prefix);
   section.finish();
 }
 

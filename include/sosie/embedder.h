@@ -74,6 +74,7 @@ struct LocalEncoderOptions {
   std::filesystem::path model;
   Precision precision = Precision::automatic;
   std::size_t threads = 1;  ///< Threads that share one `embed` call, the caller's included.
+  std::string prefix = {};  ///< Put before every text, as some models want it ("query: " for e5). Part of the vector space.
 };
 
 /// Opens an encoder that runs in this process; weights are memory-mapped for its lifetime. In int8 it keeps them packed beside the
@@ -92,6 +93,7 @@ struct RemoteEmbedderOptions {
   std::size_t dimension = 0;    ///< Floats in its vectors. 0: known by the model's name, else the endpoint is asked at once.
   std::size_t max_tokens = 0;   ///< The model's window, never more than it really is: what lies beyond must be equal in two texts that are to
                                 ///< match by meaning. 0: OpenAI's models' 8191, else 256. Counted in bytes, for no token is shorter.
+  std::string prefix = {};           ///< See `LocalEncoderOptions::prefix`.
   std::size_t max_connections = 32;  ///< Calls at a time.
 };
 

@@ -91,7 +91,7 @@ class CacheStats:
 
 class LocalEncoder:
     def __init__(
-        self, model: Optional[_Path] = None, *, precision: _Precision = "automatic", threads: int = 1
+        self, model: Optional[_Path] = None, *, precision: _Precision = "automatic", threads: int = 1, prefix: str = ""
     ) -> None: ...
     @property
     def dimension(self) -> int: ...

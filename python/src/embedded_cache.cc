@@ -27,8 +27,9 @@ Enum named(const std::string& given, const char* what, std::initializer_list<std
 using SharedEncoder = std::shared_ptr<Embedder>;
 
 SharedEncoder open_encoder(const std::optional<std::filesystem::path>& model, const std::string& precision,
-                           std::size_t threads) {
+                           std::size_t threads, const std::string& prefix) {
   LocalEncoderOptions options;
+  options.prefix = prefix;
   options.model = model.value_or(std::filesystem::path{});
   options.precision = named<Precision>(precision, "precision",
                                        {{"automatic", Precision::automatic},
@@ -94,7 +95,7 @@ std::unique_ptr<Cache> open_cache(const std::optional<std::filesystem::path>& da
   options.max_bytes = max_bytes;
   options.durability = named<Durability>(
       durability, "durability", {{"power_loss", Durability::power_loss}, {"process_crash", Durability::process_crash}});
-  options.embedder = encoder ? encoder : open_encoder(model, precision, threads);
+  options.embedder = encoder ? encoder : open_encoder(model, precision, threads, "");
   return std::make_unique<Cache>(value_of(unlocked([&]() -> Result<std::shared_ptr<SemanticCache>> {
     auto opened = SemanticCache::open(std::move(options));
     if (!opened) return std::move(opened).error();
@@ -218,9 +219,10 @@ void bind_embedded_cache(py::module_& module) {
 
 `model`: a folder with a BERT-family encoder; None: the default model, all-MiniLM-L6-v2, where script/bootstrap puts it.
 `precision`: automatic, f32, bf16 or int8. `threads`: those that share one `embed` call.
+`prefix`: put before every text, as some models want it ("query: " for e5).
 May be shared by caches and threads.)")
       .def(py::init(&open_encoder), py::arg("model") = py::none(), py::kw_only(), py::arg("precision") = "automatic",
-           py::arg("threads") = 1)
+           py::arg("threads") = 1, py::arg("prefix") = "")
       .def_property_readonly("dimension", &Embedder::dimension)
       .def_property_readonly("fingerprint", [](const Embedder& e) { return std::string(e.fingerprint()); })
       .def_property_readonly("max_tokens", &Embedder::max_tokens)

@@ -47,7 +47,7 @@ void normalize(std::vector<float>& vector) {
 }  // namespace
 
 EndpointEmbedder::EndpointEmbedder(std::shared_ptr<const RemoteModel> model, const RemoteEmbedderOptions& options)
-    : model_(std::move(model)), window_(window_of(options)),
+    : model_(std::move(model)), prefix_(options.prefix), window_(window_of(options)),
       lanes_(options.max_connections, [model = model_, breaker = std::make_shared<net::Backoff>()](net::Executor executor) {
         return std::make_unique<RemoteEmbedder>(std::move(executor), model, breaker);
       }) {}
@@ -75,6 +75,7 @@ Result<std::shared_ptr<EndpointEmbedder>> EndpointEmbedder::open(const RemoteEmb
   base::DigestBuilder digest;
   digest.add("sosie embedding endpoint 1").add(url_of(embedder->model_->base)).add(embedder->model_->model);
   digest.add(static_cast<std::uint64_t>(embedder->dimension_)).add(static_cast<std::uint64_t>(embedder->window_));
+  if (!options.prefix.empty()) digest.add(options.prefix);
   embedder->fingerprint_ = base::to_hex(digest.finish()).substr(0, 32);
   return embedder;
 }
@@ -82,7 +83,8 @@ Result<std::shared_ptr<EndpointEmbedder>> EndpointEmbedder::open(const RemoteEmb
 std::string EndpointEmbedder::describe() const { return model_->model + " at " + url_of(model_->base); }
 
 std::string EndpointEmbedder::unseen(std::string_view text) const {
-  return std::string(text.substr(text::prefix_of(text, window_).size()));
+  const std::size_t room = window_ - std::min(window_, prefix_.size());
+  return std::string(text.substr(text::prefix_of(text, room).size()));
 }
 
 Result<RemoteEmbedder::Vectors> EndpointEmbedder::ask(std::vector<std::string> texts) const {
@@ -96,7 +98,7 @@ Result<std::vector<Embedding>> EndpointEmbedder::embed(std::span<const std::stri
   std::vector<Embedding> out;
   for (std::size_t first = 0; first < texts.size(); first += kTextsACall) {
     std::vector<std::string> some;
-    for (const std::string_view text : texts.subspan(first, std::min(kTextsACall, texts.size() - first))) some.push_back(with_replacements(text));
+    for (const std::string_view text : texts.subspan(first, std::min(kTextsACall, texts.size() - first))) some.push_back(prefix_ + with_replacements(text));
     auto vectors = ask(some);
     if (!vectors) return vectors.error();
     for (std::size_t i = 0; i < vectors->size(); ++i) {
@@ -108,7 +110,7 @@ Result<std::vector<Embedding>> EndpointEmbedder::embed(std::span<const std::stri
       normalize(vector);
       Embedding embedding;
       embedding.vector = std::move(vector);
-      embedding.unseen = unseen(some[i]);
+      embedding.unseen = unseen(texts[first + i]);
       out.push_back(std::move(embedding));
     }
   }

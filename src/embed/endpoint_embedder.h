@@ -37,6 +37,7 @@ class EndpointEmbedder final : public Embedder {
   Result<RemoteEmbedder::Vectors> ask(std::vector<std::string> texts) const;
 
   const std::shared_ptr<const RemoteModel> model_;
+  const std::string prefix_;
   const std::size_t window_;
   std::size_t dimension_ = 0;
   std::string fingerprint_;

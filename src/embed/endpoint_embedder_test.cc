@@ -29,6 +29,8 @@ TEST(EndpointEmbedder, WhatLiesBeyondTheWindowIsUnseen) {
   EXPECT_EQ(embedder->unseen("sixteen bytes 16, more"), ", more");
   EXPECT_EQ(embedder->unseen("fifteen bytes 1é"), "é");  // Never half a character.
   EXPECT_EQ(embedder->max_tokens(), 16U);
+  options.prefix = "query: ";  // Takes its part of the window.
+  EXPECT_EQ(open(options)->unseen("sixteen bytes 16"), "ytes 16");
 }
 
 TEST(EndpointEmbedder, WindowsAreThoseOfTheModelsNamesOrSmall) {

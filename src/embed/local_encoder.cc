@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/digest.h"
@@ -51,8 +52,8 @@ const std::string& name_of(Precision precision) {
 }  // namespace
 
 struct LocalEncoder::Impl {
-  Impl(ModelFolder f, std::unique_ptr<const Bert> b, Precision p, std::string print, std::size_t helpers)
-      : folder(std::move(f)), bert(std::move(b)), precision(p), fingerprint(std::move(print)), threads(helpers) {}
+  Impl(ModelFolder f, std::unique_ptr<const Bert> b, Precision p, std::string before, std::string print, std::size_t helpers)
+      : folder(std::move(f)), bert(std::move(b)), precision(p), prefix(std::move(before)), fingerprint(std::move(print)), threads(helpers) {}
 
   // A workspace out of the pool, for as long as this lives.
   class Lease {
@@ -115,7 +116,7 @@ struct LocalEncoder::Impl {
   const ModelFolder folder;
   const std::unique_ptr<const Bert> bert;
   const Precision precision;
-  const std::string fingerprint;
+  const std::string prefix, fingerprint;
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<Bert::Workspace>> idle;  // As many as calls ever ran at once.
   mutable HelperThreads threads;
@@ -152,6 +153,7 @@ Result<std::shared_ptr<LocalEncoder>> LocalEncoder::open(const LocalEncoderOptio
   }
   digest.add(folder->fingerprint_material);
   digest.add(static_cast<std::uint64_t>(folder->pooling)).add(static_cast<std::uint64_t>(folder->window)).add(name_of(*precision));
+  if (!options.prefix.empty()) digest.add(options.prefix);
   std::string fingerprint = base::to_hex(digest.finish()).substr(0, 32);
 
   auto bert = Bert::load({folder->config, folder->pooling, arithmetic_of(*precision), folder->window}, std::move(*weights),
@@ -162,7 +164,7 @@ Result<std::shared_ptr<LocalEncoder>> LocalEncoder::open(const LocalEncoderOptio
     const auto after = state_of(folder->weights);
     if (after && *after == *state) (void)PackedWeights::write(kept, *state, content, (*bert)->packed());
   }
-  auto impl = std::make_unique<Impl>(std::move(*folder), std::move(*bert), *precision, std::move(fingerprint), options.threads - 1);
+  auto impl = std::make_unique<Impl>(std::move(*folder), std::move(*bert), *precision, options.prefix, std::move(fingerprint), options.threads - 1);
   std::shared_ptr<LocalEncoder> encoder(new LocalEncoder(std::move(impl)));
   // oneDNN sets itself up in its first run, and crashes where it finds no memory then. Now there is some. What fails here fails again.
   const std::string_view any[] = {"a"};
@@ -179,7 +181,12 @@ const std::string& LocalEncoder::precision_name() const noexcept { return name_o
 std::string_view LocalEncoder::kernel_name() const noexcept { return to_string(kernels().isa); }
 
 std::string LocalEncoder::unseen(std::string_view text) const { return tokenize(text).unseen; }
-text::Tokens LocalEncoder::tokenize(std::string_view text) const { return impl_->folder.tokenizer.tokenize(text, impl_->folder.window); }
+
+text::Tokens LocalEncoder::tokenize(std::string_view text) const {
+  const auto& [tokenizer, window] = std::tie(impl_->folder.tokenizer, impl_->folder.window);
+  if (impl_->prefix.empty()) return tokenizer.tokenize(text, window);
+  return tokenizer.tokenize(impl_->prefix + std::string(text), window);
+}
 
 Result<std::vector<Embedding>> LocalEncoder::embed(std::span<const std::string_view> texts) const {
   std::vector<Embedding> out(texts.size());

@@ -136,6 +136,16 @@ TEST_P(PurityTest, StaysNearF32) {
 
 INSTANTIATE_TEST_SUITE_P(EveryPrecision, PurityTest, testing::Values(Precision::f32, Precision::bf16, Precision::int8));
 
+TEST(LocalEncoder, APrefixStandsBeforeEveryText) {
+  const TinyModel model;
+  const auto plain = open(model);
+  auto prefixed = LocalEncoder::open({.model = model.folder(), .precision = Precision::f32, .prefix = "q a "});
+  ASSERT_TRUE(prefixed);
+  EXPECT_EQ(embed(**prefixed, {"b c"})[0].vector, embed(*plain, {"q a b c"})[0].vector);
+  EXPECT_EQ((*prefixed)->unseen("b \u00e9"), plain->unseen("q a b \u00e9"));
+  EXPECT_NE((*prefixed)->fingerprint(), plain->fingerprint());
+}
+
 TEST(LocalEncoder, FingerprintsTellVectorSpacesApart) {
   const TinyModel model, same;
   const std::string first(open(model)->fingerprint());

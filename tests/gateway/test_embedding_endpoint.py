@@ -121,7 +121,7 @@ def test_a_vector_of_another_length_is_no_vector(start_gateway, upstream, endpoi
         ('url = "http://127.0.0.1:1/v1"', '[embedder] "model"'),
         ('url = "ftp://x"\nmodel = "m"', '[embedder] "url" is wrong'),
         ('url = "http://127.0.0.1:1/v1"\nmodel = "m"\nprecision = "int8"', "precision"),
-        ('timeout = "2s"', 'there are "url", "model", "precision"'),
+        ('timeout = "2s"', 'there are "url", "model", "precision", "prefix"'),
         ('url = "http://127.0.0.1:1/v1"\nmodel = "m"\nkey_env = "NOT_SET_ANYWHERE"', "NOT_SET_ANYWHERE"),
         ('url = "http://127.0.0.1:1/v1"\nmodel = "m"', "dimension"),
     ],
