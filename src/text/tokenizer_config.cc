@@ -1,6 +1,6 @@
 // tokenizer.json, vocab.txt and tokenizer_config.json.
 #include <algorithm>
-#include <map>
+#include <unordered_map>
 
 #include "text/json_fields.h"
 #include "text/model_config.h"
@@ -9,6 +9,8 @@ namespace sosie::text {
 namespace {
 
 using nlohmann::json;
+
+using Ids = std::unordered_map<std::string, std::int32_t>;
 
 constexpr std::int64_t kMaxId = (std::int64_t{1} << 24) - 1;
 
@@ -20,8 +22,7 @@ Result<std::string> type_of(const json& object, const char* field, std::string_v
 }
 
 // The ids that stand before and behind a text: post_processor, in its two spellings.
-Result<void> read_special(const json& root, WordPieceSpec& spec, const std::map<std::string, std::int32_t, std::less<>>& ids,
-                          std::string_view file) {
+Result<void> read_special(const json& root, WordPieceSpec& spec, const Ids& ids, std::string_view file) {
   auto type = type_of(root, "post_processor", file);
   if (!type) return type.error();
   const std::string_view field = "post_processor";
@@ -79,8 +80,7 @@ Result<void> read_normalizer(const json& root, WordPieceSpec& spec, std::string_
   return {};
 }
 
-Result<void> read_added(const json& root, WordPieceSpec& spec, std::map<std::string, std::int32_t, std::less<>>& ids,
-                        std::string_view file) {
+Result<void> read_added(const json& root, WordPieceSpec& spec, Ids& ids, std::string_view file) {
   const auto added = root.find("added_tokens");
   if (added == root.end() || added->is_null()) return {};
   if (!added->is_array()) return corrupt(file, "added_tokens", "is not an array");
@@ -114,10 +114,11 @@ Result<WordPieceSpec> parse_tokenizer(std::string_view text, std::string_view fi
   const json& model = root["model"];
 
   WordPieceSpec spec;
-  std::map<std::string, std::int32_t, std::less<>> ids;
+  Ids ids;  // Not a map: the vocabulary has tens of thousands.
   const auto vocabulary = model.find("vocab");
   if (vocabulary == model.end() || !vocabulary->is_object() || vocabulary->empty()) return corrupt(file, "model.vocab", "is missing or empty");
   spec.vocabulary.reserve(vocabulary->size());
+  ids.reserve(vocabulary->size());
   for (auto it = vocabulary->begin(); it != vocabulary->end(); ++it) {
     if (!it->is_number_integer() || *it < 0 || *it > kMaxId) return corrupt(file, "model.vocab", "has an id that is out of range");
     spec.vocabulary.emplace_back(it.key(), it->get<std::int32_t>());
@@ -150,7 +151,7 @@ Result<WordPieceSpec> parse_tokenizer(std::string_view text, std::string_view fi
 Result<WordPieceSpec> parse_vocabulary(std::string_view lines, std::string_view file, std::string_view config_json,
                                        std::string_view config_file) {
   WordPieceSpec spec;
-  std::map<std::string_view, std::int32_t> ids;
+  std::unordered_map<std::string_view, std::int32_t> ids;
   for (std::size_t at = 0; at < lines.size();) {
     const std::size_t end = std::min(lines.find('\n', at), lines.size());
     std::string_view line = lines.substr(at, end - at);

@@ -17,6 +17,8 @@ namespace sosie::text {
 struct WordPiece::Tables {
   explicit Tables(WordPieceSpec s) : spec(std::move(s)) {
     // Views into spec.vocabulary, which never changes again.
+    words.reserve(spec.vocabulary.size());
+    rests.reserve(spec.vocabulary.size());
     for (const auto& [word, id] : spec.vocabulary) {
       const std::string_view view = word;
       words.try_emplace(view, id);
