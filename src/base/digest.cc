@@ -56,4 +56,16 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
   return out;
 }
 
+std::optional<Digest> digest_from_hex(std::string_view text) {
+  Digest out{};
+  if (text.size() != 2 * out.size()) return std::nullopt;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (digit < 0) return std::nullopt;
+    out[i / 2] = static_cast<std::uint8_t>(out[i / 2] << 4 | digit);
+  }
+  return out;
+}
+
 }  // namespace sosie::base

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,5 +35,8 @@ class DigestBuilder {
 
 /// Lower-case hex, two digits a byte.
 std::string to_hex(std::span<const std::uint8_t> bytes);
+
+/// Unset: it is not what `to_hex` gives for a digest.
+std::optional<Digest> digest_from_hex(std::string_view text);
 
 }  // namespace sosie::base

@@ -16,5 +16,12 @@ TEST(Digest, PartsCannotRunIntoEachOther) {
   EXPECT_NE(joined.add("abc").finish(), sha256("abc"));
 }
 
+TEST(Digest, ReadsItsOwnHexAndNothingElse) {
+  const Digest digest = sha256("abc");
+  const std::string hex = to_hex(digest);
+  EXPECT_EQ(digest_from_hex(hex), digest);
+  for (const std::string& text : {std::string(), hex.substr(1), hex + "0", "G" + hex.substr(1), "A" + hex.substr(1)}) EXPECT_FALSE(digest_from_hex(text)) << text;
+}
+
 }  // namespace
 }  // namespace sosie::base

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -41,6 +42,23 @@ std::uint64_t bytes_of(const Entry& entry, const NewEntry& keys) {
   return bytes;
 }
 
+/// What the store's note says: the encoder that the vectors in rows up to this one are for. Rows are numbered as they are written, so
+/// that what another encoder, or another version, writes later lies above.
+struct Noted {
+  std::int64_t row = 0;
+  std::string encoder;
+};
+
+std::string to_text(const Noted& noted) { return std::to_string(noted.row) + " " + noted.encoder; }
+
+Noted read_note(std::string_view text) {
+  Noted noted;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), noted.row);
+  if (failed != std::errc() || noted.row < 0 || noted.row > kMostRows || end == text.data() + text.size()) return {};
+  noted.encoder = std::string_view(end + 1, text.data() + text.size());
+  return noted;
+}
+
 class EmbeddedStore final : public Store, private Remedies {
  public:
   explicit EmbeddedStore(const EmbeddedStoreOptions& options)
@@ -67,6 +85,9 @@ class EmbeddedStore final : public Store, private Remedies {
                           const Filter& filter) const override;
   Result<std::optional<Entry>> get(std::string_view id, TimePoint now) const override;
   Result<void> scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const override;
+  Result<std::uint64_t> scan_places(TimePoint now, std::string_view encoder, const std::function<void(const Place&)>& visit) const override;
+  Result<void> note_encoder(std::string_view encoder, std::uint64_t mark) override;
+  Result<std::uint64_t> move(std::span<const Move> moves) override;
   void touch(std::string_view id, TimePoint now) const override;
   Result<bool> erase(std::string_view id) override;
   Result<std::uint64_t> erase(std::string_view scope, const Attributes& attributes) override;
@@ -120,6 +141,8 @@ class EmbeddedStore final : public Store, private Remedies {
   std::unique_ptr<TextReader> reader_;  // Null: in memory only.
   mutable std::mutex files_mutex_;
   std::shared_ptr<const OpenFiles> files_;  // Null: in memory only.
+  mutable std::mutex noted_mutex_;
+  Noted noted_;
   Residents residents_;
   mutable TextCache texts_;
   DiskReserve reserve_;                            // The writer's.
@@ -242,7 +265,9 @@ Result<std::int64_t> EmbeddedStore::load(EntryTable& table, std::int64_t next_ro
     // On a full disk they stay in the file, where nobody sees them.
     if (!done && done.error().code == ErrorCode::data_corruption) return std::move(done).error();
   }
-  return std::max(next_row, loaded->last_row + 1);
+  const std::lock_guard lock(noted_mutex_);
+  noted_ = read_note(loaded->note);
+  return std::max({next_row, loaded->last_row + 1, noted_.row + 1});
 }
 
 void EmbeddedStore::close_file() {
@@ -449,6 +474,38 @@ Result<void> EmbeddedStore::scan(TimePoint now, const std::function<bool(const E
     if (*found != nullptr && !visit(**found)) break;
   }
   return {};
+}
+
+Result<std::uint64_t> EmbeddedStore::scan_places(TimePoint now, std::string_view encoder,
+                                                 const std::function<void(const Place&)>& visit) const {
+  writer_->observe(unix_milliseconds(now));
+  std::int64_t mark = 0;
+  {
+    const std::lock_guard lock(noted_mutex_);
+    if (noted_.encoder == encoder) mark = noted_.row;
+  }
+  for (const auto& place : residents_.places(unix_milliseconds(now), mark)) {
+    visit({format_id(place.id), *place.scope, place.partition});
+    mark = place.row;
+  }
+  return static_cast<std::uint64_t>(mark);
+}
+
+Result<void> EmbeddedStore::note_encoder(std::string_view encoder, std::uint64_t mark) {
+  const Noted noted{static_cast<std::int64_t>(mark), std::string(encoder)};
+  {
+    const std::lock_guard lock(noted_mutex_);
+    if (noted_.row == noted.row && (noted.row == 0 || noted_.encoder == encoder)) return {};
+  }
+  if (auto written = writer_->submit(Note{to_text(noted)}); !written) return std::move(written).error();
+  const std::lock_guard lock(noted_mutex_);
+  noted_ = noted;
+  return {};
+}
+
+Result<std::uint64_t> EmbeddedStore::move(std::span<const Move> moves) {
+  if (auto checked = check_moves(moves); !checked) return std::move(checked).error();
+  return writer_->submit(MoveAll{moves});
 }
 
 void EmbeddedStore::touch(std::string_view id, TimePoint now) const {

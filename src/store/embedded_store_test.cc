@@ -17,6 +17,7 @@ namespace {
 
 using conformance::at;
 using conformance::make_entry;
+using conformance::without_vector;
 
 class TemporaryFolder {
  public:
@@ -145,6 +146,51 @@ TEST(EmbeddedStore, TheFormatRisesWithTheFirstEntryWithoutAVector) {
     ASSERT_TRUE(got && got->has_value());
     EXPECT_EQ((*got)->exact_only, i > 1);
   }
+}
+
+TEST(EmbeddedStore, WhatAnEncodersPassHasSeenIsNotSeenAgain) {
+  const TemporaryFolder folder;
+  auto store = open(folder.path());
+  const auto places = [&](std::string_view encoder, std::uint64_t* mark = nullptr) {
+    std::vector<EntryId> ids;
+    const auto scanned = store->scan_places(at(100), encoder, [&](const Place& place) { ids.push_back(place.id); });
+    EXPECT_TRUE(scanned);
+    if (mark != nullptr) *mark = *scanned;
+    return ids;
+  };
+  const auto id = [](int i) { return numbered(i).entry.id; };
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store->put(numbered(i)));
+  ASSERT_TRUE(store->put(without_vector(numbered(3))));
+  std::uint64_t mark = 0;
+  EXPECT_EQ(places("A", &mark), (std::vector{id(0), id(1), id(2)}));
+  ASSERT_TRUE(store->put(numbered(4)));  // Later than the pass has looked.
+  ASSERT_TRUE(store->note_encoder("A", mark));
+  EXPECT_EQ(places("A"), std::vector{id(4)});
+  EXPECT_EQ(places("B").size(), 4u);
+
+  store.reset();
+  store = open(folder.path());
+  EXPECT_EQ(places("A", &mark), std::vector{id(4)});
+  ASSERT_TRUE(store->put(numbered(0)));  // Replaced: it may be another encoder's now.
+  EXPECT_EQ(places("A"), (std::vector{id(4), id(0)}));
+
+  // Numbers of rows that were noted are not given again.
+  ASSERT_TRUE(store->note_encoder("A", mark));
+  for (const int i : {0, 4}) ASSERT_TRUE(*store->erase(id(i)));
+  store.reset();
+  store = open(folder.path());
+  ASSERT_TRUE(store->put(numbered(5)));
+  EXPECT_EQ(places("A"), std::vector{id(5)});
+
+  ASSERT_TRUE(store->note_encoder("B", 0));
+  store.reset();
+  store = open(folder.path());
+  EXPECT_EQ(places("A").size(), 3u);
+  ASSERT_TRUE(store->clear(std::nullopt));
+  store.reset();
+  store = open(folder.path());
+  ASSERT_TRUE(store->put(numbered(6)));
+  EXPECT_EQ(places("A"), std::vector{id(6)});
 }
 
 TEST(EmbeddedStore, OneProcessAtATime) {

@@ -21,6 +21,7 @@ constexpr std::int64_t kFormatVersion = 1, kNewestFormatVersion = 2;
 
 // The vector stands before the texts, so that loading never walks a long text's overflow pages. Hits and sliding expiry
 // change often and stand in a narrow table of their own. Rows are numbered in the order of writing: inserts append.
+// Row 0 of the attributes is no entry's: its one value is the store's note, which older versions skip.
 // The two checksums are over what is read at opening, and over prompt and response: a bad sector must not answer.
 constexpr const char* kCreate = R"(
   CREATE TABLE entries(
@@ -68,7 +69,7 @@ void bind_time(Statement& statement, int parameter, std::int64_t ms) {
 }  // namespace
 
 struct EntryTable::Statements {
-  Statement begin, commit, insert, insert_attribute, remove, remove_attributes, remove_usage, save_usage;
+  Statement begin, commit, insert, insert_attribute, remove, remove_attributes, remove_usage, save_usage, move, save_note;
 };
 
 Result<EntryTable> EntryTable::open(const std::filesystem::path& file, Durability durability) {
@@ -157,6 +158,8 @@ Result<void> EntryTable::prepare() {
       "DELETE FROM usage WHERE row=?1",
       "INSERT INTO usage(row,hits,expires_ms) VALUES(?1,?2,?3)"
       " ON CONFLICT(row) DO UPDATE SET hits=excluded.hits, expires_ms=excluded.expires_ms",
+      "UPDATE entries SET partition=?2, expires_ms=?3, keys_check=?4, vector=?5 WHERE row=?1",
+      "INSERT INTO attributes(row,name,value) VALUES(0,x'',?1) ON CONFLICT(row,name) DO UPDATE SET value=excluded.value",
   };
   std::vector<Statement> made;
   for (const char* text : sql) {
@@ -166,7 +169,8 @@ Result<void> EntryTable::prepare() {
   }
   statements_ = std::make_shared<Statements>(Statements{std::move(made[0]), std::move(made[1]), std::move(made[2]),
                                                         std::move(made[3]), std::move(made[4]), std::move(made[5]),
-                                                        std::move(made[6]), std::move(made[7])});
+                                                        std::move(made[6]), std::move(made[7]), std::move(made[8]),
+                                                        std::move(made[9])});
   return {};
 }
 
@@ -183,7 +187,10 @@ Result<EntryTable::Loaded> EntryTable::load(const Take& take) {
   auto more_usage = usage->step();
   if (!more_usage) return as_corruption(std::move(more_usage).error());
 
-  Loaded loaded;
+  auto note = connection_->text("SELECT value FROM attributes WHERE row=0");
+  if (!note) return as_corruption(std::move(note).error());
+
+  Loaded loaded{.note = *std::move(note)};
   std::vector<float> vector;
   while (true) {
     auto more = entries->step();
@@ -287,5 +294,18 @@ Result<void> EntryTable::save_usage(std::int64_t row, std::uint32_t hits, std::i
   bind_time(save, 3, expires_ms);
   return save.run();
 }
+
+Result<void> EntryTable::move(const StoredEntry& entry, std::span<const float> floats) {
+  const std::string_view vector(reinterpret_cast<const char*>(floats.data()), floats.size_bytes());
+  // Its expiry, too: what the checksum covers is what is known here, and a sliding one has moved.
+  Statement& move = statements_->move;
+  move.bind(1, entry.row).bind(2, entry.partition);
+  bind_time(move, 3, entry.expires_ms);
+  move.bind(4, keys_check(entry.id, entry.scope, entry.exact_key, entry.partition, vector, entry.attributes,
+                          {entry.created_ms, entry.expires_ms, entry.sliding_ttl_ms}));
+  return move.bind(5, vector).run();
+}
+
+Result<void> EntryTable::save_note(std::string_view note) { return statements_->save_note.bind(1, note).run(); }
 
 }  // namespace sosie::store

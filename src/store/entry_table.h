@@ -55,6 +55,7 @@ class EntryTable {
   struct Loaded {
     std::vector<std::int64_t> damaged;  ///< Rows that are not as they were written, or that `take` refused.
     std::int64_t last_row = 0;          ///< The highest in use.
+    std::string note;                   ///< See `save_note`.
   };
   /// Calls `take` with every sound entry and its vector, oldest first; it says whether the entry fits those before.
   /// Errors: data_corruption (the rows cannot be read one after the other).
@@ -81,6 +82,10 @@ class EntryTable {
   Result<void> remove(std::int64_t row, bool has_attributes, bool has_usage);
   Result<void> remove_all();
   Result<void> save_usage(std::int64_t row, std::uint32_t hits, std::int64_t expires_ms);
+  /// Gives the entry's row another partition and vector. `entry` is as it will be.
+  Result<void> move(const StoredEntry& entry, std::span<const float> vector);
+  /// One text of the store's own, which goes with the entries when all are removed, or when the file is rebuilt.
+  Result<void> save_note(std::string_view note);
 
  private:
   struct Statements;

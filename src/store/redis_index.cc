@@ -6,6 +6,7 @@
 
 #include "redis/semantic_index.h"
 #include "redis/vector_bytes.h"
+#include "store/finite.h"
 
 namespace sosie::store {
 namespace {

@@ -248,11 +248,6 @@ Error newer_format() {
   return {ErrorCode::unsupported, "the store in Redis was written by a newer sosie: use that version, or another name"};
 }
 
-Error other_dimension(std::size_t dimension, std::uint64_t beside) {
-  return {ErrorCode::invalid_argument, "the vector has " + std::to_string(dimension) +
-                                           " dimensions, the others beside it have " + std::to_string(beside)};
-}
-
 Error damaged(std::string_view id) {
   return {ErrorCode::data_corruption, "entry " + std::string(id) + " is not as it was written: erase it"};
 }

@@ -96,7 +96,6 @@ std::uint64_t read_number(const redis::Reply& reply);
 
 Error not_understood();
 Error newer_format();
-Error other_dimension(std::size_t dimension, std::uint64_t beside);
 Error damaged(std::string_view id);
 
 }  // namespace sosie::store

@@ -23,12 +23,27 @@ constexpr std::string_view kPrelude = R"(
 local meta, accounts, priorities, expiries, hits, partitions, scopes = unpack(KEYS)
 local name = ARGV[1]
 local call = redis.call
--- Of a put, ARGV[3] is the dimension.
+-- Of a put or a move, ARGV[3] is the dimension.
 local format, held, clock, recounts, index =
   unpack(call('HMGET', meta, 'format', 'bytes', 'clock', 'recounts', 'index:' .. (ARGV[3] or '')))
 held, clock, recounts = tonumber(held or 0), tonumber(clock or 0), tonumber(recounts or 0)
 
 local function number(key, field) return tonumber(call('HGET', key, field) or 0) end
+
+local function leave(partition)
+  if call('HINCRBY', partitions, partition, -65536) < 65536 then call('HDEL', partitions, partition) end
+end
+
+local function join(partition, dimension)
+  if call('HINCRBY', partitions, partition, 65536) == 65536 then call('HINCRBY', partitions, partition, dimension) end
+end
+
+-- Why a vector cannot be written, if so.
+local function refusal(partition, dimension)
+  if not format or not index then return {'index'} end
+  local beside = number(partitions, partition)
+  if beside > 0 and beside % 65536 ~= dimension then return {'dimension', beside % 65536} end
+end
 
 -- An entry came to its scope or left it. The sum is below zero, so that the largest scope is the last of all.
 local function count(scope, bytes)
@@ -52,7 +67,7 @@ local function remove(id)
       call('HINCRBY', meta, 'scopes', -1)
     end
     if counted == recounts then count(scope, -bytes) end
-    if partition ~= '' and call('HINCRBY', partitions, partition, -65536) < 65536 then call('HDEL', partitions, partition) end
+    if partition ~= '' then leave(partition) end
   end
   return call('UNLINK', name .. 'entry:' .. id)
 end
@@ -116,11 +131,8 @@ constexpr std::string_view kPut = R"(
 local id, dimension, partition, exact, scope = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local bytes, worth, sliding, expires, life = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
 if format and format ~= '1' then return {'format', format} end
-if dimension > 0 then
-  if not format or not index then return {'index'} end
-  local beside = number(partitions, partition)
-  if beside > 0 and beside % 65536 ~= dimension then return {'dimension', beside % 65536} end
-end
+local refused = dimension > 0 and refusal(partition, dimension)
+if refused then return refused end
 
 call('HINCRBY', meta, 'entries', 1)
 if not format then call('HSET', meta, 'format', '1') end
@@ -136,12 +148,33 @@ call('SADD', name .. 'exact:' .. exact, id)
 if call('SADD', name .. 'scope:' .. scope, id) == 1 and call('SCARD', name .. 'scope:' .. scope) == 1 then
   call('HINCRBY', meta, 'scopes', 1)
 end
-if dimension > 0 and call('HINCRBY', partitions, partition, 65536) == 65536 then
-  call('HINCRBY', partitions, partition, dimension)
-end
+if dimension > 0 then join(partition, dimension) end
 local expired = expire(ARGV[13], 32, id)
 local evicted, above = evict(tonumber(ARGV[12]), 200, id)
 return {'ok', expired, evicted, above}
+)";
+
+// The first write is one that a full server refuses.
+constexpr std::string_view kMove = R"(
+local id, dimension, from, to, vector = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+if format and format ~= '1' then return {'format', format} end
+local entry, packed = name .. 'entry:' .. id, call('HGET', accounts, id)
+if not packed or call('HGET', entry, 'partition') ~= from then return {'ok', 0} end
+local refused = refusal(to, dimension)
+if refused then return refused end
+local account, before = {cmsgpack.unpack(packed)}, number(partitions, from) % 65536
+local more = (dimension - before) * 4
+
+call('HSET', entry, 'partition', to, 'vector:' .. dimension, vector)
+if more ~= 0 then call('HDEL', entry, 'vector:' .. before) end
+account[2] = account[2] * account[1] / (account[1] + more)
+account[1], account[5] = account[1] + more, to
+call('HSET', accounts, id, cmsgpack.pack(unpack(account)))
+call('HINCRBY', meta, 'bytes', more)
+if account[7] == recounts then count(account[4], more) end
+leave(from)
+join(to, dimension)
+return {'ok', 1}
 )";
 
 constexpr std::string_view kTouch = R"(
@@ -257,6 +290,7 @@ RedisScript::RedisScript(std::string the_text) : text(std::move(the_text)), sha(
 const RedisScripts& redis_scripts() {
   static const RedisScripts scripts{
       .put = writing(kPut),
+      .move = writing(kMove),
       .touch = writing(kTouch),
       .erase = writing(kErase),
       .erase_matching = writing(kEraseMatching),

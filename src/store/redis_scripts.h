@@ -20,6 +20,9 @@ struct RedisScripts {
   /// Redis or "", bound or 0, time, then fields and values. Returns {"ok", expired, evicted, 1: still above the bound}
   /// or {"index"} (there is none), {"format", its number}, {"dimension", that of the others}.
   RedisScript put;
+  /// ARGV: prefix, id, dimension, partition as it is and as it is to be, vector. Gives an entry that lies there another vector; all else
+  /// stays. Returns {"ok", 1: it did} or what `put` returns where it refuses.
+  RedisScript move;
   /// ARGV: prefix, what the server keeps an entry beyond its life, then id and time of each hit in turn.
   RedisScript touch;
   /// ARGV: prefix, ids. Returns how many there were.

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "redis/semantic_index.h"
+#include "redis/vector_bytes.h"
 #include "store/finite.h"
 #include "store/redis_connection.h"
 #include "store/redis_index.h"
@@ -60,6 +61,9 @@ class RedisStore final : public Store {
                           const Filter& filter) const override;
   Result<std::optional<Entry>> get(std::string_view id, TimePoint now) const override;
   Result<void> scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const override;
+  Result<std::uint64_t> scan_places(TimePoint now, std::string_view encoder, const std::function<void(const Place&)>& visit) const override;
+  Result<void> note_encoder(std::string_view, std::uint64_t) override { return {}; }
+  Result<std::uint64_t> move(std::span<const Move> moves) override;
   void touch(std::string_view id, TimePoint now) const override;
   Result<bool> erase(std::string_view id) override;
   Result<std::uint64_t> erase(std::string_view scope, const Attributes& attributes) override;
@@ -280,6 +284,62 @@ Result<void> RedisStore::scan(TimePoint now, const std::function<bool(const Entr
     }
     return true;
   });
+}
+
+Result<std::uint64_t> RedisStore::scan_places(TimePoint now, std::string_view, const std::function<void(const Place&)>& visit) const {
+  observe(now);
+  std::unordered_set<std::string> seen;
+  auto done = for_ids([&](std::vector<std::string> ids) -> Result<bool> {
+    std::erase_if(ids, [&](const std::string& id) { return !seen.insert(id).second; });
+    if (ids.empty()) return true;
+    Pipeline commands;
+    for (const std::string& id : ids) commands.add({"HMGET", keys_.entry(id), "scope", "partition", "expires"});
+    auto replies = connection_.send_all(std::move(commands));
+    if (!replies) return std::move(replies).error();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto& fields = (*replies)[i].items;
+      if (fields.size() != 3) return not_understood();
+      const auto partition = base::digest_from_hex(fields[1].text);
+      const bool expires = fields[2].kind == Reply::Kind::string;
+      if (!partition || (expires && now.time_since_epoch().count() >= static_cast<std::int64_t>(read_number(fields[2])))) continue;
+      visit({ids[i], fields[0].text, *partition});
+    }
+    return true;
+  });
+  if (!done) return std::move(done).error();
+  return std::uint64_t{0};
+}
+
+Result<std::uint64_t> RedisStore::move(std::span<const Move> moves) {
+  if (auto checked = check_moves(moves); !checked) return std::move(checked).error();
+  const auto deadline = connection_.deadline();
+  std::uint64_t count = 0;
+  bool made = false;
+  for (std::size_t i = 0; i < moves.size();) {
+    const Move& move = moves[i];
+    const std::size_t dimension = move.vector.size();
+    if (!is_id(move.id)) {
+      ++i;
+      continue;
+    }
+    auto done = connection_.write(redis_scripts().move, {move.id, text_of(dimension), base::to_hex(move.from), base::to_hex(move.to),
+                                                         redis::vector_bytes(move.vector)});
+    if (!done) return std::move(done).error();
+    if (!done->is_list() || done->items.empty()) return not_understood();
+    const std::string& outcome = done->items[0].text;
+    if (outcome == "index" && !made) {
+      if (auto indexed = index_.make(dimension, false, deadline); !indexed) return std::move(indexed).error();
+      made = true;
+      continue;
+    }
+    if (outcome == "format") return newer_format();
+    if (done->items.size() != 2) return not_understood();
+    if (outcome == "dimension") return other_dimension(dimension, read_number(done->items[1]));
+    if (outcome != "ok") return not_understood();
+    count += read_number(done->items[1]);
+    ++i;
+  }
+  return count;
 }
 
 Result<std::uint64_t> RedisStore::clear(std::optional<std::string_view> scope) {

@@ -91,6 +91,14 @@ bool Record::matches(const Attributes& wanted) const {
   return true;
 }
 
+void Record::take_usage(const Record& other) {
+  has_usage = other.has_usage;
+  expires_ms.store(other.expires_ms, std::memory_order_relaxed);
+  hits.store(other.hits, std::memory_order_relaxed);
+  priority.store(other.priority, std::memory_order_relaxed);
+  touched.store(other.touched, std::memory_order_relaxed);
+}
+
 std::vector<Snapshot> Residents::exact(const base::Digest& key, const Filter& filter) const {
   const std::int64_t now = unix_milliseconds(filter.now);
   std::vector<Snapshot> found;
@@ -155,6 +163,19 @@ std::vector<index::RowId> Residents::ids(std::int64_t now_ms) const {
   ids.reserve(rows.size());
   for (const auto& [row, id] : rows) ids.push_back(id);
   return ids;
+}
+
+std::vector<Residents::Placed> Residents::places(std::int64_t now_ms, std::int64_t above) const {
+  std::vector<Placed> places;
+  {
+    std::shared_lock lock(mutex_);
+    for (const auto& [id, record] : by_id_) {
+      if (record->row <= above || record->exact_only || !record->lives(now_ms)) continue;
+      places.push_back({record->row, id, record->scope, record->partition_key});
+    }
+  }
+  std::sort(places.begin(), places.end(), [](const Placed& a, const Placed& b) { return a.row < b.row; });
+  return places;
 }
 
 void Residents::touch(index::RowId id, std::int64_t now_ms) const {
@@ -236,6 +257,22 @@ std::unique_ptr<Record> Residents::make(StoredEntry entry) {
   return record;
 }
 
+std::unique_ptr<Record> Residents::moved(const Record& record, const base::Digest& partition, std::size_t dimension) const {
+  auto moved = std::make_unique<Record>();
+  moved->id = record.id;
+  moved->row = record.row;
+  moved->exact_key = record.exact_key;
+  moved->partition_key = partition;
+  moved->scope = record.scope;
+  moved->attributes = record.attributes;
+  moved->created_ms = record.created_ms;
+  moved->sliding_ttl_ms = record.sliding_ttl_ms;
+  moved->bytes = record.bytes - record.partition->vectors.dimension() * sizeof(float) + dimension * sizeof(float);
+  moved->worth = record.worth * static_cast<double>(record.bytes) / static_cast<double>(moved->bytes);
+  moved->take_usage(record);
+  return moved;
+}
+
 void Residents::add(std::unique_ptr<Record> record, std::span<const float> vector) {
   if (!record->exact_only) {
     auto& place = partitions_[record->partition_key];
@@ -292,6 +329,8 @@ void Residents::apply(std::vector<Change> changes) {
   std::unique_lock lock(mutex_);
   partitions_.merge(made);
   for (Change& change : changes) {
+    // Whoever touched it meanwhile touched the old record.
+    if (change.old != nullptr && change.fresh != nullptr && change.old->row == change.fresh->row) change.fresh->take_usage(*change.old);
     if (change.old != nullptr) removed.push_back(unlink(change.old));
     if (change.fresh != nullptr) link(std::move(change.fresh));
   }

@@ -64,6 +64,8 @@ struct Record {
     return sliding_ttl_ms == 0 || expires == kNever || expires - sliding_ttl_ms <= now_ms + kMostAheadMs;
   }
   bool matches(const Attributes& wanted) const;
+  /// Hits, and what follows from them.
+  void take_usage(const Record& other);
 };
 
 /// A record's values as of one moment, safe to use without a lock.
@@ -76,7 +78,7 @@ struct Snapshot {
   bool exact_only = false;
 };
 
-/// Replaces `old` by `fresh`; either may be missing.
+/// Replaces `old` by `fresh`; either may be missing. Where they are of one row, `fresh` is the same entry with another vector.
 struct Change {
   Record* old = nullptr;
   std::unique_ptr<Record> fresh;
@@ -108,6 +110,14 @@ class Residents {
   std::optional<Snapshot> find(index::RowId id, std::int64_t now_ms) const;
   /// Of the living entries, in the order they were stored.
   std::vector<index::RowId> ids(std::int64_t now_ms) const;
+  struct Placed {
+    std::int64_t row;
+    index::RowId id;
+    std::shared_ptr<const std::string> scope;
+    base::Digest partition;
+  };
+  /// Where the vectors of living entries lie that are in rows above this one, in the order they were stored.
+  std::vector<Placed> places(std::int64_t now_ms, std::int64_t above) const;
   void touch(index::RowId id, std::int64_t now_ms) const;
   /// False: the scope has no entry. Waits for nobody: true also while a change is being made.
   bool may_have(std::string_view scope) const;
@@ -123,6 +133,8 @@ class Residents {
   std::optional<std::size_t> dimension(const base::Digest& partition) const;
   /// A record that is not yet among the residents, its priority set.
   std::unique_ptr<Record> make(StoredEntry entry);
+  /// A record that takes the place of this one with another vector, in the same row.
+  std::unique_ptr<Record> moved(const Record& record, const base::Digest& partition, std::size_t dimension) const;
   /// Adds a record before there are readers.
   void add(std::unique_ptr<Record> record, std::span<const float> vector);
   /// Removes all.

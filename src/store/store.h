@@ -45,6 +45,21 @@ struct Nearest {
   bool filtered = false;              ///< Some entry was near enough, but did not pass the filter.
 };
 
+/// Where the vector of an entry lies.
+struct Place {
+  EntryId id;
+  std::string_view scope;
+  base::Digest partition;
+};
+
+/// Another vector for an entry, of its text as another encoder sees it.
+struct Move {
+  EntryId id;
+  base::Digest from;  ///< Its partition now. An entry that lies elsewhere, or is gone, is left as it is.
+  base::Digest to;
+  std::vector<float> vector;  ///< Unit length; not empty. As long in all moves of a call.
+};
+
 struct StoreStats {
   std::uint64_t entries = 0, bytes = 0, scopes = 0;
   std::uint64_t stored = 0, evicted = 0, expired = 0, erased = 0;  ///< Since open.
@@ -73,6 +88,18 @@ class Store {
   /// Calls `visit` with living entries, each once, until it says no more. Whatever is put or removed meanwhile may be among
   /// them or not; every other one is. `visit` may call the store. Not a hit: nothing is touched.
   virtual Result<void> scan(TimePoint now, const std::function<bool(const Entry&)>& visit) const = 0;
+
+  /// Calls `visit` with the places of all living entries that have a vector; but where a store is this process's alone, without those
+  /// that it was told of by `note_encoder`. Reads no texts; `visit` must not call the store. Returns a mark for `note_encoder`.
+  virtual Result<std::uint64_t> scan_places(TimePoint now, std::string_view encoder,
+                                            const std::function<void(const Place&)>& visit) const = 0;
+
+  /// Of all entries up to the mark none needs another vector for the sake of this encoder. One encoder at a time is remembered; mark 0:
+  /// none is. A shared store, where others write for encoders of their own, forgets it.
+  virtual Result<void> note_encoder(std::string_view encoder, std::uint64_t mark) = 0;
+
+  /// Gives entries other vectors, and leaves all else as it is. Returns how many.
+  virtual Result<std::uint64_t> move(std::span<const Move> moves) = 0;
 
   /// The entry was returned to somebody: counts for eviction, and moves a sliding expiry. Waits for nobody: it may be written
   /// later, with the calls that follow, a sweep or the closing at the latest.

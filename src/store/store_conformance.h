@@ -62,6 +62,7 @@ TEST_P(StoreConformance, DoesWhatTheModelDoes) {
       if (random() % 3 == 0) attributes[std::string("n\0", 2)] = std::string("v\0w", 3);
       return attributes;
     };
+    const auto any_encoder = [&] { return std::string(random() % 3 == 0 ? "new" : ""); };
     const auto any_id = [&]() -> EntryId {
       if (model.entries.empty() || random() % 8 == 0) return std::string(32, 'a');
       return std::next(model.entries.begin(), static_cast<std::ptrdiff_t>(random() % model.entries.size()))->first;
@@ -111,7 +112,7 @@ TEST_P(StoreConformance, DoesWhatTheModelDoes) {
           expect_equal(**found, e->entry);
         }
       } else if (action < 70) {
-        const auto place = partition(any_scope());
+        const auto place = partition(any_scope(), any_encoder());
         const auto vector = exact_unit(random);
         const std::size_t k = 1 + random() % 6;
         const double floor = -1.0 + 0.25 * static_cast<double>(random() % 9);
@@ -152,19 +153,46 @@ TEST_P(StoreConformance, DoesWhatTheModelDoes) {
         const auto erased = store.erase(scope, attributes);
         ASSERT_TRUE(erased);
         EXPECT_EQ(*erased, model.erase_if([&](const NewEntry& e) { return e.entry.scope == scope && Model::has(e, attributes); }));
-      } else if (action < 91) {
+      } else if (action < 94) {
+        sweep();
+        std::vector<Move> moves(random() % 5);
+        std::uint64_t want = 0;
+        for (Move& move : moves) {
+          const auto scope = any_scope();
+          move = {any_id(), partition(scope, any_encoder()), partition(scope, any_encoder()), exact_unit(random)};
+          if (const auto found = model.entries.find(move.id); found != model.entries.end() && random() % 2) {
+            move.from = found->second.partition;
+            move.to = partition(found->second.entry.scope, any_encoder());
+          }
+          // Of several moves of one entry, whether the later ones count is the store's affair.
+          if (std::count_if(moves.begin(), moves.end(), [&](const Move& other) { return other.id == move.id; }) > 1) move.id = "none";
+          want += model.move(move);
+        }
+        const auto moved = store.move(moves);
+        ASSERT_TRUE(moved) << moved.error().message;
+        EXPECT_EQ(*moved, want);
+        std::map<EntryId, base::Digest> places;
+        ASSERT_TRUE(store.scan_places(at(now), "encoder", [&](const Place& place) {
+          EXPECT_TRUE(places.emplace(place.id, place.partition).second) << "twice";
+          EXPECT_EQ(place.scope, model.entries.at(place.id).entry.scope);
+        }));
+        for (const auto& [id, e] : model.entries) {
+          EXPECT_EQ(places.contains(id), !e.entry.exact_only);
+          if (!e.entry.exact_only) EXPECT_EQ(places[id], e.partition);
+        }
+      } else if (action < 95) {
         sweep();
         const std::string scope = any_scope();
         const auto erased = store.clear(scope);
         ASSERT_TRUE(erased);
         EXPECT_EQ(*erased, model.erase_if([&](const NewEntry& e) { return e.entry.scope == scope; }));
-      } else if (action < 92 && random() % 4 == 0) {
+      } else if (action < 96 && random() % 4 == 0) {
         sweep();
         const auto erased = store.clear(std::nullopt);
         ASSERT_TRUE(erased);
         EXPECT_EQ(*erased, model.entries.size());
         model.entries.clear();
-      } else if (action < 98) {
+      } else if (action < 99) {
         now += static_cast<std::int64_t>(random() % 4000);
       } else {
         if (!subject->reopen()) {
@@ -187,10 +215,11 @@ TEST_P(StoreConformance, DoesWhatTheModelDoes) {
         EXPECT_EQ(stats.scopes, used.size());
         for (const std::string& scope : scopes) {
           // A store that must ask for it says yes.
-          if (used.contains(scope) || !store.is_local()) {
-            EXPECT_TRUE(store.may_have(scope));
+          const Store& reopened = subject->store();
+          if (used.contains(scope) || !reopened.is_local()) {
+            EXPECT_TRUE(reopened.may_have(scope));
           } else {
-            EXPECT_FALSE(store.may_have(scope));
+            EXPECT_FALSE(reopened.may_have(scope));
           }
         }
       }
@@ -291,6 +320,75 @@ TEST_P(StoreConformance, KnowsOfVectorsInOtherPartitionsOfAScope) {
   EXPECT_FALSE(has_others("empty", strange));
   ASSERT_EQ(*store.clear("s"), 2u);
   EXPECT_FALSE(has_others("s", strange));
+}
+
+TEST_P(StoreConformance, AnotherVectorLeavesAllElseAsItIs) {
+  using namespace conformance;
+  auto subject = GetParam().make(0);
+  const std::vector<float> x{1, 0, 0, 0, 0, 0, 0, 0}, shorter{0, 1, 0, 0};
+  NewEntry sliding = make_entry("s", "p", std::string(200, 'r'), x, at(1000), {{"a", "b"}});
+  sliding.entry.expires = at(1100);
+  sliding.sliding_ttl = milliseconds(100);
+  const NewEntry other = make_entry("s", "q", "r", x, at(1001));
+  for (const NewEntry& entry : {sliding, other}) ASSERT_TRUE(subject->store().put(entry));
+  const std::uint64_t bytes = subject->store().stats().bytes;
+  subject->store().touch(sliding.entry.id, at(1050));
+  const base::Digest from = partition("s"), to = partition("s", "new");
+  const std::vector<Move> moves{{sliding.entry.id, from, to, shorter}, {other.entry.id, to, partition("s", "third"), shorter}};
+  const auto moved = subject->store().move(moves);
+  ASSERT_TRUE(moved) << moved.error().message;
+  EXPECT_EQ(*moved, 1u) << "the other one lies elsewhere";
+  sliding.entry.expires = at(1150);
+  const auto check = [&] {
+    Store& store = subject->store();
+    const auto near = [&](const base::Digest& place, const std::vector<float>& vector) {
+      const auto found = store.nearest(place, vector, 5, Similarity{0.5}, {.now = at(1120)});
+      EXPECT_TRUE(found) << found.error().message;
+      std::vector<EntryId> ids;
+      for (const Neighbor& neighbor : found->found) ids.push_back(neighbor.entry->id);
+      return ids;
+    };
+    EXPECT_EQ(near(to, shorter), std::vector{sliding.entry.id});
+    EXPECT_EQ(near(from, x), std::vector{other.entry.id});
+    const auto exact = store.exact(sliding.exact_key, {.now = at(1120)});
+    ASSERT_TRUE(exact && exact->size() == 1);
+    expect_equal(*exact->front(), sliding.entry);
+    EXPECT_EQ(store.stats().entries, 2u);
+    EXPECT_EQ(store.stats().bytes, bytes - 4 * sizeof(float));
+    EXPECT_EQ(store.stats().scopes, 1u);
+  };
+  check();
+  if (subject->reopen()) check();
+  subject->store().touch(sliding.entry.id, at(1140));
+  EXPECT_TRUE(subject->store().get(sliding.entry.id, at(1239))->has_value()) << "its ttl slides no more";
+
+  const auto refused = [&](const std::vector<float>& vector, const base::Digest& place) {
+    const auto done = subject->store().move(std::vector<Move>{{other.entry.id, from, place, vector}});
+    return !done && done.error().code == ErrorCode::invalid_argument;
+  };
+  EXPECT_TRUE(refused({}, to));
+  EXPECT_TRUE(refused({NAN, 0, 0, 0}, to));
+  EXPECT_TRUE(refused(x, to)) << "another dimension beside it";
+  EXPECT_EQ(*subject->store().move({}), 0u);
+  EXPECT_EQ(*subject->store().clear("s"), 2u);
+  EXPECT_EQ(subject->store().stats().bytes, 0u);
+  ASSERT_TRUE(subject->store().put(make_entry("s", "p", "r", x, at(1)))) << "nothing is left beside it";
+}
+
+TEST_P(StoreConformance, AnotherVectorKeepsAnEntrysWorth) {
+  using namespace conformance;
+  constexpr std::uint64_t kBound = 20'000;
+  auto subject = GetParam().make(kBound);
+  Store& store = subject->store();
+  std::mt19937 random(3);
+  const auto entry = [&](int i) { return make_entry("s", "p" + std::to_string(i), std::string(500, 'x'), exact_unit(random), at(i)); };
+  const NewEntry popular = entry(0);
+  ASSERT_TRUE(store.put(popular));
+  for (int hit = 0; hit < 50; ++hit) store.touch(popular.entry.id, at(1));
+  ASSERT_EQ(*store.move(std::vector<Move>{{popular.entry.id, popular.partition, partition("s", "new"), exact_unit(random)}}), 1u);
+  for (int i = 1; i < 200; ++i) ASSERT_TRUE(store.put(entry(i)));
+  EXPECT_TRUE(store.get(popular.entry.id, at(300))->has_value());
+  EXPECT_LE(store.stats().bytes, kBound);
 }
 
 TEST_P(StoreConformance, AnEntryEndsAtItsExpiryAndSlidingMovesIt) {

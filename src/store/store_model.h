@@ -53,7 +53,9 @@ inline std::string folded(std::string text) {
 inline base::Digest exact_key(const std::string& scope, const std::string& prompt) {
   return base::DigestBuilder().add("exact").add(scope).add(folded(prompt)).finish();
 }
-inline base::Digest partition(const std::string& scope) { return base::DigestBuilder().add("partition").add(scope).finish(); }
+inline base::Digest partition(const std::string& scope, const std::string& encoder = "") {
+  return base::DigestBuilder().add("partition").add(scope).add(encoder).finish();
+}
 
 inline NewEntry make_entry(std::string scope, std::string prompt, std::string response, std::vector<float> vector, TimePoint created,
                            Attributes attributes = {}) {
@@ -129,6 +131,14 @@ class Model {
     });
     if (near.found.size() > k) near.found.resize(k);
     return near;
+  }
+
+  std::uint64_t move(const Move& move) {
+    const auto found = entries.find(move.id);
+    if (found == entries.end() || found->second.entry.exact_only || found->second.partition != move.from) return 0;
+    found->second.partition = move.to;
+    found->second.vector = move.vector;
+    return 1;
   }
 
   void touch(const EntryId& id, TimePoint now) {

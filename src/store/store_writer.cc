@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/fenced.h"
+#include "store/finite.h"
 
 namespace sosie::store {
 namespace {
@@ -181,8 +182,7 @@ Result<void> StoreWriter::perform(Write& write, Transaction& transaction) {
   if (Put* put = std::get_if<Put>(&write.task)) {
     const auto dimension = transaction.dimension(put->keys.partition);
     if (dimension && !put->entry->exact_only && *dimension != put->keys.vector.size()) {
-      write.result = Error{ErrorCode::invalid_argument, "the vector has " + std::to_string(put->keys.vector.size()) +
-                                                            " dimensions, the others beside it have " + std::to_string(*dimension)};
+      write.result = other_dimension(put->keys.vector.size(), *dimension);
       return {};
     }
     return transaction.put(next_row_++, put->id, put->entry, put->keys);
@@ -216,6 +216,23 @@ Result<void> StoreWriter::perform(Write& write, Transaction& transaction) {
     if (!removed) return std::move(removed).error();
     write.result = *removed;
   }
+  if (const MoveAll* all = std::get_if<MoveAll>(&write.task)) {
+    for (const Move& move : all->moves) {
+      if (const auto beside = transaction.dimension(move.to); beside && *beside != move.vector.size()) {
+        write.result = other_dimension(move.vector.size(), *beside);
+        return {};
+      }
+    }
+    std::uint64_t count = 0;
+    for (const Move& move : all->moves) {
+      const auto id = parse_id(move.id);
+      auto moved = id ? transaction.move(*id, move) : false;
+      if (!moved) return std::move(moved).error();
+      count += *moved ? 1 : 0;
+    }
+    write.result = count;
+  }
+  if (const Note* note = std::get_if<Note>(&write.task); note != nullptr && table_ != nullptr) return table_->save_note(note->text);
   return {};
 }
 

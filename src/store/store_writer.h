@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <variant>
 
 #include "store/entry_table.h"
@@ -42,7 +43,17 @@ struct Sweep {
 /// Writes down hits and expiries, and brings the store under its bound.
 struct Settle {};
 
-using Task = std::variant<Put, Erase, EraseAll, Sweep, Settle>;
+/// Gives entries other vectors.
+struct MoveAll {
+  std::span<const Move> moves;
+};
+
+/// Writes down the store's note.
+struct Note {
+  std::string text;
+};
+
+using Task = std::variant<Put, Erase, EraseAll, Sweep, Settle, MoveAll, Note>;
 
 struct WriteCounters {
   std::atomic<std::uint64_t> stored{0}, evicted{0}, expired{0}, erased{0}, damaged{0};
@@ -72,7 +83,7 @@ class StoreWriter {
   StoreWriter(std::uint64_t max_bytes, std::int64_t next_row, EntryTable* table, Remedies* remedies, Residents& residents, TextCache& texts)
       : max_bytes_(max_bytes), table_(table), remedies_(remedies), residents_(residents), texts_(texts), next_row_(next_row) {}
 
-  /// Blocks until the task is durable and visible. Returns how many entries it removed, where the task is to remove.
+  /// Blocks until the task is durable and visible. Returns how many entries it removed or moved, where that is the task.
   Result<std::uint64_t> submit(Task task);
 
   /// Blocks until the commit under way, if any, is visible.

@@ -55,7 +55,7 @@ Result<void> Transaction::put(std::int64_t row, index::RowId id, std::shared_ptr
     if (auto inserted = table_->insert(row, entry, keys); !inserted) return inserted;
   }
   change.entry = std::move(shared);
-  change.keys = &keys;
+  change.vector = keys.vector;
   change.fresh = residents_.make(StoredEntry{
       .row = row,
       .id = entry.id,
@@ -75,8 +75,30 @@ Result<void> Transaction::put(std::int64_t row, index::RowId id, std::shared_ptr
   return {};
 }
 
+Result<bool> Transaction::move(index::RowId id, const Move& move) {
+  Record* present = residents_.record(id);
+  if (changes_.contains(id) || present == nullptr || present->exact_only || present->partition_key != move.from) return false;
+  Pending change{.old = present, .old_removed = true, .vector = move.vector};
+  change.fresh = residents_.moved(*present, move.to, move.vector.size());
+  if (table_ != nullptr) {
+    StoredEntry entry{.row = present->row, .id = format_id(id), .scope = *present->scope};
+    entry.exact_key = present->exact_key;
+    entry.partition = move.to;
+    if (present->attributes != nullptr) entry.attributes = *present->attributes;
+    entry.created_ms = present->created_ms;
+    entry.expires_ms = change.fresh->expires_ms;
+    entry.sliding_ttl_ms = present->sliding_ttl_ms;
+    if (auto moved = table_->move(entry, move.vector); !moved) return std::move(moved).error();
+  }
+  bytes_removed_ += present->bytes;
+  bytes_added_ += change.fresh->bytes;
+  changes_.emplace(id, std::move(change));
+  return true;
+}
+
 Result<void> Transaction::save_usage(Record& record) {
-  if (table_ == nullptr || changes_.contains(record.id)) return {};
+  const auto changed = changes_.find(record.id);
+  if (table_ == nullptr || (changed != changes_.end() && !changed->second.is_move())) return {};
   auto saved = table_->save_usage(record.row, record.hits.load(std::memory_order_relaxed),
                                   record.expires_ms.load(std::memory_order_relaxed));
   // Set even if the commit fails later: then it only costs one needless DELETE.
@@ -88,7 +110,7 @@ std::optional<std::size_t> Transaction::dimension(const base::Digest& partition)
   if (const auto resident = residents_.dimension(partition)) return resident;
   for (const auto& [id, change] : changes_) {
     if (change.fresh == nullptr || change.fresh->exact_only) continue;
-    if (change.fresh->partition_key == partition) return change.keys->vector.size();
+    if (change.fresh->partition_key == partition) return change.vector.size();
   }
   return std::nullopt;
 }
@@ -114,11 +136,11 @@ Result<void> Transaction::commit() {
     Change change;
     if (pending.old_removed) {
       change.old = pending.old;
-      gone.push_back(pending.old->row);
+      if (!pending.is_move()) gone.push_back(pending.old->row);
     }
     if (pending.fresh != nullptr) {
-      texts_.insert(pending.fresh->row, std::move(pending.entry));  // Before the entry can be found.
-      change.vector = pending.keys->vector;
+      if (pending.entry != nullptr) texts_.insert(pending.fresh->row, std::move(pending.entry));  // Before the entry can be found.
+      change.vector = pending.vector;
       change.fresh = std::move(pending.fresh);
     }
     changes.push_back(std::move(change));

@@ -1,6 +1,7 @@
 // transaction.h: the changes of one commit, on disk and for memory.
 #pragma once
 
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -23,6 +24,8 @@ class Transaction {
 
   Result<void> begin();
 
+  /// Whether the entry lay there. `move` must live until the transaction has ended.
+  Result<bool> move(index::RowId id, const Move& move);
   /// Adds or replaces. `keys` must live until the transaction has ended; `row` must be new.
   Result<void> put(std::int64_t row, index::RowId id, std::shared_ptr<const Entry> entry, const NewEntry& keys);
   /// Whether there was such an entry.
@@ -47,8 +50,10 @@ class Transaction {
     Record* old = nullptr;
     bool old_removed = false;
     std::unique_ptr<Record> fresh;
-    std::shared_ptr<const Entry> entry;  // Of `fresh`, as are its keys.
-    const NewEntry* keys = nullptr;
+    std::shared_ptr<const Entry> entry;  // Of `fresh`, as is its vector. Null: the one that there is.
+    std::span<const float> vector;
+
+    bool is_move() const { return fresh != nullptr && old != nullptr && fresh->row == old->row; }
   };
   struct Hash {
     std::size_t operator()(const index::RowId& id) const noexcept { return id.high ^ (id.low * 0x9e3779b97f4a7c15u); }
