@@ -138,6 +138,12 @@ struct Restored {
   std::uint64_t unfit = 0;    ///< Left out: a prompt that is blank or not UTF-8 can never be found.
 };
 
+/// How far entries of a former encoder are embedded anew.
+struct Reembedded {
+  std::uint64_t moved = 0;  ///< Entries that got another vector, since open.
+  std::uint64_t left = 0;   ///< Entries still to be looked at. Some of them may turn out to need nothing.
+};
+
 struct CacheStats {
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;  ///< As bounded by `CacheOptions::max_bytes`.
@@ -146,6 +152,7 @@ struct CacheStats {
   std::uint64_t stored = 0, evicted = 0, expired = 0, erased = 0;  ///< Since open.
   std::uint64_t damaged = 0;  ///< Entries dropped since open, because what the store's file held of them was damaged.
   std::uint64_t embeddings = 0;                                    ///< Texts embedded since open.
+  Reembedded reembedded;  ///< As the last call of `reembed` left it.
 };
 
 /// A semantic cache: an exact layer before a semantic one, in hard scopes.
@@ -214,6 +221,16 @@ class SemanticCache {
 
   /// Removes expired entries now. They are never returned in any case; writes sweep too, a little at a time.
   Result<std::uint64_t> sweep();
+
+  /// Where the encoder has changed since entries were stored, these are found by their exact text only. This embeds some of them anew and moves
+  /// them to where the present encoder's searches look; nothing else of them changes. Call it until nothing is left, on any threads; what is
+  /// left when the process ends is for the next one. In a folder's store all vectors of other encoders are replaced, in Redis those that
+  /// `Embedder::replaces` names. `most`: entries looked at in this call, fewer where texts are long; 0: only says how many are left.
+  ///
+  /// Cost: the first call goes over all entries that no finished pass of this encoder has seen, mostly in memory (with a store in Redis: over
+  /// all, on the server); then an embedding an entry.
+  /// Errors: those of the embedder; what failed is still left.
+  Result<Reembedded> reembed(std::size_t most = 16);
 
   /// With a store in Redis: asks the server, and gives what it knew last where that does not answer.
   CacheStats stats() const;

@@ -41,6 +41,10 @@ class Embedder {
   /// Identifies the vector space: equal only where vectors may be compared (weights, vocabulary, pooling, precision).
   virtual std::string_view fingerprint() const noexcept = 0;
 
+  /// Fingerprints of vector spaces that this one takes the place of, so that a shared cache brings their entries into this one
+  /// (`SemanticCache::reembed`). Not of those that others may still want to use beside it. Cost: may read the model's files.
+  virtual std::vector<std::string> replaces() const { return {}; }
+
   /// `Embedding::unseen` of a text, without computing its vector. An embedder that never cuts nor drops has nothing unseen.
   virtual std::string unseen(std::string_view) const { return {}; }
 

@@ -24,6 +24,7 @@ class RecentEmbedder final : public Embedder {
 
   std::size_t dimension() const noexcept override { return inner_->dimension(); }
   std::string_view fingerprint() const noexcept override { return inner_->fingerprint(); }
+  std::vector<std::string> replaces() const override { return inner_->replaces(); }
   std::size_t max_tokens() const noexcept override { return inner_->max_tokens(); }
   std::string unseen(std::string_view text) const override { return inner_->unseen(text); }
 

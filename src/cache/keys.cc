@@ -11,7 +11,11 @@ base::Digest exact_key(std::string_view scope, std::string_view prompt) {
 }
 
 base::Digest partition(std::string_view scope, const Embedder& embedder, const Embedding& embedding) {
-  return base::DigestBuilder().add("partition").add(scope).add(embedder.fingerprint()).add(embedding.unseen).finish();
+  return partition_of(scope, embedder.fingerprint(), embedding.unseen);
+}
+
+base::Digest partition_of(std::string_view scope, std::string_view fingerprint, std::string_view unseen) {
+  return base::DigestBuilder().add("partition").add(scope).add(fingerprint).add(unseen).finish();
 }
 
 EntryId entry_id(std::string_view scope, std::string_view prompt, const Attributes& attributes) {

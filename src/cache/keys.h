@@ -16,6 +16,8 @@ base::Digest exact_key(std::string_view scope, std::string_view prompt);
 
 /// Where vectors may meet: same scope, same encoder, and nothing different in what the encoder does not see.
 base::Digest partition(std::string_view scope, const Embedder& embedder, const Embedding& embedding);
+/// The same, of an encoder with this fingerprint.
+base::Digest partition_of(std::string_view scope, std::string_view fingerprint, std::string_view unseen);
 
 /// See `EntryId`.
 EntryId entry_id(std::string_view scope, std::string_view prompt, const Attributes& attributes);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cache/keys.h"
+#include "cache/reembedder.h"
 #include "decide/threshold.h"
 #include "index/kernels.h"
 #include "sosie/cache.h"
@@ -52,6 +53,7 @@ struct SemanticCache::Impl {
   CacheOptions options;
   std::shared_ptr<const Embedder> embedder;
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<cache::Reembedder> reembedder;  // Refers to the two above.
   mutable std::atomic<std::uint64_t> exact_hits{0}, semantic_hits{0}, misses{0}, embeddings{0};
 
   Result<std::shared_ptr<const Embedding>> embed(std::string_view prompt) const {
@@ -168,6 +170,7 @@ Result<SemanticCache> SemanticCache::open(CacheOptions options) {
     if (!encoder) return std::move(encoder).error();
     impl->embedder = std::move(*encoder);
   }
+  impl->reembedder = std::make_unique<cache::Reembedder>(*impl->store, *impl->embedder);
   if (!options.clock) options.clock = base::system_now;
   impl->options = std::move(options);
   return SemanticCache(std::move(impl));
@@ -311,8 +314,11 @@ CacheStats SemanticCache::stats() const {
           .expired = s.expired,
           .erased = s.erased,
           .damaged = s.damaged,
-          .embeddings = impl_->embeddings};
+          .embeddings = impl_->embeddings + impl_->reembedder->embeddings(),
+          .reembedded = impl_->reembedder->progress()};
 }
+
+Result<Reembedded> SemanticCache::reembed(std::size_t most) { return impl_->reembedder->step(most, impl_->options.clock()); }
 
 Result<void> SemanticCache::check() const { return impl_->store->check(); }
 

@@ -44,9 +44,21 @@ Arithmetic arithmetic_of(Precision precision) {
   return precision == Precision::int8 ? Arithmetic::int8 : precision == Precision::bf16 ? Arithmetic::bf16 : Arithmetic::f32;
 }
 
+constexpr std::string_view kFirstVersion = "sosie local encoder 1";
+
 const std::string& name_of(Precision precision) {
   static const std::string kF32 = "f32", kBf16 = "bf16", kInt8 = "int8";
   return precision == Precision::int8 ? kInt8 : precision == Precision::bf16 ? kBf16 : kF32;
+}
+
+// `weights`: their bytes, or a digest of these.
+std::string fingerprint_of(std::string_view version, std::string_view weights, const ModelFolder& folder, Precision precision,
+                           std::string_view prefix) {
+  base::DigestBuilder digest;
+  digest.add(version).add(weights).add(folder.fingerprint_material);
+  digest.add(static_cast<std::uint64_t>(folder.pooling)).add(static_cast<std::uint64_t>(folder.window)).add(name_of(precision));
+  if (!prefix.empty()) digest.add(prefix);
+  return base::to_hex(digest.finish()).substr(0, 32);
 }
 
 }  // namespace
@@ -142,19 +154,11 @@ Result<std::shared_ptr<LocalEncoder>> LocalEncoder::open(const LocalEncoderOptio
   std::optional<PackedWeights> packed;
   if (int8 && state) packed = PackedWeights::open(kept, *state);
 
-  base::DigestBuilder digest;
   base::Digest content{};
-  if (int8) {
-    // Bits of int8 vectors changed once: they became the same on every CPU.
-    content = packed ? packed->weights() : base::sha256(weights->bytes());
-    digest.add("sosie local encoder 2").add(base::to_hex(content));
-  } else {
-    digest.add("sosie local encoder 1").add(weights->bytes());
-  }
-  digest.add(folder->fingerprint_material);
-  digest.add(static_cast<std::uint64_t>(folder->pooling)).add(static_cast<std::uint64_t>(folder->window)).add(name_of(*precision));
-  if (!options.prefix.empty()) digest.add(options.prefix);
-  std::string fingerprint = base::to_hex(digest.finish()).substr(0, 32);
+  if (int8) content = packed ? packed->weights() : base::sha256(weights->bytes());
+  // Bits of int8 vectors changed once: they became the same on every CPU.
+  std::string fingerprint = int8 ? fingerprint_of("sosie local encoder 2", base::to_hex(content), *folder, *precision, options.prefix)
+                                 : fingerprint_of(kFirstVersion, weights->bytes(), *folder, *precision, options.prefix);
 
   auto bert = Bert::load({folder->config, folder->pooling, arithmetic_of(*precision), folder->window}, std::move(*weights),
                          packed ? &*packed : nullptr, kernels());
@@ -174,6 +178,14 @@ Result<std::shared_ptr<LocalEncoder>> LocalEncoder::open(const LocalEncoderOptio
 
 std::size_t LocalEncoder::dimension() const noexcept { return impl_->bert->dimension(); }
 std::string_view LocalEncoder::fingerprint() const noexcept { return impl_->fingerprint; }
+
+std::vector<std::string> LocalEncoder::replaces() const {
+  if (impl_->precision != Precision::int8 || !impl_->prefix.empty()) return {};  // Nothing was prefixed then.
+  const auto weights = Safetensors::open(impl_->folder.weights);
+  if (!weights) return {};
+  return {fingerprint_of(kFirstVersion, weights->bytes(), impl_->folder, Precision::int8, {})};
+}
+
 std::size_t LocalEncoder::max_tokens() const noexcept { return impl_->folder.window; }
 Precision LocalEncoder::precision() const noexcept { return impl_->precision; }
 std::string_view LocalEncoder::model_name() const noexcept { return impl_->folder.name; }

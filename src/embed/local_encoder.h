@@ -23,6 +23,7 @@ class LocalEncoder final : public Embedder {
 
   std::size_t dimension() const noexcept override;
   std::string_view fingerprint() const noexcept override;
+  std::vector<std::string> replaces() const override;
   std::size_t max_tokens() const noexcept override;
   std::string unseen(std::string_view text) const override;
   Result<std::vector<Embedding>> embed(std::span<const std::string_view> texts) const override;
