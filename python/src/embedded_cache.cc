@@ -208,7 +208,9 @@ void bind_results(py::module_& module) {
       .def_readonly("expired", &CacheStats::expired)
       .def_readonly("erased", &CacheStats::erased)
       .def_readonly("damaged", &CacheStats::damaged)
-      .def_readonly("embeddings", &CacheStats::embeddings);
+      .def_readonly("embeddings", &CacheStats::embeddings)
+      .def_property_readonly("reembedded", [](const CacheStats& s) { return s.reembedded.moved; })
+      .def_property_readonly("reembed_left", [](const CacheStats& s) { return s.reembedded.left; });
 }
 
 }  // namespace
@@ -273,6 +275,14 @@ Thread-safe; the GIL is free while it works. A context manager.)")
       .def(
           "sweep", [](const Cache& c) { return c.with([](SemanticCache& o) { return o.sweep(); }); },
           "Removes expired entries now; they are never returned in any case.")
+      .def(
+          "reembed",
+          [](const Cache& c, std::size_t most) { return c.with([most](SemanticCache& o) { return o.reembed(most); }).left; },
+          py::arg("most") = 16,
+          R"(Embeds some entries anew that were stored with another encoder, and are found by their exact text only until then; returns how
+many entries are left to be looked at.
+
+Call it until that is 0, on any thread. `most`: entries looked at, fewer where texts are long; 0: only says how many are left.)")
       .def(
           "stats",
           [](const Cache& c) { return c.with([](SemanticCache& o) { return Result<CacheStats>(o.stats()); }); },

@@ -140,6 +140,9 @@ std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges
   append_metric(out, "sosie_cache_bytes", "gauge", "Bytes of the entries, as bounded.", stats->bytes);
   append_metric(out, "sosie_cache_scopes", "gauge", "Scopes that have entries.", stats->scopes);
   append_metric(out, "sosie_cache_embeddings_total", "counter", "Texts embedded by the cache.", stats->embeddings);
+  append_metric(out, "sosie_cache_reembedded_total", "counter", "Entries of a former encoder that were embedded anew.", stats->reembedded.moved);
+  append_metric(out, "sosie_cache_reembed_left", "gauge", "Entries still to be looked at, whether a former encoder made their vectors.",
+                stats->reembedded.left);
   append_metric(out, "sosie_cache_stored_total", "counter", "Entries stored, from all routes.", stats->stored);
   append_metric(out, "sosie_cache_evicted_total", "counter", "Entries evicted for space.", stats->evicted);
   append_metric(out, "sosie_cache_expired_total", "counter", "Entries removed after their time.", stats->expired);

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "gateway/reembedding.h"
 #include "gateway/request_headers.h"
 #include "gateway/router.h"
 #include "gateway/shared.h"
@@ -99,6 +100,7 @@ struct Server::Impl {
   }
 
   Shared shared;
+  Reembedding reembedding{shared};
   std::unique_ptr<net::HttpServer> http;  // ends before what its handlers use
 };
 
@@ -116,6 +118,7 @@ Result<Server> Server::start(std::shared_ptr<SemanticCache> cache, ServerOptions
   if (!http) return http.error();
   impl->http = std::move(*http);
   impl->shared.http.store(impl->http.get());
+  impl->reembedding.start();
   return Server(std::move(impl));
 }
 
@@ -155,6 +158,7 @@ void Server::wait_for_signal(Impl& impl, const std::function<void()>& ready) {
     sweep_timer.async_wait([&](const boost::system::error_code& cancelled) {
       if (cancelled || stopping.joinable()) return;
       if (auto swept = impl.shared.cache->sweep(); !swept) base::log_warning("sweep: " + swept.error().message);
+      impl.reembedding.start();
       sweep_later();
     });
   };

@@ -96,6 +96,21 @@ def test_expired_entries_are_gone(cache):
     assert cache.stats().entries == 0
 
 
+def test_entries_of_another_precision_are_embedded_anew(tmp_path, encoder):
+    with sosie.SemanticCache(tmp_path, precision="f32") as former:
+        former.store(QUESTION, "Click.")
+        former.store("Who wrote Hamlet?", "Shakespeare")
+        assert former.reembed() == 0
+    with sosie.SemanticCache(tmp_path, encoder=encoder) as cache:
+        assert cache.lookup(QUESTION) and not cache.lookup(PARAPHRASE)
+        assert cache.reembed(0) == 2 and cache.reembed(1) == 1
+        worker = threading.Thread(target=cache.reembed)
+        worker.start()
+        worker.join()
+        assert cache.lookup(PARAPHRASE).response == "Click."
+        assert (cache.stats().reembedded, cache.stats().reembed_left) == (2, 0)
+
+
 def test_entries_survive_on_disk_and_the_folder_is_locked(tmp_path, encoder):
     with sosie.SemanticCache(tmp_path / "data", encoder=encoder) as cache:
         cache.store(QUESTION, "A")
