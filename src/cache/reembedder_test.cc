@@ -71,12 +71,17 @@ std::uint64_t reembed_all(SemanticCache& cache) {
   return cache.stats().reembedded.moved;
 }
 
+/// A folder of a test's own: tests run beside each other.
+std::filesystem::path new_folder() {
+  std::string pattern = (std::filesystem::path(testing::TempDir()) / "sosie_reembed_XXXXXX").string();
+  return mkdtemp(pattern.data());
+}
+
 class ReembedFolder : public testing::Test {
  protected:
-  ReembedFolder() { std::filesystem::remove_all(options_.data); }
   ~ReembedFolder() override { std::filesystem::remove_all(options_.data); }
 
-  CacheOptions options_{.data = std::filesystem::path(testing::TempDir()) / "sosie_reembed", .durability = Durability::process_crash};
+  CacheOptions options_{.data = new_folder(), .durability = Durability::process_crash};
   std::shared_ptr<Letters> former_ = std::make_shared<Letters>("former"), present_ = std::make_shared<Letters>("the present one");
 };
 
@@ -238,8 +243,7 @@ TEST(ReembedLocal, TheDefaultEncoderReplacesWhatItWas) {
   ASSERT_EQ(encoder->replaces().size(), 1u);
   EXPECT_NE(encoder->replaces()[0], encoder->fingerprint());
   const auto former = std::make_shared<FormerLocal>(encoder);
-  std::vector<CacheOptions> places{{.data = std::filesystem::path(testing::TempDir()) / "sosie_reembed_local"}};
-  std::filesystem::remove_all(places[0].data);
+  std::vector<CacheOptions> places{{.data = new_folder()}};
   std::optional<redis::TestServer> server;
   if (redis::TestServer::missing().empty()) {
     server.emplace();
