@@ -21,7 +21,7 @@ void multiply_bytes_avx512(const ByteRows& left, const ByteColumns& right, float
 void multiply_bytes_avx512vnni(const ByteRows& left, const ByteColumns& right, float* out);
 
 /// Query rows that attention works on at a time, at most, and floats that a row of scores is padded to.
-inline constexpr std::size_t kAttentionRows = 8;
+inline constexpr std::size_t kAttentionRows = 16;
 inline constexpr std::size_t kAttentionPad = 16;
 
 constexpr std::size_t padded_rows(std::size_t rows) noexcept { return (rows + kAttentionPad - 1) / kAttentionPad * kAttentionPad; }

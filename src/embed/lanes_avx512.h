@@ -39,7 +39,11 @@ inline Lanes larger(Lanes a, Lanes b) { return _mm512_max_ps(a, b); }
 inline Lanes magnitude(Lanes x) { return _mm512_abs_ps(x); }
 inline Lanes keep_first(Lanes x, std::size_t n, Lanes others) { return _mm512_mask_mov_ps(others, below(n), x); }
 inline Lanes scale_by_power(Lanes x, Lanes exponent) { return _mm512_scalef_ps(x, exponent); }
-inline void store_bytes(std::uint8_t* p, Lanes x, std::size_t n) { _mm512_mask_cvtepi32_storeu_epi8(p, below(n), _mm512_cvtps_epi32(x)); }
+inline void store_bytes(std::uint8_t* p, Lanes x, std::size_t n) {
+  const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x));
+  if (n >= kLanes) return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  _mm_mask_storeu_epi8(p, below(n), bytes);
+}
 
 inline float sum(Lanes x) {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
