@@ -180,6 +180,8 @@ class SemanticCache {
   /// The embedding that `lookup` and `store` would compute, for who wants to compute it elsewhere.
   /// Errors: invalid_argument (too long a prompt: they compute none); those of the embedder.
   Result<std::shared_ptr<const Embedding>> embed(std::string_view prompt) const;
+  /// Of several prompts in one call of the embedder, which takes less time for short ones; one element a prompt, in order.
+  Result<std::vector<std::shared_ptr<const Embedding>>> embed(std::span<const std::string_view> prompts) const;
 
   /// Whether an entry for `stored` would answer `asked` in the same scope, both with their embeddings: the decision of `lookup`, without an entry.
   /// Unset: it would not. With another wording, that is: for the same text ask `Layers::exact`. REQUIRES: both embeddings are

@@ -56,16 +56,24 @@ struct SemanticCache::Impl {
   std::unique_ptr<cache::Reembedder> reembedder;  // Refers to the two above.
   mutable std::atomic<std::uint64_t> exact_hits{0}, semantic_hits{0}, misses{0}, embeddings{0};
 
-  Result<std::shared_ptr<const Embedding>> embed(std::string_view prompt) const {
-    if (embedder->is_too_long(prompt)) {
+  Result<std::vector<std::shared_ptr<const Embedding>>> embed(std::span<const std::string_view> prompts) const {
+    const auto is_too_long = [this](std::string_view prompt) { return embedder->is_too_long(prompt); };
+    if (std::any_of(prompts.begin(), prompts.end(), is_too_long)) {
       return Error{ErrorCode::invalid_argument, "the prompt is too long for an encoder of " + std::to_string(embedder->max_tokens()) +
                                                     " tokens: only the very same text can answer it; ask the exact layer, and store it exact-only"};
     }
-    const std::array texts{prompt};
-    auto embedded = embedder->embed(texts);
+    auto embedded = embedder->embed(prompts);
     if (!embedded) return std::move(embedded).error();
-    ++embeddings;
-    return std::make_shared<const Embedding>(std::move(embedded->front()));
+    embeddings += prompts.size();
+    std::vector<std::shared_ptr<const Embedding>> shared;
+    for (Embedding& each : *embedded) shared.push_back(std::make_shared<const Embedding>(std::move(each)));
+    return shared;
+  }
+
+  Result<std::shared_ptr<const Embedding>> embed(std::string_view prompt) const {
+    auto embedded = embed(std::span(&prompt, 1));
+    if (!embedded) return std::move(embedded).error();
+    return std::move(embedded->front());
   }
 
   /// The one given, if it fits, else a new one.
@@ -215,6 +223,10 @@ std::optional<Similarity> SemanticCache::would_answer(const Embedding& stored, c
 }
 
 Result<std::shared_ptr<const Embedding>> SemanticCache::embed(std::string_view prompt) const { return impl_->embed(prompt); }
+
+Result<std::vector<std::shared_ptr<const Embedding>>> SemanticCache::embed(std::span<const std::string_view> prompts) const {
+  return impl_->embed(prompts);
+}
 
 bool SemanticCache::may_have(std::string_view scope) const { return impl_->store->may_have(scope); }
 

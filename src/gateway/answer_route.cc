@@ -195,21 +195,21 @@ Task<Result<Lookup>> AnswerRoute::look_up_by_meaning(AskingPtr asking) {
     std::optional<Lookup> lookup;
     std::shared_ptr<const Embedding> embedding;
   };
-  std::function<Result<Found>()> job = [&shared = shared_, cache = shared_.cache, text = AskedText(asking),
-                                        options = by_meaning(*asking)]() mutable -> Result<Found> {
+  const AskedText asked(asking);
+  EmbeddingQueue::Then<Result<Found>> then = [&shared = shared_, cache = shared_.cache, text = asked, options = by_meaning(*asking)](
+                                                 EmbeddingQueue::Embedded embedding, bool others_wait) mutable -> Result<Found> {
+    if (!embedding) return std::move(embedding).error();
     // Whoever leads in this scope did not wait to be embedded; now there is somebody to be compared with.
     for (const auto& flight : shared.flights.unembedded(text.scope)) {
-      if (auto embedding = cache->embed(flight->asked().prompt)) flight->set_embedding(std::move(*embedding));
+      if (auto theirs = cache->embed(flight->asked().prompt)) flight->set_embedding(std::move(*theirs));
     }
-    auto embedding = cache->embed(text.prompt);
-    if (!embedding) return std::move(embedding).error();
-    if (shared.encoders.queued() > 0) return Found{std::nullopt, std::move(*embedding)};
+    if (others_wait) return Found{std::nullopt, std::move(*embedding)};
     options.embedding = std::move(*embedding);
     auto lookup = cache->lookup({.prompt = text.prompt, .scope = text.scope}, options);
     if (!lookup) return std::move(lookup).error();
     return Found{std::move(*lookup), nullptr};
   };
-  auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  auto ran = co_await shared_.embeddings.embed(executor_, asked.prompt, std::move(then), net::after(shared_.options.lookup_timeout));
   if (!ran) co_return std::move(ran.error());
   Result<Found>& found = *ran;
   if (!found) co_return std::move(found.error());

@@ -164,21 +164,18 @@ Task<int> LangCacheRoute::set(net::Exchange& exchange, std::string scope) {
   const auto request = std::make_shared<const SetRequest>(std::get<SetRequest>(std::move(read)));
 
   // Encoded by an encoder, written by a writer: neither kind of thread waits for the other's work.
-  using Vector = std::shared_ptr<const Embedding>;
-  std::function<Result<Vector>()> encode = [cache = shared_.cache, request]() -> Result<Vector> {
-    const std::string_view text = request->prompt;
-    if (cache->embedder().is_too_long(text)) return Vector();
-    auto embedded = cache->embedder().embed(std::span(&text, 1));
-    if (!embedded) return embedded.error();
-    return Vector(std::make_shared<const Embedding>(std::move(embedded->front())));
-  };
-  auto encoded = co_await shared_.encoders.run(executor_, std::move(encode), net::after(shared_.options.lookup_timeout));
-  if (!encoded || !*encoded) {
-    Error error = encoded ? std::move(encoded->error()) : std::move(encoded.error());
-    const int status = co_await fail(exchange, std::move(error), !encoded);
-    co_return status;
+  std::shared_ptr<const Embedding> vector;
+  if (!shared_.cache->embedder().is_too_long(request->prompt)) {
+    EmbeddingQueue::Then<EmbeddingQueue::Embedded> then = [request](EmbeddingQueue::Embedded embedding, bool) { return embedding; };
+    auto encoded = co_await shared_.embeddings.embed(executor_, request->prompt, std::move(then), net::after(shared_.options.lookup_timeout));
+    if (!encoded || !*encoded) {
+      Error error = encoded ? std::move(encoded->error()) : std::move(encoded.error());
+      const int status = co_await fail(exchange, std::move(error), !encoded);
+      co_return status;
+    }
+    vector = std::move(**encoded);
   }
-  std::function<Result<EntryId>()> write = [cache = shared_.cache, request, scope = std::move(scope), vector = **encoded] {
+  std::function<Result<EntryId>()> write = [cache = shared_.cache, request, scope = std::move(scope), vector] {
     StoreOptions options;
     options.ttl = request->ttl;
     options.embedding = vector;

@@ -6,7 +6,6 @@
 
 #include "gateway/asking.h"
 #include "gateway/bulk_quota.h"
-#include "gateway/embeddings.h"
 #include "gateway/openai_error.h"
 #include "gateway/retry.h"
 #include "gateway/tenant.h"
@@ -69,17 +68,10 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
     co_await exchange.respond(std::move(reply));
     co_return 429;
   }
-  using Embeddings = std::vector<Embedding>;
   Embeddings all;
   for (std::size_t at = 0, end = 0; at < inputs.size(); at = end) {
     end = slice_end(inputs, at);
-    std::function<Result<Embeddings>()> job = [cache = shared_.cache, request, at, end] {
-      const auto slice = std::span(request->inputs).subspan(at, end - at);
-      const std::vector<std::string_view> texts(slice.begin(), slice.end());
-      return cache->embedder().embed(texts);
-    };
-    auto ran = co_await shared_.encoders.run(executor_, std::move(job), net::after(kSliceTime),
-                                             bulk ? net::Urgency::bulk : net::Urgency::normal, exchange.gone());
+    auto ran = co_await embed_slice(request, at, end, bulk ? net::Urgency::bulk : net::Urgency::normal, exchange.gone());
     if (exchange.gone().stop_requested()) co_return kCallerLeft;
     if (!ran || !*ran) {
       net::Reply reply = openai_error(503, "The encoder is busy or failed. Try again later.", {}, "encoder_unavailable");
@@ -101,6 +93,27 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
   reply.body = render_embeddings(all, request->base64, shared_.options.embedding_model);
   co_await exchange.respond(std::move(reply));
   co_return 200;
+}
+
+// A single text is embedded beside those of other requests.
+Task<Result<Result<LocalRoutes::Embeddings>>> LocalRoutes::embed_slice(std::shared_ptr<const EmbeddingsRequest> request, std::size_t begin,
+                                                                      std::size_t end, net::Urgency urgency, std::stop_token stop) {
+  const auto deadline = net::after(kSliceTime);
+  if (request->inputs.size() == 1) {
+    EmbeddingQueue::Then<Result<Embeddings>> then = [request](EmbeddingQueue::Embedded embedding, bool) -> Result<Embeddings> {
+      if (!embedding) return std::move(embedding).error();
+      return Embeddings{**embedding};
+    };
+    auto embedded = co_await shared_.embeddings.embed(executor_, request->inputs.front(), std::move(then), deadline, urgency, {}, std::move(stop));
+    co_return embedded;
+  }
+  std::function<Result<Embeddings>()> job = [cache = shared_.cache, request, begin, end] {
+    const auto slice = std::span(request->inputs).subspan(begin, end - begin);
+    const std::vector<std::string_view> texts(slice.begin(), slice.end());
+    return cache->embedder().embed(texts);
+  };
+  auto embedded = co_await shared_.encoders.run(executor_, std::move(job), deadline, urgency, std::move(stop));
+  co_return embedded;
 }
 
 Task<int> LocalRoutes::models(net::Exchange& exchange) {
@@ -172,7 +185,7 @@ Task<int> LocalRoutes::ready(net::Exchange& exchange) {
 Task<int> LocalRoutes::metrics(net::Exchange& exchange) {
   Metrics::Gauges gauges;
   if (const net::HttpServer* http = shared_.http.load()) gauges.connections = http->connections();
-  gauges.queued = shared_.encoders.queued() + shared_.writers.queued();
+  gauges.queued = shared_.encoders.queued() + shared_.embeddings.queued() + shared_.writers.queued();
   gauges.upstream_calls = shared_.calls.count();
   gauges.held_bytes = shared_.held.count();
   gauges.ended_readers = shared_.held.ended();

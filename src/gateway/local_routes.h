@@ -2,7 +2,11 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <memory>
+#include <stop_token>
+#include <vector>
 
+#include "gateway/embeddings.h"
 #include "gateway/json.h"
 #include "gateway/shared.h"
 #include "net/http_server.h"
@@ -28,6 +32,10 @@ class LocalRoutes {
   net::Task<int> metrics(net::Exchange& exchange);
 
  private:
+  using Embeddings = std::vector<Embedding>;
+  net::Task<Result<Result<Embeddings>>> embed_slice(std::shared_ptr<const EmbeddingsRequest> request, std::size_t begin, std::size_t end,
+                                                    net::Urgency urgency, std::stop_token stop);
+
   Shared& shared_;
   JsonReader& reader_;
   const boost::asio::any_io_executor executor_;

@@ -344,11 +344,11 @@ Task<void> AnswerRoute::store(AskingPtr asking, std::shared_ptr<Flight> flight, 
   if (asking->verdict.reason == kLongPrompt) outcome.reason = kLongPrompt;
   if (!options.exact_only && !options.embedding) {
     // Lookups go first, for somebody waits for them; one that compares itself with this flight embeds it.
-    std::function<Result<std::shared_ptr<const Embedding>>()> embed = [cache = shared_.cache, flight, text = AskedText(asking)] {
-      auto known = flight->embedding();
-      return known ? Result(std::move(known)) : cache->embed(text.prompt);
-    };
-    auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), net::after(kEmbeddingTime), net::Urgency::later);
+    const AskedText asked(asking);
+    EmbeddingQueue::Then<EmbeddingQueue::Embedded> then = [asked](EmbeddingQueue::Embedded embedding, bool) { return embedding; };
+    EmbeddingQueue::Known known = [flight] { return flight->embedding(); };
+    auto embedded = co_await shared_.embeddings.embed(executor_, asked.prompt, std::move(then), net::after(kEmbeddingTime), net::Urgency::later,
+                                                      std::move(known));
     if (embedded && *embedded) {
       options.embedding = **embedded;
       flight->set_embedding(std::move(**embedded));

@@ -8,6 +8,7 @@
 
 #include "gateway/bulk_quota.h"
 #include "gateway/calls.h"
+#include "gateway/embedding_queue.h"
 #include "gateway/explain.h"
 #include "gateway/flights.h"
 #include "gateway/metrics.h"
@@ -27,7 +28,8 @@ struct Shared {
         cache(std::move(the_cache)),
         upstreams(std::move(the_upstreams)),
         encoders(options.encoder_threads, options.max_queued),
-        writers(kWriters, options.max_queued) {}
+        writers(kWriters, options.max_queued),
+        embeddings(*cache, encoders, options.encoder_threads, options.max_queued) {}
 
   // Writers wait for the disk together; none computes unless a store comes without its embedding.
   static constexpr std::size_t kWriters = 4;
@@ -46,7 +48,8 @@ struct Shared {
   BulkQuota bulk;
   std::atomic<bool> draining{false};
   std::atomic<const net::HttpServer*> http{nullptr};  // for its connection count, once it is known
-  net::WorkerPool encoders, writers;  // last: their jobs use what is above
+  net::WorkerPool encoders, writers;  // Their jobs use what is above, and `embeddings`: the server joins them before anything goes.
+  EmbeddingQueue embeddings;
 };
 
 }  // namespace sosie::gateway

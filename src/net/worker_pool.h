@@ -2,16 +2,13 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/post.hpp>
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stop_token>
+#include <utility>
 
-#include "base/fenced.h"
-#include "net/event.h"
+#include "net/pending.h"
 #include "sosie/result.h"
 
 namespace sosie::net {
@@ -44,29 +41,15 @@ class WorkerPool {
   template <class T>
   Task<Result<T>> run(boost::asio::any_io_executor executor, std::function<T()> job, SteadyTime deadline,
                       Urgency urgency = Urgency::normal, std::stop_token stop = {}) {
-    struct State {
-      explicit State(const boost::asio::any_io_executor& on) : done(on) {}
-      Event done;
-      std::optional<Result<T>> value;  // the worker's, until `done` is set for it
-      std::atomic<bool> abandoned{false};
-    };
-    auto state = std::make_shared<State>(executor);
+    auto pending = std::make_shared<Pending<T>>(std::move(executor));
     const bool accepted = submit(
-        [state, executor, job = std::move(job)] {
-          if (state->abandoned.load(std::memory_order_relaxed)) return;
-          state->value.emplace(base::fenced(job));
-          boost::asio::post(executor, [state] { state->done.set(); });
+        [pending, job = std::move(job)] {
+          if (!pending->abandoned()) pending->set(job);
         },
         urgency);
-    if (!accepted) co_return Error{ErrorCode::resource_exhausted, "too much work is waiting; try again later"};
-    const std::stop_callback stopped(stop, [&state] { state->done.set(); });
-    const bool in_time = co_await state->done.wait(deadline);
-    if (!in_time || stop.stop_requested()) {
-      state->abandoned.store(true, std::memory_order_relaxed);
-      if (!in_time) co_return Error{ErrorCode::deadline_exceeded, "the work was not done in the time allowed"};
-      co_return Error{ErrorCode::cancelled, "nobody waits for the work any more"};
-    }
-    co_return std::move(*state->value);
+    if (!accepted) co_return Pending<T>::too_much();
+    auto result = co_await pending->wait(deadline, std::move(stop));
+    co_return result;
   }
 
  private:
