@@ -28,10 +28,12 @@ from sosie._errors import (
 from sosie._core import (
     CacheStats,
     Embedding,
+    Encoder,
     Entry,
     Hit,
     LocalEncoder,
     Lookup,
+    RemoteEncoder,
     SemanticCache,
     __version__,
 )
@@ -42,6 +44,7 @@ __all__ = [
     "DataCorruptionError",
     "DeadlineExceededError",
     "Embedding",
+    "Encoder",
     "Entry",
     "Error",
     "Hit",
@@ -51,6 +54,7 @@ __all__ = [
     "Lookup",
     "NotFoundError",
     "PermissionDeniedError",
+    "RemoteEncoder",
     "ResourceExhaustedError",
     "SemanticCache",
     "UnavailableError",

@@ -93,10 +93,7 @@ class CacheStats:
     @property
     def reembed_left(self) -> int: ...
 
-class LocalEncoder:
-    def __init__(
-        self, model: Optional[_Path] = None, *, precision: _Precision = "automatic", threads: int = 1, prefix: str = ""
-    ) -> None: ...
+class Encoder:
     @property
     def dimension(self) -> int: ...
     @property
@@ -104,6 +101,25 @@ class LocalEncoder:
     @property
     def max_tokens(self) -> int: ...
     def embed(self, texts: Sequence[_Text]) -> list[Embedding]: ...
+
+class LocalEncoder(Encoder):
+    def __init__(
+        self, model: Optional[_Path] = None, *, precision: _Precision = "automatic", threads: int = 1, prefix: str = ""
+    ) -> None: ...
+
+class RemoteEncoder(Encoder):
+    def __init__(
+        self,
+        model: str,
+        *,
+        url: str = "",
+        api_key: str = "",
+        timeout: _Duration = 5.0,
+        dimension: int = 0,
+        max_tokens: int = 0,
+        prefix: str = "",
+        max_connections: int = 32,
+    ) -> None: ...
 
 class SemanticCache:
     def __init__(
@@ -115,7 +131,7 @@ class SemanticCache:
         expiry: Literal["absolute", "sliding"] = "absolute",
         max_bytes: int = 1 << 30,
         durability: Literal["power_loss", "process_crash"] = "power_loss",
-        encoder: Optional[LocalEncoder] = None,
+        encoder: Optional[Encoder] = None,
         model: Optional[_Path] = None,
         precision: _Precision = "automatic",
         threads: int = 1,

@@ -1,4 +1,4 @@
-// sosie.SemanticCache and sosie.LocalEncoder.
+// sosie.SemanticCache and its encoders.
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "convert.h"
+#include "embed/endpoint_embedder.h"
+#include "embed/local_encoder.h"
 #include "rooms.h"
 #include "sosie/cache.h"
 
@@ -26,7 +28,7 @@ Enum named(const std::string& given, const char* what, std::initializer_list<std
 
 using SharedEncoder = std::shared_ptr<Embedder>;
 
-SharedEncoder open_encoder(const std::optional<std::filesystem::path>& model, const std::string& precision,
+std::shared_ptr<embed::LocalEncoder> open_encoder(const std::optional<std::filesystem::path>& model, const std::string& precision,
                            std::size_t threads, const std::string& prefix) {
   LocalEncoderOptions options;
   options.prefix = prefix;
@@ -37,11 +39,25 @@ SharedEncoder open_encoder(const std::optional<std::filesystem::path>& model, co
                                         {"bf16", Precision::bf16},
                                         {"int8", Precision::int8}});
   options.threads = threads;
-  return value_of(unlocked([&] { return open_local_encoder(options); }));
+  return value_of(unlocked([&] { return embed::LocalEncoder::open(options); }));
 }
 
-std::vector<std::shared_ptr<const Embedding>> embed(const SharedEncoder& encoder,
-                                                    const std::vector<py::object>& texts) {
+std::shared_ptr<embed::EndpointEmbedder> open_endpoint(const std::string& model, const std::string& url, const std::string& api_key,
+                                                       const py::object& timeout, std::size_t dimension, std::size_t max_tokens,
+                                                       const std::string& prefix, std::size_t max_connections) {
+  RemoteEmbedderOptions options;
+  options.url = url;
+  options.model = model;
+  options.api_key = api_key;
+  if (const auto given = duration(timeout, "timeout")) options.timeout = *given;
+  options.dimension = dimension;
+  options.max_tokens = max_tokens;
+  options.prefix = prefix;
+  options.max_connections = max_connections;
+  return value_of(unlocked([&] { return embed::EndpointEmbedder::open(options); }));
+}
+
+std::vector<std::shared_ptr<const Embedding>> embed_texts(const SharedEncoder& encoder, const std::vector<py::object>& texts) {
   std::vector<std::string> bytes;
   for (const auto& text : texts) bytes.push_back(bytes_of(text, "a text"));
   auto embedded = value_of(unlocked([&] {
@@ -217,18 +233,33 @@ void bind_results(py::module_& module) {
 
 void bind_embedded_cache(py::module_& module) {
   bind_results(module);
-  py::class_<Embedder, SharedEncoder>(module, "LocalEncoder", R"(A sentence encoder that runs in this process.
-
-`model`: a folder with a BERT-family encoder; None: the default model, all-MiniLM-L6-v2, where script/bootstrap puts it.
-`precision`: automatic, f32, bf16 or int8. `threads`: those that share one `embed` call.
-`prefix`: put before every text, as some models want it ("query: " for e5).
-May be shared by caches and threads.)")
-      .def(py::init(&open_encoder), py::arg("model") = py::none(), py::kw_only(), py::arg("precision") = "automatic",
-           py::arg("threads") = 1, py::arg("prefix") = "")
+  py::class_<Embedder, SharedEncoder>(module, "Encoder", "Turns texts into vectors: a LocalEncoder or a RemoteEncoder. May be shared by caches and threads.")
       .def_property_readonly("dimension", &Embedder::dimension)
       .def_property_readonly("fingerprint", [](const Embedder& e) { return std::string(e.fingerprint()); })
       .def_property_readonly("max_tokens", &Embedder::max_tokens)
-      .def("embed", &embed, py::arg("texts"), "One Embedding a text, in order.");
+      .def("embed", &embed_texts, py::arg("texts"), "One Embedding a text, in order.");
+  py::class_<embed::LocalEncoder, Embedder, std::shared_ptr<embed::LocalEncoder>>(module, "LocalEncoder",
+                                                                                 R"(A sentence encoder that runs in this process.
+
+`model`: a folder with a BERT-family encoder; None: the default model, all-MiniLM-L6-v2, where script/bootstrap puts it.
+`precision`: automatic, f32, bf16 or int8. `threads`: those that share one `embed` call.
+`prefix`: put before every text, as some models want it ("query: " for e5).)")
+      .def(py::init(&open_encoder), py::arg("model") = py::none(), py::kw_only(), py::arg("precision") = "automatic",
+           py::arg("threads") = 1, py::arg("prefix") = "");
+  py::class_<embed::EndpointEmbedder, Embedder, std::shared_ptr<embed::EndpointEmbedder>>(
+      module, "RemoteEncoder", R"(A model behind an endpoint with OpenAI's API: OpenAI, Ollama, vLLM, a sosie server.
+
+`model`: as the endpoint calls it. `url`: e.g. "http://127.0.0.1:11434/v1"; "": $OPENAI_BASE_URL, else OpenAI's.
+`api_key`: sent as a bearer token; "": $OPENAI_API_KEY where `url` is "" or OpenAI's, else none. `timeout`: of a call, seconds or a timedelta.
+`dimension`: floats in its vectors; 0: known by the model's name, else the endpoint is asked at once.
+`max_tokens`: the model's window, never more than it really is: what lies beyond must be equal in two texts that are to match by
+meaning. 0: OpenAI's models' 8191, else 256. Counted in bytes, for no token is shorter.
+`prefix`: put before every text. `max_connections`: calls at a time.
+
+After a call that failed, calls fail at once for a while.)")
+      .def(py::init(&open_endpoint), py::arg("model"), py::kw_only(), py::arg("url") = "", py::arg("api_key") = "",
+           py::arg("timeout") = 5.0, py::arg("dimension") = 0, py::arg("max_tokens") = 0, py::arg("prefix") = "",
+           py::arg("max_connections") = 32);
   py::class_<Cache>(module, "SemanticCache", R"(A semantic cache in this process: an exact layer before a semantic one.
 
 `data`: folder of the store's files, made if absent, one process at a time; None: in memory only.
@@ -237,7 +268,7 @@ May be shared by caches and threads.)")
 `expiry`: "absolute", or "sliding" (a hit renews the ttl).
 `max_bytes`: the least valuable entries leave first.
 `durability`: "power_loss" or "process_crash": what a stored entry survives.
-`encoder`: a LocalEncoder to share; else one is opened with `model`, `precision` and `threads`.
+`encoder`: a LocalEncoder or RemoteEncoder to share; else one is opened with `model`, `precision` and `threads`.
 
 Thread-safe; the GIL is free while it works. A context manager.)")
       .def(py::init(&open_cache), py::arg("data") = py::none(), py::kw_only(), py::arg("threshold") = 0.85,

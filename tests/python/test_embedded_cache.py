@@ -217,6 +217,28 @@ def test_every_public_name_has_a_docstring_and_a_stub():
         thing = getattr(sosie, name)
         assert name.startswith("__") or thing.__doc__, name
         if getattr(thing, "__module__", "") == "sosie._core":
-            assert f"class {name}:" in stub
+            assert f"class {name}:" in stub or f"class {name}(" in stub
             for member in vars(thing):
                 assert member.startswith("_") or f"def {member}(" in stub, (name, member)
+
+
+def test_vectors_of_an_endpoint(endpoint):
+    remote = sosie.RemoteEncoder("a-model", url=endpoint.url, prefix="query: ", timeout=datetime.timedelta(seconds=30))
+    assert isinstance(remote, sosie.Encoder) and remote.dimension == 384 and remote.max_tokens == 256
+    assert remote.fingerprint != sosie.RemoteEncoder("another", url=endpoint.url, dimension=384).fingerprint
+    with sosie.SemanticCache(encoder=remote) as cache:
+        cache.store(QUESTION, "Click on 'forgot'.")
+        assert cache.lookup(PARAPHRASE).response == "Click on 'forgot'."
+        assert endpoint.texts()[-2:] == ["query: " + QUESTION, "query: " + PARAPHRASE]
+        endpoint.status = 500
+        with pytest.raises(sosie.UnavailableError) as failure:
+            cache.lookup("What is the capital of France?")
+        assert "capital" not in str(failure.value)  # no prompt in an error
+        assert cache.lookup(QUESTION).hit.layer == "exact"
+
+
+def test_an_endpoint_that_is_not_there():
+    with pytest.raises(sosie.UnavailableError):
+        sosie.RemoteEncoder("a-model", url="http://127.0.0.1:1/v1")
+    with pytest.raises(sosie.InvalidArgumentError):
+        sosie.RemoteEncoder("a-model", url="not a url")
