@@ -3,10 +3,11 @@ one thread, in turns, medians.
 
   pip install -r bench/peers/requirements.txt
   script/build sosie encoder_products
-  python bench/peers/encoder.py [--tokens 8,16,32,64,128,256] [--batch 1] [--rounds 5] [--f32]
+  python bench/peers/encoder.py [--tokens 8,16,32,64,128,256] [--batch 1] [--rounds 5] [--f32] [--avx2-only]
 
-onnxruntime and oneDNN choose their own instructions, the best that the CPU runs, whatever ours are forced to. "of the peak": multiply-adds
-of our products, of those that the same instructions reach in registers.
+onnxruntime and oneDNN choose their own instructions, the best that the CPU runs, whatever ours are forced to. With --avx2-only all of them
+find a CPU without AVX-512 and VNNI (avx2_only.c). "of the peak": multiply-adds of our products, of those that the same instructions reach
+in registers.
 """
 
 import argparse
@@ -24,6 +25,17 @@ import numpy
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/encoder"))
 import onnx_graph  # noqa: E402
+
+
+def hide_newer_instructions():
+    """Begins this program anew, its children included, on a CPU that seems to have AVX2 only."""
+    if "avx2_only" in os.environ.get("LD_PRELOAD", ""):
+        return
+    library = ROOT / "build/avx2_only.so"
+    library.parent.mkdir(exist_ok=True)
+    source = pathlib.Path(__file__).with_name("avx2_only.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-Wl,-z,initfirst", "-o", library, source], check=True)
+    os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"LD_PRELOAD": str(library)})
 
 
 def default_model():
@@ -70,7 +82,10 @@ def main():
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--f32", action="store_true", help="f32 beside onnxruntime's f32 instead")
+    parser.add_argument("--avx2-only", action="store_true", help="as on a CPU without AVX-512 and VNNI")
     arguments = parser.parse_args()
+    if arguments.avx2_only:
+        hide_newer_instructions()
     sosie, probe = f"{arguments.bin}/sosie", f"{arguments.bin}/encoder_products"
     precision = "f32" if arguments.f32 else "int8"
     isas = [each["isa"] for each in products(probe, 8)["sets"]]
