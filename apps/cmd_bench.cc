@@ -11,7 +11,7 @@
 
 #include "command.h"
 #include "embed/local_encoder.h"
-#include "gateway/asking.h"
+#include "gateway/request/request_context.h"
 #include "gateway/server.h"
 #include "index/flat_index.h"
 #include "interrupt.h"
@@ -139,10 +139,10 @@ Result<void> store_chat_answer(SemanticCache& cache, const std::string& body) {
   request.target = "/v1/chat/completions";
   request.body.reserve(body.size() + net::kBodyPadding);
   request.body = body;
-  gateway::Asking asking;
+  gateway::RequestContext context;
   bool ignored = false;
   const protocol::Protocol& chat = protocol::protocol_of(protocol::Surface::chat);
-  if (gateway::read_question({}, reader, scope, request, chat, asking, ignored))
+  if (gateway::read_question({}, reader, scope, request, chat, context, ignored))
     return Error{ErrorCode::internal, "the gateway does not understand its own benchmark"};
   const json message{{"role", "assistant"}, {"content", std::string(400, 'x')}};
   const json choice{{"index", 0}, {"message", message}, {"finish_reason", "stop"}};
@@ -152,10 +152,10 @@ Result<void> store_chat_answer(SemanticCache& cache, const std::string& body) {
                     {"model", "bench"},
                     {"choices", json::array({choice})},
                     {"usage", {{"prompt_tokens", 10}, {"completion_tokens", 50}, {"total_tokens", 60}}}};
-  const auto kept = chat.keep(reader, answer.dump(), asking.question);
+  const auto kept = chat.keep(reader, answer.dump(), context.question);
   const auto* whole = std::get_if<protocol::Kept>(&kept);
   if (whole == nullptr) return Error{ErrorCode::internal, "the gateway would not keep its own benchmark's answer"};
-  auto stored = cache.store({.prompt = asking.question.prompt, .scope = asking.scope}, whole->answer);
+  auto stored = cache.store({.prompt = context.question.prompt, .scope = context.scope}, whole->answer);
   if (!stored) return std::move(stored).error();
   return {};
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "gateway/server.h"
+#include "gateway/options.h"
 
 namespace sosie::app {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "gateway/server.h"
+#include "gateway/options.h"
 #include "sosie/cache.h"
 #include "sosie/result.h"
 #include "upstream_settings.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "gateway/server.h"
+#include "gateway/options.h"
 #include "sosie/result.h"
 
 namespace sosie::app {

@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
-#include "protocol/question.h"
 #include "gateway/json.h"
+#include "protocol/question.h"
 #include "sosie/embedder.h"
 
 namespace sosie::gateway {

@@ -4,11 +4,11 @@
 #include <iterator>
 #include <span>
 
-#include "gateway/asking.h"
 #include "gateway/bulk_quota.h"
-#include "gateway/openai_error.h"
-#include "gateway/retry.h"
-#include "gateway/tenant.h"
+#include "gateway/reply/openai_error.h"
+#include "gateway/request/request_context.h"
+#include "gateway/request/tenant.h"
+#include "gateway/upstream/retry.h"
 
 namespace sosie::gateway {
 namespace {
@@ -38,11 +38,11 @@ net::Reply too_long(std::size_t index, const Embedder& embedder) {
 
 }  // namespace
 
-LocalRoutes::LocalRoutes(Shared& shared, JsonReader& reader, boost::asio::any_io_executor executor)
-    : shared_(shared), reader_(reader), executor_(std::move(executor)) {}
+LocalRoutes::LocalRoutes(GatewayState& state, JsonReader& reader, boost::asio::any_io_executor executor)
+    : state_(state), reader_(reader), executor_(std::move(executor)) {}
 
 Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
-  const Embedder& embedder = shared_.cache->embedder();
+  const Embedder& embedder = state_.cache->embedder();
   auto read = read_embeddings_request(reader_, exchange.request().body, embedder.dimension());
   if (const auto* bad = std::get_if<BadRequest>(&read)) {
     net::Reply reply = openai_error(400, bad->message, bad->param);
@@ -60,8 +60,8 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
   static_cast<void>(exchange.take_body());  // It may be large, and the work long.
   const bool bulk = slice_end(inputs, 0) < inputs.size() || inputs.front().size() > kSliceBytes;
   const net::Request& asked = exchange.request();
-  const Tenant tenant = tenant_of(asked.headers, query_of(asked.target), shared_.options.tenant, shared_.options.compat);
-  const auto place = bulk ? shared_.bulk.take(tenant.id) : std::nullopt;
+  const Tenant tenant = tenant_of(asked.headers, query_of(asked.target), state_.options.tenant, state_.options.compat);
+  const auto place = bulk ? state_.bulk.take(tenant.id) : std::nullopt;
   if (bulk && !place) {
     net::Reply reply = openai_error(429, "Several large requests of yours are being embedded. Send fewer at a time.", {}, "rate_limit_exceeded");
     reply.headers = kRetrySoon;
@@ -90,7 +90,7 @@ Task<int> LocalRoutes::embeddings(net::Exchange& exchange) {
     std::move(slice.begin(), slice.end(), std::back_inserter(all));
   }
   net::Reply reply;
-  reply.body = render_embeddings(all, request->base64, shared_.options.embedding_model);
+  reply.body = render_embeddings(all, request->base64, state_.options.embedding_model);
   co_await exchange.respond(std::move(reply));
   co_return 200;
 }
@@ -104,24 +104,24 @@ Task<Result<Result<LocalRoutes::Embeddings>>> LocalRoutes::embed_slice(std::shar
       if (!embedding) return std::move(embedding).error();
       return Embeddings{**embedding};
     };
-    auto embedded = co_await shared_.embeddings.embed(executor_, request->inputs.front(), std::move(then), deadline, urgency, {}, std::move(stop));
+    auto embedded = co_await state_.embeddings.embed(executor_, request->inputs.front(), std::move(then), deadline, urgency, {}, std::move(stop));
     co_return embedded;
   }
-  std::function<Result<Embeddings>()> job = [cache = shared_.cache, request, begin, end] {
+  std::function<Result<Embeddings>()> job = [cache = state_.cache, request, begin, end] {
     const auto slice = std::span(request->inputs).subspan(begin, end - begin);
     const std::vector<std::string_view> texts(slice.begin(), slice.end());
     return cache->embedder().embed(texts);
   };
-  auto embedded = co_await shared_.encoders.run(executor_, std::move(job), deadline, urgency, std::move(stop));
+  auto embedded = co_await state_.encoders.run(executor_, std::move(job), deadline, urgency, std::move(stop));
   co_return embedded;
 }
 
 Task<int> LocalRoutes::models(net::Exchange& exchange) {
   net::Reply reply;
   reply.body = R"({"object":"list","data":[)";
-  if (!shared_.options.embedding_model.empty()) {
+  if (!state_.options.embedding_model.empty()) {
     reply.body.append(R"({"id":)");
-    append_json_string(reply.body, shared_.options.embedding_model);
+    append_json_string(reply.body, state_.options.embedding_model);
     reply.body.append(R"(,"object":"model","created":0,"owned_by":"sosie"})");
   }
   reply.body.append("]}");
@@ -144,7 +144,7 @@ Task<int> LocalRoutes::healthy(net::Exchange& exchange) {
 }
 
 Task<int> LocalRoutes::ready(net::Exchange& exchange) {
-  const auto deadline = net::after(shared_.options.lookup_timeout);
+  const auto deadline = net::after(state_.options.lookup_timeout);
   std::string_view trouble;
   std::string why;
   const auto note = [&](const Result<Result<void>>& ran, std::string_view failed, std::string_view slow) {
@@ -155,21 +155,21 @@ Task<int> LocalRoutes::ready(net::Exchange& exchange) {
       why = ran->error().message;
     }
   };
-  if (shared_.draining.load()) {
+  if (state_.draining.load()) {
     trouble = "draining";
   } else {
     // Not a lookup, which would count as a miss.
-    std::function<Result<void>()> embed = [cache = shared_.cache]() -> Result<void> {
+    std::function<Result<void>()> embed = [cache = state_.cache]() -> Result<void> {
       const std::string_view text = "ready?";
       auto embedded = cache->embedder().embed(std::span(&text, 1));
       return embedded ? Result<void>() : Result<void>(embedded.error());
     };
-    const auto embedded = co_await shared_.encoders.run(executor_, std::move(embed), deadline);
+    const auto embedded = co_await state_.encoders.run(executor_, std::move(embed), deadline);
     note(embedded, "encoder_failed", "slow");
   }
   if (trouble.empty()) {
-    std::function<Result<void>()> check = [cache = shared_.cache] { return cache->check(); };
-    const auto checked = co_await shared_.writers.run(executor_, std::move(check), deadline);
+    std::function<Result<void>()> check = [cache = state_.cache] { return cache->check(); };
+    const auto checked = co_await state_.writers.run(executor_, std::move(check), deadline);
     note(checked, "store_unavailable", "store_slow");
   }
   net::Reply reply;
@@ -184,22 +184,22 @@ Task<int> LocalRoutes::ready(net::Exchange& exchange) {
 
 Task<int> LocalRoutes::metrics(net::Exchange& exchange) {
   Metrics::Gauges gauges;
-  if (const net::HttpServer* http = shared_.http.load()) gauges.connections = http->connections();
-  gauges.queued = shared_.encoders.queued() + shared_.embeddings.queued() + shared_.writers.queued();
-  gauges.upstream_calls = shared_.calls.count();
-  gauges.held_bytes = shared_.held.count();
-  gauges.ended_readers = shared_.held.ended();
+  if (const net::HttpServer* http = state_.http.load()) gauges.connections = http->connections();
+  gauges.queued = state_.encoders.queued() + state_.embeddings.queued() + state_.writers.queued();
+  gauges.upstream_calls = state_.calls.count();
+  gauges.held_bytes = state_.held.count();
+  gauges.ended_readers = state_.held.ended();
   std::optional<CacheStats> stats;
-  if (shared_.cache->is_local()) {
-    stats = shared_.cache->stats();
+  if (state_.cache->is_local()) {
+    stats = state_.cache->stats();
   } else {
-    std::function<CacheStats()> job = [cache = shared_.cache] { return cache->stats(); };
-    auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+    std::function<CacheStats()> job = [cache = state_.cache] { return cache->stats(); };
+    auto ran = co_await state_.writers.run(executor_, std::move(job), net::after(state_.options.lookup_timeout));
     if (ran) stats = *ran;  // Else the rest is still worth knowing.
   }
   net::Reply reply;
   reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  reply.body = shared_.metrics.render(stats, gauges);
+  reply.body = state_.metrics.render(stats, gauges);
   co_await exchange.respond(std::move(reply));
   co_return 200;
 }

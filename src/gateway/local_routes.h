@@ -8,7 +8,7 @@
 
 #include "gateway/embeddings.h"
 #include "gateway/json.h"
-#include "gateway/shared.h"
+#include "gateway/state.h"
 #include "net/http_server.h"
 
 namespace sosie::gateway {
@@ -16,7 +16,7 @@ namespace sosie::gateway {
 /// One an I/O thread. Each task answers the exchange and returns the status it answered with.
 class LocalRoutes {
  public:
-  LocalRoutes(Shared& shared, JsonReader& reader, boost::asio::any_io_executor executor);
+  LocalRoutes(GatewayState& state, JsonReader& reader, boost::asio::any_io_executor executor);
 
   /// POST /v1/embeddings
   net::Task<int> embeddings(net::Exchange& exchange);
@@ -36,7 +36,7 @@ class LocalRoutes {
   net::Task<Result<Result<Embeddings>>> embed_slice(std::shared_ptr<const EmbeddingsRequest> request, std::size_t begin, std::size_t end,
                                                     net::Urgency urgency, std::stop_token stop);
 
-  Shared& shared_;
+  GatewayState& state_;
   JsonReader& reader_;
   const boost::asio::any_io_executor executor_;
 };

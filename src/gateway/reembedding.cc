@@ -21,29 +21,29 @@ std::string entries(std::uint64_t count) {
 }  // namespace
 
 void Reembedding::start() {
-  State idle = State::idle;
-  if (!state_.compare_exchange_strong(idle, State::under_way)) return;
-  if (!shared_.writers.submit([this] { make_list(); }, net::Urgency::bulk)) state_ = State::idle;
+  Phase idle = Phase::idle;
+  if (!phase_.compare_exchange_strong(idle, Phase::under_way)) return;
+  if (!state_.writers.submit([this] { make_list(); }, net::Urgency::bulk)) phase_ = Phase::idle;
 }
 
 void Reembedding::make_list() {
-  if (shared_.draining.load()) return;
-  const auto found = shared_.cache->reembed(0);
+  if (state_.draining.load()) return;
+  const auto found = state_.cache->reembed(0);
   if (!found) return give_up(found.error());
   if (found->left == 0) {
-    state_ = State::done;
+    phase_ = Phase::done;
     return;
   }
   next();
 }
 
 void Reembedding::next() {
-  if (!shared_.encoders.submit([this] { step(); }, net::Urgency::bulk)) state_ = State::idle;
+  if (!state_.encoders.submit([this] { step(); }, net::Urgency::bulk)) phase_ = Phase::idle;
 }
 
 void Reembedding::step() {
-  if (shared_.draining.load()) return;
-  const auto done = shared_.cache->reembed(kTexts);
+  if (state_.draining.load()) return;
+  const auto done = state_.cache->reembed(kTexts);
   if (!done) return give_up(done.error());
   const auto now = std::chrono::steady_clock::now();
   // Entries that are only looked at are nobody's news.
@@ -57,12 +57,12 @@ void Reembedding::step() {
   }
   if (done->left > 0) return next();
   if (done->moved > 0) base::log_info(entries(done->moved) + " embedded anew, none left");
-  state_ = State::done;
+  phase_ = Phase::done;
 }
 
 void Reembedding::give_up(const Error& error) {
   base::log_warning("entries of a former encoder are not embedded anew yet, which is tried again in a minute: " + error.message);
-  state_ = State::idle;
+  phase_ = Phase::idle;
 }
 
 }  // namespace sosie::gateway

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <chrono>
 
-#include "gateway/shared.h"
+#include "gateway/state.h"
 
 namespace sosie::gateway {
 
@@ -12,13 +12,13 @@ namespace sosie::gateway {
 /// a fault. Thread-safety: safe. Outlives the workers.
 class Reembedding {
  public:
-  explicit Reembedding(Shared& shared) : shared_(shared) {}
+  explicit Reembedding(GatewayState& state) : state_(state) {}
 
   /// Begins, or goes on after a fault; does nothing while it is under way, or done.
   void start();
 
  private:
-  enum class State { idle, under_way, done };
+  enum class Phase { idle, under_way, done };
 
   /// Goes over the entries, which with a store in Redis takes a while: not on an encoder.
   void make_list();
@@ -26,8 +26,8 @@ class Reembedding {
   void next();
   void give_up(const Error& error);
 
-  Shared& shared_;
-  std::atomic<State> state_{State::idle};
+  GatewayState& state_;
+  std::atomic<Phase> phase_{Phase::idle};
   // Of the step, of which there is one at a time.
   bool has_begun_ = false;
   std::chrono::steady_clock::time_point told_{};

@@ -5,9 +5,9 @@
 #include <optional>
 #include <utility>
 
-#include "gateway/openai_error.h"
-#include "gateway/retry.h"
-#include "gateway/same_site.h"
+#include "gateway/reply/openai_error.h"
+#include "gateway/request/same_site.h"
+#include "gateway/upstream/retry.h"
 #include "net/content_coding.h"
 
 namespace sosie::gateway {
@@ -108,21 +108,21 @@ net::Reply error_reply(Route route, int status, std::string_view message, std::s
 
 }  // namespace
 
-Router::Router(Shared& shared, boost::asio::any_io_executor executor)
-    : shared_(shared),
+Router::Router(GatewayState& state, boost::asio::any_io_executor executor)
+    : state_(state),
       executor_(executor),
-      loopback_only_(is_loopback_address(shared.options.address)),
-      upstreams_(shared.upstreams, executor),
-      pass_through_(shared, upstreams_),
-      answers_(shared, reader_, upstreams_, pass_through_, executor),
-      local_(shared, reader_, executor),
-      langcache_(shared, reader_, executor),
-      explain_(shared, executor) {}
+      loopback_only_(is_loopback_address(state.options.address)),
+      upstreams_(state.upstreams, executor),
+      pass_through_(state, upstreams_),
+      answers_(state, reader_, upstreams_, pass_through_, executor),
+      local_(state, reader_, executor),
+      langcache_(state, reader_, executor),
+      explain_(state, executor) {}
 
 Task<void> Router::handle(net::Exchange& exchange) {
   const auto begin = std::chrono::steady_clock::now();
   const Route route = route_of(exchange.request().path());
-  Metrics& metrics = shared_.metrics;
+  Metrics& metrics = state_.metrics;
   const InFlight in_flight(metrics);
   int status = 0;
   const net::HeaderList& headers = exchange.request().headers;
@@ -184,10 +184,10 @@ Task<std::optional<int>> Router::decode(net::Exchange& exchange, Route route) {
     co_return std::nullopt;
   }
   const auto body = std::make_shared<const std::string>(exchange.take_body());
-  std::function<Result<std::string>()> job = [coding, body, most = shared_.options.max_body_bytes] {
+  std::function<Result<std::string>()> job = [coding, body, most = state_.options.max_body_bytes] {
     return net::decode_content(coding, *body, most);
   };
-  auto ran = co_await shared_.writers.run(executor_, std::move(job), net::after(shared_.options.lookup_timeout));
+  auto ran = co_await state_.writers.run(executor_, std::move(job), net::after(state_.options.lookup_timeout));
   if (ran && *ran) {
     exchange.set_decoded_body(std::move(**ran));
     co_return std::nullopt;
@@ -207,13 +207,13 @@ Task<std::optional<int>> Router::decode(net::Exchange& exchange, Route route) {
 
 // The local encoder answers to its own name, and to every name where there is nobody else to ask.
 Task<int> Router::embeddings(net::Exchange& exchange) {
-  const bool has_encoder = !shared_.options.embedding_model.empty();
-  bool local = has_encoder && shared_.options.upstreams.empty();
+  const bool has_encoder = !state_.options.embedding_model.empty();
+  bool local = has_encoder && state_.options.upstreams.empty();
   if (has_encoder && !local) {
     std::string_view model;
     const auto root = reader_.read(exchange.request().body);
     local = root && root->is_object() && (*root)["model"].get_string().get(model) == simdjson::SUCCESS &&
-            model == shared_.options.embedding_model;
+            model == state_.options.embedding_model;
   }
   if (local && !may_ask_encoder(exchange.request())) {
     const int status = co_await refuse_encoder(exchange, Route::embeddings);
@@ -228,7 +228,7 @@ Task<int> Router::embeddings(net::Exchange& exchange) {
 }
 
 bool Router::may_ask_encoder(const net::Request& request) const {
-  const ServerOptions& options = shared_.options;
+  const ServerOptions& options = state_.options;
   return may_use_encoder(options, tenant_of(request.headers, query_of(request.target), options.tenant, options.compat));
 }
 
@@ -258,7 +258,7 @@ net::Reply Router::refusal(int status, std::string_view target) {
   if (status == 500) message = "The request failed. This is a bug: please report it, with the server's log.";
   if (status == 503) message = "The server has no memory left for this request. Try again later.";
   const Route route = route_of(target.substr(0, target.find('?')));
-  shared_.metrics.request(route, status, std::chrono::nanoseconds{0});
+  state_.metrics.request(route, status, std::chrono::nanoseconds{0});
   net::Reply reply = error_reply(route, status, message, {}, {});
   if (status == 408 || status == 503) reply.headers = kRetrySoon;
   return reply;

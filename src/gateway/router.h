@@ -5,14 +5,14 @@
 #include <memory>
 #include <optional>
 
-#include "gateway/answer_route.h"
-#include "gateway/explain_route.h"
+#include "gateway/chat_handler.h"
 #include "gateway/json.h"
-#include "gateway/langcache_route.h"
+#include "gateway/langcache/route.h"
 #include "gateway/local_routes.h"
-#include "gateway/pass_through.h"
-#include "gateway/shared.h"
-#include "gateway/upstreams.h"
+#include "gateway/observe/explain_route.h"
+#include "gateway/state.h"
+#include "gateway/upstream/pass_through.h"
+#include "gateway/upstream/upstreams.h"
 #include "net/http_server.h"
 
 namespace sosie::gateway {
@@ -20,7 +20,7 @@ namespace sosie::gateway {
 /// The handler of one I/O thread.
 class Router final : public net::Handler {
  public:
-  Router(Shared& shared, boost::asio::any_io_executor executor);
+  Router(GatewayState& state, boost::asio::any_io_executor executor);
 
   net::Task<void> handle(net::Exchange& exchange) override;
   net::Reply refusal(int status, std::string_view target) override;
@@ -36,13 +36,13 @@ class Router final : public net::Handler {
   net::Task<int> refuse(net::Exchange& exchange, Route route, int status, std::string_view message, std::string_view code,
                         std::string headers = {});
 
-  Shared& shared_;
+  GatewayState& state_;
   const boost::asio::any_io_executor executor_;
   const bool loopback_only_;
   JsonReader reader_;
   Upstreams upstreams_;
   PassThrough pass_through_;
-  AnswerRoute answers_;
+  ChatHandler answers_;
   LocalRoutes local_;
   LangCacheRoute langcache_;
   ExplainRoute explain_;

@@ -11,9 +11,9 @@
 
 #include "base/log.h"
 #include "gateway/reembedding.h"
-#include "gateway/request_headers.h"
+#include "gateway/request/header_policy.h"
 #include "gateway/router.h"
-#include "gateway/shared.h"
+#include "gateway/state.h"
 #include "net/http_server.h"
 #include "net/url.h"
 
@@ -89,18 +89,18 @@ net::HttpServerOptions to_http_options(const ServerOptions& options) {
 
 struct Server::Impl {
   Impl(std::shared_ptr<SemanticCache> cache, ServerOptions options, UpstreamTable upstreams)
-      : shared(std::move(cache), std::move(options), std::move(upstreams)) {}
+      : state(std::move(cache), std::move(options), std::move(upstreams)) {}
 
   void stop() {
-    shared.draining.store(true);
-    http->stop(shared.options.shutdown_grace);
+    state.draining.store(true);
+    http->stop(state.options.shutdown_grace);
     // A job left behind by its deadline still reports to an executor of `http`.
-    shared.encoders.join();
-    shared.writers.join();
+    state.encoders.join();
+    state.writers.join();
   }
 
-  Shared shared;
-  Reembedding reembedding{shared};
+  GatewayState state;
+  Reembedding reembedding{state};
   std::unique_ptr<net::HttpServer> http;  // ends before what its handlers use
 };
 
@@ -110,14 +110,14 @@ Result<Server> Server::start(std::shared_ptr<SemanticCache> cache, ServerOptions
   if (!upstreams) return upstreams.error();
   auto impl = std::make_unique<Impl>(std::move(cache), std::move(options), std::move(*upstreams));
   auto factory = [impl = impl.get()](boost::asio::any_io_executor executor) -> std::unique_ptr<net::Handler> {
-    return std::make_unique<Router>(impl->shared, executor);
+    return std::make_unique<Router>(impl->state, executor);
   };
-  net::HttpServerOptions http_options = to_http_options(impl->shared.options);
-  http_options.held = &impl->shared.held;
+  net::HttpServerOptions http_options = to_http_options(impl->state.options);
+  http_options.held = &impl->state.held;
   auto http = net::HttpServer::start(std::move(http_options), std::move(factory));
   if (!http) return http.error();
   impl->http = std::move(*http);
-  impl->shared.http.store(impl->http.get());
+  impl->state.http.store(impl->http.get());
   impl->reembedding.start();
   return Server(std::move(impl));
 }
@@ -138,7 +138,7 @@ Server::~Server() {
 std::uint16_t Server::port() const noexcept { return impl_->http->port(); }
 
 std::string Server::url() const {
-  const std::string& address = impl_->shared.options.address;
+  const std::string& address = impl_->state.options.address;
   const bool v6 = address.find(':') != std::string::npos;
   return "http://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port());
 }
@@ -157,7 +157,7 @@ void Server::wait_for_signal(Impl& impl, const std::function<void()>& ready) {
     sweep_timer.expires_after(kSweepInterval);
     sweep_timer.async_wait([&](const boost::system::error_code& cancelled) {
       if (cancelled || stopping.joinable()) return;
-      if (auto swept = impl.shared.cache->sweep(); !swept) base::log_warning("sweep: " + swept.error().message);
+      if (auto swept = impl.state.cache->sweep(); !swept) base::log_warning("sweep: " + swept.error().message);
       impl.reembedding.start();
       sweep_later();
     });
