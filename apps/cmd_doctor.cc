@@ -44,8 +44,13 @@ void look_at_cpu(Findings& findings) {
   if (__builtin_cpu_supports("avx512bf16")) features += " BF16";
   findings.good("cpu",
                 features.empty() ? "x86-64 without vector extensions: slow, but correct" : "x86-64 with" + features);
+#elif defined(__aarch64__)
+  std::string features = "aarch64 with NEON";
+  if (embed::kernels_for(base::Isa::neondot) != nullptr) features += ", dot products";
+  if (embed::kernels_for(base::Isa::neoni8mm) != nullptr) features += ", I8MM";
+  findings.good("cpu", features);
 #else
-  findings.note("cpu", "not x86-64: the portable kernels are used");
+  findings.note("cpu", "neither x86-64 nor aarch64: the portable kernels are used");
 #endif
   findings.good("search", "kernel " + std::string(base::to_string(index::kernels().isa)));
 }

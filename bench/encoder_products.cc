@@ -93,7 +93,7 @@ double (*peak_of(Isa isa))() {
     case Isa::avx512: return peak_avx512;
     case Isa::avxvnni: return peak_avxvnni;
     case Isa::avx2: return peak_avx2;
-    case Isa::scalar: break;
+    default: break;
   }
 #endif
   return nullptr;

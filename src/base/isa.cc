@@ -13,6 +13,9 @@ std::string_view to_string(Isa isa) noexcept {
     case Isa::avxvnni: return "avxvnni";
     case Isa::avx512: return "avx512";
     case Isa::avx512vnni: return "avx512vnni";
+    case Isa::neon: return "neon";
+    case Isa::neondot: return "neondot";
+    case Isa::neoni8mm: return "neoni8mm";
   }
   return "scalar";
 }
@@ -23,7 +26,7 @@ std::optional<Isa> forced_isa() {
   for (const Isa isa : kBestIsaFirst) {
     if (to_string(isa) == forced) return isa;
   }
-  log_warning("SOSIE_FORCE_ISA is ignored: it must be scalar, avx2, avxvnni, avx512 or avx512vnni");
+  log_warning("SOSIE_FORCE_ISA is ignored: it must be scalar, avx2, avxvnni, avx512, avx512vnni, neon, neondot or neoni8mm");
   return std::nullopt;
 }
 

@@ -8,9 +8,10 @@
 
 namespace sosie::base {
 
-enum class Isa { scalar, avx2, avxvnni, avx512, avx512vnni };
+/// Those of x86-64, then those of aarch64: `neondot` has dot products of bytes of one sign, `neoni8mm` of unsigned by signed.
+enum class Isa { scalar, avx2, avxvnni, avx512, avx512vnni, neon, neondot, neoni8mm };
 
-inline constexpr Isa kBestIsaFirst[] = {Isa::avx512vnni, Isa::avx512, Isa::avxvnni, Isa::avx2, Isa::scalar};
+inline constexpr Isa kBestIsaFirst[] = {Isa::avx512vnni, Isa::avx512, Isa::avxvnni, Isa::avx2, Isa::neoni8mm, Isa::neondot, Isa::neon, Isa::scalar};
 
 /// As the enumerators are called.
 std::string_view to_string(Isa isa) noexcept;

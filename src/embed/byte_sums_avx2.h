@@ -17,7 +17,7 @@ inline constexpr std::size_t kColumns = 8;
 
 using Sums = __m256i;
 
-inline Sums no_sums() { return _mm256_setzero_si256(); }
+inline Sums first_sums(const std::int8_t*, std::size_t) { return _mm256_setzero_si256(); }
 
 inline void finish(Sums sums, RowScale row, const ByteColumns& columns, std::size_t first, float* out) {
   const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(row.scale), _mm256_loadu_ps(columns.scale + first));

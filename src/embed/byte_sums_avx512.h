@@ -17,7 +17,7 @@ inline constexpr std::size_t kColumns = 16;
 
 using Sums = __m512i;
 
-inline Sums no_sums() { return _mm512_setzero_si512(); }
+inline Sums first_sums(const std::int8_t*, std::size_t) { return _mm512_setzero_si512(); }
 
 inline void finish(Sums sums, RowScale row, const ByteColumns& columns, std::size_t first, float* out) {
   const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(row.scale), _mm512_loadu_ps(columns.scale + first));

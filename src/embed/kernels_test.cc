@@ -218,7 +218,7 @@ TEST_P(KernelsTest, SameBitsAsTheScalarSet) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, KernelsTest, testing::Values(Isa::scalar, Isa::avx2, Isa::avxvnni, Isa::avx512, Isa::avx512vnni),
+INSTANTIATE_TEST_SUITE_P(EveryIsa, KernelsTest, testing::ValuesIn(base::kBestIsaFirst),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
 }  // namespace

@@ -1,4 +1,4 @@
-// lanes_scalar.h: sixteen floats in plain C++. The three lanes_*.h offer the same operations with the same results, bit by bit:
+// lanes_scalar.h: sixteen floats in plain C++. The lanes_*.h all offer the same operations with the same results, bit by bit:
 // every one is an IEEE 754 operation rounded once, and sums are taken in one order.
 #pragma once
 

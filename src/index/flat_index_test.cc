@@ -126,7 +126,7 @@ TEST(FlatIndex, EveryIsaFindsTheSameRows) {
   for (int i = 0; i < 2000; ++i) vectors.push_back(unit(384, random));
   const auto query = unit(384, random);
   std::set<std::vector<std::size_t>> answers;
-  for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
+  for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon}) {
     const Kernels* kernels = kernels_for(isa);
     if (kernels == nullptr) continue;
     FlatIndex index(384, *kernels);

@@ -1,7 +1,11 @@
 #include "index/kernels.h"
 
+#include <cstring>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace sosie::index {
@@ -23,20 +27,20 @@ void dot_rows_scalar(const float* query, const float* rows, std::size_t stride, 
 
 constexpr Kernels kScalar{Isa::scalar, dot_scalar, dot_rows_scalar};
 
-#if defined(__x86_64__)
-
-// Instruction sets are turned on by function attributes: a file-wide flag would leak into shared inline functions.
-#define SOSIE_AVX2 __attribute__((target("avx2,fma")))
-#define SOSIE_AVX512 __attribute__((target("avx512f")))
-
 // How far ahead of the multiplication a scan asks for memory. Rows are read front to back, one at a time: that is one
 // stream for the memory, and reaches its full bandwidth; four rows at a time, as four streams, reach less than half of it.
 constexpr std::size_t kPrefetchBytes = 4096;
 
 template <bool kPrefetch>
 inline void prefetch(const float* at) {
-  if constexpr (kPrefetch) _mm_prefetch(reinterpret_cast<const char*>(at) + kPrefetchBytes, _MM_HINT_T0);
+  if constexpr (kPrefetch) __builtin_prefetch(reinterpret_cast<const char*>(at) + kPrefetchBytes);
 }
+
+#if defined(__x86_64__)
+
+// Instruction sets are turned on by function attributes: a file-wide flag would leak into shared inline functions.
+#define SOSIE_AVX2 __attribute__((target("avx2,fma")))
+#define SOSIE_AVX512 __attribute__((target("avx512f")))
 
 SOSIE_AVX2 inline float sum_avx2(__m256 v) {
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -107,6 +111,39 @@ SOSIE_AVX512 void dot_rows_avx512(const float* query, const float* rows, std::si
 constexpr Kernels kAvx2{Isa::avx2, dot_avx2, dot_rows_avx2};
 constexpr Kernels kAvx512{Isa::avx512, dot_avx512, dot_rows_avx512};
 
+#elif defined(__aarch64__)
+
+template <bool kPrefetch>
+inline float product_neon(const float* a, const float* b, std::size_t n) {
+  float32x4_t sum[8];
+  for (float32x4_t& s : sum) s = vdupq_n_f32(0);
+  std::size_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    prefetch<kPrefetch>(b + i);
+    prefetch<kPrefetch>(b + i + 16);
+    for (std::size_t k = 0; k < 8; ++k) sum[k] = vfmaq_f32(sum[k], vld1q_f32(a + i + 4 * k), vld1q_f32(b + i + 4 * k));
+  }
+  for (; i + 4 <= n; i += 4) sum[0] = vfmaq_f32(sum[0], vld1q_f32(a + i), vld1q_f32(b + i));
+  if (i < n) {
+    float rest_a[4] = {}, rest_b[4] = {};
+    std::memcpy(rest_a, a + i, (n - i) * sizeof(float));
+    std::memcpy(rest_b, b + i, (n - i) * sizeof(float));
+    sum[1] = vfmaq_f32(sum[1], vld1q_f32(rest_a), vld1q_f32(rest_b));
+  }
+  for (std::size_t half = 4; half > 0; half /= 2) {
+    for (std::size_t k = 0; k < half; ++k) sum[k] = vaddq_f32(sum[k], sum[k + half]);
+  }
+  return vaddvq_f32(sum[0]);
+}
+
+float dot_neon(const float* a, const float* b, std::size_t n) { return product_neon<false>(a, b, n); }
+
+void dot_rows_neon(const float* query, const float* rows, std::size_t stride, std::size_t count, std::size_t n, float* out) {
+  for (std::size_t r = 0; r < count; ++r) out[r] = product_neon<true>(query, rows + r * stride, n);
+}
+
+constexpr Kernels kNeon{Isa::neon, dot_neon, dot_rows_neon};
+
 #endif
 
 }  // namespace
@@ -117,20 +154,22 @@ const Kernels& kernels() noexcept {
 }
 
 const Kernels* kernels_for(Isa isa) noexcept {
+  // Products of bytes play no part here.
   switch (isa) {
     case Isa::scalar: return &kScalar;
 #if defined(__x86_64__)
     // The compiler's support check covers the operating system's part (saved registers) too.
-    // Products of bytes play no part here.
     case Isa::avx2:
     case Isa::avxvnni: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kAvx2 : nullptr;
     case Isa::avx512:
     case Isa::avx512vnni: return __builtin_cpu_supports("avx512f") ? &kAvx512 : nullptr;
-#else
-    default: return nullptr;
+#elif defined(__aarch64__)
+    case Isa::neon:
+    case Isa::neondot:
+    case Isa::neoni8mm: return &kNeon;
 #endif
+    default: return nullptr;
   }
-  return nullptr;
 }
 
 }  // namespace sosie::index

@@ -85,20 +85,20 @@ TEST_P(EveryIsa, SpecialValuesPassThrough) {
   EXPECT_TRUE(std::isnan(kernels_->dot(a.data(), b.data(), 384)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, EveryIsa, testing::Values(Isa::scalar, Isa::avx2, Isa::avx512),
+INSTANTIATE_TEST_SUITE_P(Kernels, EveryIsa, testing::Values(Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon),
                          [](const auto& tested) { return std::string(to_string(tested.param)); });
 
 TEST(Kernels, TheBestOneIsChosenUnlessForced) {
   // ctest runs this binary once more for each forced instruction set; see CMakeLists.txt.
   const char* forced = std::getenv("SOSIE_FORCE_ISA");
   if (forced != nullptr && *forced != '\0') {
-    for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512}) {
+    for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon}) {
       if (to_string(isa) == forced && kernels_for(isa) == nullptr) GTEST_SKIP() << "this CPU has no " << forced;
     }
     EXPECT_EQ(to_string(kernels().isa), forced);
     return;
   }
-  for (Isa isa : {Isa::avx512, Isa::avx2, Isa::scalar}) {
+  for (Isa isa : {Isa::avx512, Isa::avx2, Isa::neon, Isa::scalar}) {
     if (kernels_for(isa) == nullptr) continue;
     EXPECT_EQ(kernels().isa, isa);
     break;
@@ -108,7 +108,7 @@ TEST(Kernels, TheBestOneIsChosenUnlessForced) {
 TEST(Kernels, ForcedSetsAreDifferentCode) {
   const Kernels* scalar = kernels_for(Isa::scalar);
   ASSERT_NE(scalar, nullptr);
-  for (Isa isa : {Isa::avx2, Isa::avx512}) {
+  for (Isa isa : {Isa::avx2, Isa::avx512, Isa::neon}) {
     const Kernels* other = kernels_for(isa);
     if (other == nullptr) continue;
     EXPECT_EQ(other->isa, isa);
