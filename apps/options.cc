@@ -109,7 +109,7 @@ void add_encoder_options(CLI::App& command, const Settings& settings, LocalEncod
   options.model = settings.cache.encoder.model;
   options.precision = settings.cache.encoder.precision;
   options.prefix = settings.cache.encoder.prefix;
-  command.add_option("--model", options.model, "Folder of a BERT-family sentence encoder (default: all-MiniLM-L6-v2)");
+  command.add_option("--model", options.model, "Folder of a sentence encoder, BERT or XLM-R (default: all-MiniLM-L6-v2)");
   command
       .add_option_function<std::string>(
           "--precision", [&options](const std::string& name) { options.precision = kPrecisions.at(name); },

@@ -14,10 +14,11 @@ void check(const Result<T>& result) {
   if (!result && result.error().message.find("FILE") != 0) std::abort();
 }
 
-void tokenize_with(Result<text::WordPieceSpec> spec) {
+template <class Spec>
+void tokenize_with(Result<Spec> spec) {
   check(spec);
   if (!spec) return;
-  auto pieces = text::WordPiece::create(std::move(*spec));
+  auto pieces = text::Tokenizer::create(std::move(*spec));
   if (!pieces) return;
   const text::Tokens tokens = pieces->tokenize("[CLS] The quick \xFF\u00e9\u4f60 fox", 16);
   for (const std::int32_t id : tokens.ids) {

@@ -72,8 +72,8 @@ enum class Precision {
 };
 
 struct LocalEncoderOptions {
-  /// Folder with config.json, model.safetensors, and vocab.txt or tokenizer.json: any BERT-family sentence encoder with
-  /// mean or CLS pooling. Empty: the default model, all-MiniLM-L6-v2, where `script/bootstrap` puts it
+  /// Folder with config.json, model.safetensors, and vocab.txt or tokenizer.json (WordPiece, or SentencePiece's Unigram): any sentence
+  /// encoder of type BERT or XLM-R with mean or CLS pooling. Empty: the default model, all-MiniLM-L6-v2, where `script/bootstrap` puts it
   /// ($SOSIE_MODEL_DIR, else $XDG_CACHE_HOME/sosie/models/all-MiniLM-L6-v2, else ~/.cache/sosie/models/all-MiniLM-L6-v2).
   std::filesystem::path model;
   Precision precision = Precision::automatic;

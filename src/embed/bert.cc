@@ -12,7 +12,7 @@ namespace sosie::embed {
 class Bert::Loader {
  public:
   Loader(const Safetensors& weights, const PackedWeights* packed, const Kernels& kernels)
-      : weights_(weights), packed_(packed), kernels_(kernels), prefix_(weights.has("bert.embeddings.word_embeddings.weight") ? "bert." : "") {}
+      : weights_(weights), packed_(packed), kernels_(kernels), prefix_(prefix_of(weights)) {}
 
   const std::optional<Error>& error() const { return error_; }
   std::string name(std::string_view tail) const { return prefix_ + std::string(tail); }
@@ -50,6 +50,14 @@ class Bert::Loader {
   }
 
  private:
+  // Of the names of a model that was saved with a head on it.
+  static std::string prefix_of(const Safetensors& weights) {
+    for (const char* prefix : {"bert.", "roberta."}) {
+      if (weights.has(prefix + std::string("embeddings.word_embeddings.weight"))) return prefix;
+    }
+    return {};
+  }
+
   template <class T>
   T take(Result<T> result, T otherwise) {
     if (result) return std::move(*result);
@@ -100,6 +108,7 @@ Result<std::unique_ptr<const Bert>> Bert::load(const Options& options, Safetenso
   const auto types = load.floats("embeddings.token_type_embeddings.weight", {c.types, c.hidden});
   bert->embedding_norm_ = load.norm("embeddings.LayerNorm", c.hidden);
   if (load.error()) return *load.error();
+  bert->positions_.erase(bert->positions_.begin(), bert->positions_.begin() + static_cast<std::ptrdiff_t>(c.first_position * c.hidden));
   for (std::size_t i = 0; i < bert->positions_.size(); ++i) bert->positions_[i] += types[i % c.hidden];
 
   for (std::size_t i = 0; i < c.layers; ++i) {

@@ -18,7 +18,7 @@
 
 namespace sosie::embed {
 
-/// A BERT encoder with pooling. Every text is computed on its own, so its vector depends on nothing else.
+/// A BERT or XLM-R encoder with pooling. Every text is computed on its own, so its vector depends on nothing else.
 /// Thread-safety: immutable; `encode` may run concurrently with one workspace a call.
 class Bert {
  public:
@@ -29,7 +29,7 @@ class Bert {
     text::BertConfig config;
     text::Pooling pooling = text::Pooling::mean;
     Arithmetic arithmetic = Arithmetic::f32;
-    std::size_t max_tokens = 0;  ///< At most config.positions.
+    std::size_t max_tokens = 0;  ///< At most config.positions - config.first_position.
   };
 
   /// `packed`: what `packed()` gave of the same weights, or null. Errors: data_corruption and unsupported naming the tensor; those of
@@ -75,7 +75,7 @@ class Bert {
   Safetensors weights_;
   std::vector<float> words_copy_;  // Where they cannot be used in place.
   const float* words_ = nullptr;
-  std::vector<float> positions_;  // With the first token type added.
+  std::vector<float> positions_;  // From that of the first token on, with the first token type added.
   OwnedNorm embedding_norm_;
   // Not in int8.
   std::unique_ptr<MatmulShape> attention_shape_, attention_out_shape_, up_shape_, down_shape_;

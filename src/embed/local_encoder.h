@@ -10,11 +10,11 @@
 
 #include "sosie/embedder.h"
 #include "sosie/result.h"
-#include "text/wordpiece.h"
+#include "text/tokens.h"
 
 namespace sosie::embed {
 
-/// A BERT-family sentence encoder. Thread-safety: every method may be called concurrently.
+/// A sentence encoder of the BERT family: BERT and XLM-R. Thread-safety: every method may be called concurrently.
 class LocalEncoder final : public Embedder {
  public:
   /// See `open_local_encoder`.

@@ -22,7 +22,7 @@ Result<std::optional<std::string>> read_optional(const std::filesystem::path& pa
 }
 
 struct Tokenizer {
-  text::WordPieceSpec spec;
+  text::TokenizerSpec spec;
   std::string content;  // What it was read from.
 };
 
@@ -45,7 +45,7 @@ Result<Tokenizer> read_tokenizer(const std::filesystem::path& folder, const std:
 // The encoder's window: what sentence-transformers would take.
 Result<std::size_t> read_window(const std::filesystem::path& folder, const std::string& tokenizer_config, const text::BertConfig& config,
                                 bool lowercases) {
-  std::size_t window = config.positions;
+  const std::size_t window = config.positions - config.first_position;
   auto sentence = read_optional(folder / "sentence_bert_config.json", kMaxConfig);
   if (!sentence) return sentence.error();
   std::optional<std::size_t> given;
@@ -107,18 +107,18 @@ Result<ModelFolder> read_model_folder(const std::filesystem::path& folder) {
   const std::string tokenizer_json = tokenizer_config->value_or("");
   auto tokenizer = read_tokenizer(folder, tokenizer_json);
   if (!tokenizer) return tokenizer.error();
-  auto window = read_window(folder, tokenizer_json, *config, tokenizer->spec.lowercase);
+  auto pieces = text::Tokenizer::create(std::move(tokenizer->spec));
+  if (!pieces) return Error{ErrorCode::data_corruption, "tokenizer.json: " + pieces.error().message};
+  auto window = read_window(folder, tokenizer_json, *config, pieces->lowercases());
   if (!window) return window.error();
   auto pooling = read_pooling(folder);
   if (!pooling) return pooling.error();
-  auto wordpiece = text::WordPiece::create(std::move(tokenizer->spec));
-  if (!wordpiece) return Error{ErrorCode::data_corruption, "tokenizer.json: " + wordpiece.error().message};
-  if (static_cast<std::size_t>(wordpiece->max_id()) >= config->vocabulary) {
+  if (static_cast<std::size_t>(pieces->max_id()) >= config->vocabulary) {
     return Error{ErrorCode::data_corruption, "config.json: vocab_size is smaller than the tokenizer's largest id"};
   }
   auto absolute = std::filesystem::absolute(folder, ignored).lexically_normal();
   if (!absolute.has_filename()) absolute = absolute.parent_path();
-  return ModelFolder{absolute.filename().string(), *config, *pooling, std::move(*wordpiece), *window, folder / "model.safetensors",
+  return ModelFolder{absolute.filename().string(), *config, *pooling, std::move(*pieces), *window, folder / "model.safetensors",
                      std::move(*config_json) + '\0' + std::move(tokenizer->content)};
 }
 

@@ -7,7 +7,7 @@
 
 #include "sosie/result.h"
 #include "text/model_config.h"
-#include "text/wordpiece.h"
+#include "text/tokenizer.h"
 
 namespace sosie::embed {
 
@@ -15,7 +15,7 @@ struct ModelFolder {
   std::string name;  ///< The folder's.
   text::BertConfig config;
   text::Pooling pooling = text::Pooling::mean;
-  text::WordPiece tokenizer;
+  text::Tokenizer tokenizer;
   std::size_t window = 0;            ///< Tokens, special ones included.
   std::filesystem::path weights;     ///< model.safetensors.
   std::string fingerprint_material;  ///< The bytes that decide ids and pooling.

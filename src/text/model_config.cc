@@ -33,7 +33,8 @@ Result<BertConfig> parse_bert_config(std::string_view text, std::string_view fil
   const json& object = *parsed;
   auto type = string_field(object, "model_type", "bert", file);
   if (!type) return type.error();
-  if (*type != "bert") return unsupported(file, "model_type", "is \"" + *type + "\"; only \"bert\" is known");
+  const bool xlmr = *type == "xlm-roberta";
+  if (*type != "bert" && !xlmr) return unsupported(file, "model_type", "is \"" + *type + "\"; \"bert\" and \"xlm-roberta\" are known");
   auto position = string_field(object, "position_embedding_type", "absolute", file);
   if (!position) return position.error();
   if (*position != "absolute") return unsupported(file, "position_embedding_type", "is \"" + *position + "\"; only \"absolute\" is known");
@@ -72,7 +73,12 @@ Result<BertConfig> parse_bert_config(std::string_view text, std::string_view fil
     count.value = static_cast<std::size_t>(*value);
   }
   if (config.hidden % config.heads != 0) return corrupt(file, "num_attention_heads", "does not divide hidden_size");
-  if (config.positions < 3) return corrupt(file, "max_position_embeddings", "leaves no room between the special tokens");
+  if (xlmr) {  // The rows up to that of padding stay unused.
+    auto padding = integer_field(object, "pad_token_id", 0, 65536, 1, file);
+    if (!padding) return padding.error();
+    config.first_position = static_cast<std::size_t>(*padding) + 1;
+  }
+  if (config.positions < config.first_position + 3) return corrupt(file, "max_position_embeddings", "leaves no room between the special tokens");
 
   const auto epsilon = object.find("layer_norm_eps");
   if (epsilon != object.end() && !epsilon->is_null()) {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "sosie/result.h"
-#include "text/wordpiece.h"
+#include "text/tokenizer.h"
 
 namespace sosie::text {
 
@@ -24,10 +24,11 @@ enum class Activation {
   relu,
 };
 
-/// config.json of a BERT model. Every count is at least 1; heads divides hidden.
+/// config.json of a BERT or XLM-R model. Every count is at least 1; heads divides hidden.
 struct BertConfig {
   std::size_t hidden = 0, layers = 0, heads = 0, intermediate = 0;
-  std::size_t positions = 0;  ///< Rows of the position embeddings.
+  std::size_t positions = 0;       ///< Rows of the position embeddings.
+  std::size_t first_position = 0;  ///< The row of a text's first token; at least 3 follow.
   std::size_t vocabulary = 0, types = 0;
   float epsilon = 1e-12F;
   Activation activation = Activation::gelu;
@@ -51,8 +52,8 @@ Result<SentenceConfig> parse_sentence_config(std::string_view json, std::string_
 /// tokenizer_config.json: model_max_length, where given and not absurd.
 Result<std::optional<std::size_t>> parse_tokenizer_window(std::string_view json, std::string_view file);
 
-/// tokenizer.json of type WordPiece. Its padding and truncation are ignored.
-Result<WordPieceSpec> parse_tokenizer(std::string_view json, std::string_view file);
+/// tokenizer.json of type WordPiece or Unigram. Its padding and truncation are ignored.
+Result<TokenizerSpec> parse_tokenizer(std::string_view json, std::string_view file);
 
 /// vocab.txt (a token a line), and what tokenizer_config.json adds to it (empty: nothing).
 Result<WordPieceSpec> parse_vocabulary(std::string_view lines, std::string_view file, std::string_view config_json,

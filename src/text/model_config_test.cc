@@ -27,6 +27,16 @@ TEST(BertConfig, ReadsWhatItNeeds) {
   EXPECT_EQ(config->activation, Activation::gelu);
 }
 
+TEST(BertConfig, PositionsOfXlmRobertaBeginBehindThatOfPadding) {
+  EXPECT_EQ(parse_bert_config(kBert, "c")->first_position, 0U);
+  const std::string xlmr = with(kBert, "\"bert\"", "\"xlm-roberta\"");
+  EXPECT_EQ(parse_bert_config(xlmr, "c")->first_position, 2U);
+  EXPECT_EQ(parse_bert_config(with(xlmr, "\"vocab_size\"", "\"pad_token_id\":3,\"vocab_size\""), "c")->first_position, 4U);
+  const auto none = parse_bert_config(with(xlmr, "512", "4"), "c");
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().message, HasSubstr("max_position_embeddings"));
+}
+
 TEST(BertConfig, NamesFileAndField) {
   const struct {
     std::string json;
@@ -125,8 +135,10 @@ constexpr std::string_view kTokenizer = R"({"added_tokens":[{"id":1,"content":"[
   "model":{"type":"WordPiece","unk_token":"[UNK]","vocab":{"[UNK]":0,"[CLS]":1,"[SEP]":2,"a":3}}})";
 
 TEST(Tokenizer, ReadsTokenizerJson) {
-  const auto spec = parse_tokenizer(kTokenizer, "tokenizer.json");
-  ASSERT_TRUE(spec) << spec.error().message;
+  const auto parsed = parse_tokenizer(kTokenizer, "tokenizer.json");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const auto* spec = std::get_if<WordPieceSpec>(&*parsed);
+  ASSERT_NE(spec, nullptr);
   EXPECT_EQ(spec->vocabulary.size(), 4U);
   EXPECT_EQ(spec->cls, 1);
   EXPECT_EQ(spec->sep, 2);
@@ -136,10 +148,10 @@ TEST(Tokenizer, ReadsTokenizerJson) {
 
 TEST(Tokenizer, NamesTheFieldThatDoesNotFit) {
   for (const auto& [from, to, field] : std::initializer_list<std::tuple<const char*, const char*, const char*>>{
-           {"WordPiece", "Unigram", "model.type"},
+           {"WordPiece", "BPE", "model.type"},
            {"BertNormalizer", "NFKC", "normalizer.type"},
            {"BertPreTokenizer", "Metaspace", "pre_tokenizer.type"},
-           {"TemplateProcessing", "RobertaProcessing", "post_processor.type"},
+           {"TemplateProcessing", "ByteLevel", "post_processor.type"},
            {"\"normalized\":false", "\"normalized\":true", "added_tokens.normalized"},
            {"\"unk_token\":\"[UNK]\"", "\"unk_token\":\"?\"", "model.unk_token"},
            {"\"a\":3", "\"a\":-3", "model.vocab"},
@@ -149,6 +161,63 @@ TEST(Tokenizer, NamesTheFieldThatDoesNotFit) {
        }) {
     const auto spec = parse_tokenizer(with(kTokenizer, from, to), "tokenizer.json");
     ASSERT_FALSE(spec) << to;
+    EXPECT_THAT(spec.error().message, HasSubstr("tokenizer.json: "));
+    EXPECT_THAT(spec.error().message, HasSubstr(field));
+  }
+}
+
+constexpr std::string_view kUnigram = R"({"added_tokens":[{"id":4,"content":"<mask>","lstrip":true,"normalized":true}],
+  "normalizer":{"type":"Sequence","normalizers":[{"type":"Strip","strip_left":false,"strip_right":true},
+    {"type":"Replace","pattern":{"Regex":" {2,}"},"content":"\u2581"}]},
+  "pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"\u2581","add_prefix_space":true}]},
+  "post_processor":{"type":"RobertaProcessing","sep":["</s>",1],"cls":["<s>",0],"trim_offsets":true,"add_prefix_space":false},
+  "model":{"type":"Unigram","unk_id":2,"vocab":[["<s>",0],["</s>",0.0],["<unk>",0.0],["a",-9.123456789012345]]}})";
+
+TEST(Tokenizer, ReadsTokenizerJsonOfUnigram) {
+  for (const std::string& json : {std::string(kUnigram), with(kUnigram, "\"type\":\"Unigram\",", "")}) {
+    const auto parsed = parse_tokenizer(json, "tokenizer.json");
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    const auto* spec = std::get_if<UnigramSpec>(&*parsed);
+    ASSERT_NE(spec, nullptr);
+    EXPECT_EQ(spec->vocabulary.size(), 4U);
+    EXPECT_EQ(spec->vocabulary[3].second, -9.123456789012344);  // As Hugging Face reads it.
+    EXPECT_EQ(spec->opening, 0);
+    EXPECT_EQ(spec->closing, 1);
+    EXPECT_EQ(spec->unknown, 2);
+    ASSERT_EQ(spec->added.size(), 1U);
+    EXPECT_TRUE(spec->added[0].strips_left && !spec->added[0].strips_right && spec->added[0].normalized);
+    ASSERT_EQ(spec->steps.size(), 2U);
+    EXPECT_EQ(std::get<UnigramSpec::CollapseSpaces>(spec->steps[1]).content, U"\u2581");
+    EXPECT_TRUE(spec->split_at_space && spec->split_at_mark && !spec->byte_fallback);
+    EXPECT_TRUE(spec->prepends_mark);
+  }
+  for (const char* fields : {"\"prepend_scheme\":\"never\",\"split\":false", "\"add_prefix_space\":false,\"split\":false"}) {
+    const auto parsed = parse_tokenizer(with(with(kUnigram, "{\"type\":\"WhitespaceSplit\"},", ""), "\"add_prefix_space\":true", fields), "tokenizer.json");
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    const auto& spec = std::get<UnigramSpec>(*parsed);
+    EXPECT_FALSE(spec.prepends_mark || spec.split_at_space || spec.split_at_mark);
+  }
+}
+
+TEST(Tokenizer, NamesTheFieldOfUnigramThatDoesNotFit) {
+  for (const auto& [from, to, code, field] : std::initializer_list<std::tuple<const char*, const char*, ErrorCode, const char*>>{
+           {"{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true}", "{\"type\":\"NFKC\"}", ErrorCode::unsupported, "normalizer.type is \"NFKC\""},
+           {"{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":true}", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}", ErrorCode::data_corruption,
+            "normalizer.precompiled_charsmap"},
+           {" {2,}", " +", ErrorCode::unsupported, "normalizer.pattern"},
+           {"WhitespaceSplit", "ByteLevel", ErrorCode::unsupported, "pre_tokenizer.type is \"ByteLevel\""},
+           {"{\"type\":\"WhitespaceSplit\"},", "{\"type\":\"Metaspace\"},", ErrorCode::unsupported, "pre_tokenizer.type"},
+           {"\"add_prefix_space\":true", "\"add_prefix_space\":false,\"prepend_scheme\":\"always\"", ErrorCode::data_corruption, "pre_tokenizer.prepend_scheme"},
+           {"\"add_prefix_space\":true", "\"prepend_scheme\":\"first\"", ErrorCode::unsupported, "pre_tokenizer.prepend_scheme"},
+           {"\"unk_id\":2,", "", ErrorCode::unsupported, "model.unk_id"},
+           {"\"unk_id\":2", "\"unk_id\":7", ErrorCode::data_corruption, "unk_id"},
+           {"[\"</s>\",0.0]", "[\"</s>\"]", ErrorCode::data_corruption, "model.vocab"},
+           {"\"lstrip\":true", "\"single_word\":true", ErrorCode::unsupported, "added_tokens.single_word"},
+           {"\"<s>\",0],\"trim", "\"<S>\",0],\"trim", ErrorCode::data_corruption, "post_processor"},
+       }) {
+    const auto spec = parse_tokenizer(with(kUnigram, from, to), "tokenizer.json");
+    ASSERT_FALSE(spec) << to;
+    EXPECT_EQ(spec.error().code, code) << spec.error().message;
     EXPECT_THAT(spec.error().message, HasSubstr("tokenizer.json: "));
     EXPECT_THAT(spec.error().message, HasSubstr(field));
   }

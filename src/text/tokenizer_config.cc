@@ -1,18 +1,11 @@
-// tokenizer.json, vocab.txt and tokenizer_config.json.
-#include <algorithm>
-#include <unordered_map>
-
+// tokenizer.json of any kind, and the parts of it that all kinds have.
 #include "text/json_fields.h"
 #include "text/model_config.h"
+#include "text/tokenizer_fields.h"
 
 namespace sosie::text {
-namespace {
 
 using nlohmann::json;
-
-using Ids = std::unordered_map<std::string, std::int32_t>;
-
-constexpr std::int64_t kMaxId = (std::int64_t{1} << 24) - 1;
 
 Result<std::string> type_of(const json& object, const char* field, std::string_view file) {
   const auto found = object.find(field);
@@ -21,12 +14,39 @@ Result<std::string> type_of(const json& object, const char* field, std::string_v
   return string_field(*found, "type", "null", file);
 }
 
-// The ids that stand before and behind a text: post_processor, in its two spellings.
-Result<void> read_special(const json& root, WordPieceSpec& spec, const Ids& ids, std::string_view file) {
+Result<std::vector<AddedToken>> read_added_tokens(const json& root, std::string_view file) {
+  std::vector<AddedToken> tokens;
+  const auto added = root.find("added_tokens");
+  if (added == root.end() || added->is_null()) return tokens;
+  if (!added->is_array()) return corrupt(file, "added_tokens", "is not an array");
+  for (const json& token : *added) {
+    if (!token.is_object()) return corrupt(file, "added_tokens", "has an element that is not an object");
+    auto content = string_field(token, "content", "", file);
+    if (!content) return content.error();
+    if (content->empty()) return corrupt(file, "added_tokens.content", "is empty");
+    auto id = integer_field(token, "id", 0, kMaxTokenId, {}, file);
+    if (!id) return id.error();
+    AddedToken& read = tokens.emplace_back(AddedToken{*content, static_cast<std::int32_t>(*id)});
+    bool single_word = false;
+    const struct {
+      const char* field;
+      bool* value;
+    } flags[] = {{"lstrip", &read.strips_left}, {"rstrip", &read.strips_right}, {"normalized", &read.normalized}, {"single_word", &single_word}};
+    for (const auto& flag : flags) {
+      auto set = bool_field(token, flag.field, false, file);
+      if (!set) return set.error();
+      *flag.value = *set;
+    }
+    if (single_word) return unsupported(file, "added_tokens.single_word", "is true for " + shown(json(*content)));
+  }
+  return tokens;
+}
+
+Result<EndIds> read_ends(const json& root, const IdOf& id_of, std::string_view file) {
   auto type = type_of(root, "post_processor", file);
   if (!type) return type.error();
   const std::string_view field = "post_processor";
-  std::string cls, sep;
+  std::string opening, closing;
   if (*type == "TemplateProcessing") {
     const auto& processor = root["post_processor"];
     const auto single = processor.find("single");
@@ -37,173 +57,45 @@ Result<void> read_special(const json& root, WordPieceSpec& spec, const Ids& ids,
       if (!item.is_object() || !item.contains("SpecialToken") || !item["SpecialToken"].is_object()) return {};
       return item["SpecialToken"].value("id", json()).is_string() ? item["SpecialToken"]["id"].get<std::string>() : std::string();
     };
-    cls = special((*single)[0]);
-    sep = special((*single)[2]);
-    if (!(*single)[1].is_object() || !(*single)[1].contains("Sequence")) cls.clear();
-  } else if (*type == "BertProcessing") {
+    opening = special((*single)[0]);
+    closing = special((*single)[2]);
+    if (!(*single)[1].is_object() || !(*single)[1].contains("Sequence")) opening.clear();
+  } else if (*type == "BertProcessing" || *type == "RobertaProcessing") {
     const auto name = [&](const char* key) -> std::string {
       const auto& processor = root["post_processor"];
       const auto found = processor.find(key);
       if (found == processor.end() || !found->is_array() || found->empty() || !(*found)[0].is_string()) return {};
       return (*found)[0].get<std::string>();
     };
-    cls = name("cls");
-    sep = name("sep");
+    opening = name("cls");
+    closing = name("sep");
   } else {
-    return unsupported(file, "post_processor.type", "is \"" + *type + "\"; TemplateProcessing and BertProcessing are known");
+    return unsupported(file, "post_processor.type", "is \"" + *type + "\"; TemplateProcessing, BertProcessing and RobertaProcessing are known");
   }
-  const auto cls_id = ids.find(cls);
-  const auto sep_id = ids.find(sep);
-  if (cls_id == ids.end() || sep_id == ids.end()) return corrupt(file, field, "names a special token without an id");
-  spec.cls = cls_id->second;
-  spec.sep = sep_id->second;
-  return {};
+  const auto opening_id = id_of(opening);
+  const auto closing_id = id_of(closing);
+  if (!opening_id || !closing_id) return corrupt(file, field, "names a special token without an id");
+  return EndIds{*opening_id, *closing_id};
 }
 
-Result<void> read_normalizer(const json& root, WordPieceSpec& spec, std::string_view file) {
-  auto type = type_of(root, "normalizer", file);
+Result<TokenizerSpec> parse_tokenizer(std::string_view text, std::string_view file) {
+  auto root = parse_object(text, file);
+  if (!root) return root.error();
+  auto type = type_of(*root, "model", file);
   if (!type) return type.error();
-  if (*type != "BertNormalizer") return unsupported(file, "normalizer.type", "is \"" + *type + "\"; BertNormalizer is known");
-  const json& normalizer = root["normalizer"];
-  auto clean = bool_field(normalizer, "clean_text", true, file);
-  auto chinese = bool_field(normalizer, "handle_chinese_chars", true, file);
-  auto lower = bool_field(normalizer, "lowercase", true, file);
-  if (!clean) return clean.error();
-  if (!chinese) return chinese.error();
-  if (!lower) return lower.error();
-  auto strip = bool_field(normalizer, "strip_accents", *lower, file);
-  if (!strip) return strip.error();
-  spec.clean_text = *clean;
-  spec.split_chinese = *chinese;
-  spec.lowercase = *lower;
-  spec.strip_accents = *strip;
-  return {};
-}
-
-Result<void> read_added(const json& root, WordPieceSpec& spec, Ids& ids, std::string_view file) {
-  const auto added = root.find("added_tokens");
-  if (added == root.end() || added->is_null()) return {};
-  if (!added->is_array()) return corrupt(file, "added_tokens", "is not an array");
-  for (const json& token : *added) {
-    if (!token.is_object()) return corrupt(file, "added_tokens", "has an element that is not an object");
-    auto content = string_field(token, "content", "", file);
-    if (!content) return content.error();
-    if (content->empty()) return corrupt(file, "added_tokens.content", "is empty");
-    auto id = integer_field(token, "id", 0, kMaxId, {}, file);
-    if (!id) return id.error();
-    for (const char* flag : {"normalized", "single_word"}) {
-      auto set = bool_field(token, flag, false, file);
-      if (!set) return set.error();
-      if (*set) return unsupported(file, std::string("added_tokens.") + flag, "is true for " + shown(json(*content)));
-    }
-    spec.added.emplace_back(*content, static_cast<std::int32_t>(*id));
-    ids.insert_or_assign(*content, static_cast<std::int32_t>(*id));
+  // Old files leave it out; a vocabulary with scores is Unigram's.
+  if (*type == "null" && root->contains("model") && (*root)["model"].contains("vocab") && (*root)["model"]["vocab"].is_array()) *type = "Unigram";
+  if (*type == "WordPiece") {
+    auto spec = read_wordpiece(*root, file);
+    if (!spec) return spec.error();
+    return TokenizerSpec(std::move(*spec));
   }
-  return {};
-}
-
-}  // namespace
-
-Result<WordPieceSpec> parse_tokenizer(std::string_view text, std::string_view file) {
-  auto parsed = parse_object(text, file);
-  if (!parsed) return parsed.error();
-  const json& root = *parsed;
-  auto type = type_of(root, "model", file);
-  if (!type) return type.error();
-  if (*type != "WordPiece") return unsupported(file, "model.type", "is \"" + *type + "\"; WordPiece is known");
-  const json& model = root["model"];
-
-  WordPieceSpec spec;
-  Ids ids;  // Not a map: the vocabulary has tens of thousands.
-  const auto vocabulary = model.find("vocab");
-  if (vocabulary == model.end() || !vocabulary->is_object() || vocabulary->empty()) return corrupt(file, "model.vocab", "is missing or empty");
-  spec.vocabulary.reserve(vocabulary->size());
-  ids.reserve(vocabulary->size());
-  for (auto it = vocabulary->begin(); it != vocabulary->end(); ++it) {
-    if (!it->is_number_integer() || *it < 0 || *it > kMaxId) return corrupt(file, "model.vocab", "has an id that is out of range");
-    spec.vocabulary.emplace_back(it.key(), it->get<std::int32_t>());
-    ids.emplace(it.key(), it->get<std::int32_t>());
+  if (*type == "Unigram") {
+    auto spec = read_unigram(*root, file);
+    if (!spec) return spec.error();
+    return TokenizerSpec(std::move(*spec));
   }
-  auto unknown = string_field(model, "unk_token", "[UNK]", file);
-  if (!unknown) return unknown.error();
-  const auto unknown_id = ids.find(*unknown);
-  if (unknown_id == ids.end()) return corrupt(file, "model.unk_token", "is not in the vocabulary");
-  spec.unknown = unknown_id->second;
-  auto prefix = string_field(model, "continuing_subword_prefix", "##", file);
-  if (!prefix) return prefix.error();
-  spec.continuing_prefix = *prefix;
-  auto chars = integer_field(model, "max_input_chars_per_word", 1, 1 << 20, 100, file);
-  if (!chars) return chars.error();
-  spec.max_word_chars = static_cast<std::size_t>(*chars);
-
-  auto splitter = type_of(root, "pre_tokenizer", file);
-  if (!splitter) return splitter.error();
-  if (*splitter != "BertPreTokenizer") return unsupported(file, "pre_tokenizer.type", "is \"" + *splitter + "\"; BertPreTokenizer is known");
-  auto normalizer = read_normalizer(root, spec, file);
-  if (!normalizer) return normalizer.error();
-  auto added = read_added(root, spec, ids, file);
-  if (!added) return added.error();
-  auto special = read_special(root, spec, ids, file);
-  if (!special) return special.error();
-  return spec;
-}
-
-Result<WordPieceSpec> parse_vocabulary(std::string_view lines, std::string_view file, std::string_view config_json,
-                                       std::string_view config_file) {
-  WordPieceSpec spec;
-  std::unordered_map<std::string_view, std::int32_t> ids;
-  for (std::size_t at = 0; at < lines.size();) {
-    const std::size_t end = std::min(lines.find('\n', at), lines.size());
-    std::string_view line = lines.substr(at, end - at);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const auto id = static_cast<std::int64_t>(spec.vocabulary.size());
-    if (id > kMaxId) return corrupt(file, "", "has too many lines");
-    spec.vocabulary.emplace_back(line, static_cast<std::int32_t>(id));
-    ids.insert_or_assign(line, static_cast<std::int32_t>(id));
-    at = end + 1;
-  }
-  if (spec.vocabulary.empty()) return corrupt(file, "", "is empty: fetch the file again");
-
-  json config = json::object();
-  if (!config_json.empty()) {
-    auto parsed = parse_object(config_json, config_file);
-    if (!parsed) return parsed.error();
-    config = std::move(*parsed);
-  }
-  auto lower = bool_field(config, "do_lower_case", true, config_file);
-  if (!lower) return lower.error();
-  auto chinese = bool_field(config, "tokenize_chinese_chars", true, config_file);
-  if (!chinese) return chinese.error();
-  auto strip = bool_field(config, "strip_accents", *lower, config_file);
-  if (!strip) return strip.error();
-  spec.lowercase = *lower;
-  spec.split_chinese = *chinese;
-  spec.strip_accents = *strip;
-
-  const struct {
-    const char* field;
-    const char* usual;
-    std::int32_t* id;
-  } special[] = {{"unk_token", "[UNK]", &spec.unknown}, {"cls_token", "[CLS]", &spec.cls}, {"sep_token", "[SEP]", &spec.sep},
-                 {"pad_token", "[PAD]", nullptr}, {"mask_token", "[MASK]", nullptr}};
-  for (const auto& token : special) {
-    const auto found = config.find(token.field);
-    std::string name = token.usual;
-    if (found != config.end() && found->is_string()) name = found->get<std::string>();
-    if (found != config.end() && found->is_object()) {  // {"content": "[UNK]", ...}
-      auto content = string_field(*found, "content", token.usual, config_file);
-      if (!content) return content.error();
-      name = *content;
-    }
-    const auto id = ids.find(name);
-    if (id == ids.end()) {
-      if (token.id == nullptr) continue;
-      return corrupt(file, "", "lacks the special token " + shown(json(name)));
-    }
-    if (token.id != nullptr) *token.id = id->second;
-    if (!name.empty()) spec.added.emplace_back(name, id->second);
-  }
-  return spec;
+  return unsupported(file, "model.type", "is \"" + *type + "\"; WordPiece and Unigram are known");
 }
 
 }  // namespace sosie::text

@@ -1,10 +1,7 @@
 #include "text/wordpiece.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <unordered_map>
 
 #include "text/bert_unicode.h"
@@ -55,9 +52,6 @@ namespace {
 
 // Stands in the queue of marks for a character that cleaning removed.
 constexpr char32_t kLost = 0xFFFFFFFF;
-
-// Bytes of a word. Putting its marks in order takes utf8proc time that is quadratic in their number.
-constexpr std::size_t kLongestNormalised = 1024;
 
 // One text on its way through: code points come in, tokens go out.
 class Pass {
@@ -239,7 +233,7 @@ class Pass {
       if (push(spec_.unknown, word_begin_)) note('u', 0, word_begin_, raw_end);
       return;
     }
-    if (lossy_) note_lossy_word(earlier_like_this(first), raw_end);
+    if (lossy_) append_lossy_note(tokens_.unseen, earlier_like_this(first), without_ignorable(text_, word_begin_, raw_end));
     std::size_t origin = 0;
     for (const auto& [id, at] : pieces_) {
       while (origins_[origin].first < at) ++origin;
@@ -270,7 +264,7 @@ class Pass {
   // Appends a token, or marks the text as cut off where the token begins.
   bool push(std::int32_t id, std::size_t begin) {
     if (tokens_.ids.size() - 1 >= room_) {
-      if (!tokens_.truncated) note('t', 0, text_.substr(begin));
+      if (!tokens_.truncated) append_note(tokens_.unseen, 't', 0, text_.substr(begin));
       tokens_.truncated = true;
       return false;
     }
@@ -292,33 +286,8 @@ class Pass {
     return count;
   }
 
-  // Letter case and the way a mark is written, composed or not, make no difference.
-  void note_lossy_word(std::size_t number, std::size_t raw_end) {
-    const std::string raw = without_ignorable(text_, word_begin_, raw_end);
-    if (raw.size() > kLongestNormalised) return note('b', number, raw);
-    utf8proc_uint8_t* mapped = nullptr;
-    const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(raw.data()), static_cast<utf8proc_ssize_t>(raw.size()), &mapped,
-                                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD));
-    if (size >= 0) {
-      note('m', number, std::string_view(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size)));
-    } else {
-      note('b', number, raw);  // Bytes that are not UTF-8.
-    }
-    std::free(mapped);
-  }
-
   void note(char kind, std::size_t number, std::size_t begin, std::size_t end) {
-    note(kind, number, without_ignorable(text_, begin, end));
-  }
-
-  // kind, number, length, bytes: no two lists of notes have the same bytes.
-  void note(char kind, std::size_t number, std::string_view bytes) {
-    tokens_.unseen += kind;
-    tokens_.unseen += std::to_string(number);
-    tokens_.unseen += ':';
-    tokens_.unseen += std::to_string(bytes.size());
-    tokens_.unseen += ':';
-    tokens_.unseen += bytes;
+    append_note(tokens_.unseen, kind, number, without_ignorable(text_, begin, end));
   }
 
   const WordPieceSpec& spec_;
@@ -383,5 +352,6 @@ Tokens WordPiece::tokenize(std::string_view text, std::size_t max_tokens) const 
 }
 
 std::int32_t WordPiece::max_id() const noexcept { return tables_->max_id; }
+bool WordPiece::lowercases() const noexcept { return tables_->spec.lowercase; }
 
 }  // namespace sosie::text

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sosie/result.h"
+#include "text/tokens.h"
 
 namespace sosie::text {
 
@@ -27,23 +28,15 @@ struct WordPieceSpec {
   std::size_t max_word_chars = 100;  ///< Longer words are unknown.
 };
 
-struct Tokens {
-  std::vector<std::int32_t> ids;  ///< [CLS], the text's, [SEP].
-  bool truncated = false;         ///< The text has more tokens than the limit.
-
-  /// The parts of the text that left no trace in `ids`, in order; empty for most texts. As opaque bytes, for comparing:
-  ///  - the raw text from the first token that was cut off;
-  ///  - the raw text of every word that became [UNK];
-  ///  - every word that lost a mark or another character that the tokenizer drops: accents, vowel signs, dakuten, harakat, the stroke
-  ///    of a not-equal sign, bytes that are not UTF-8, private use, and whatever is invisible and may hide a text from people that the
-  ///    LLM receives: zero-width characters, joiners, direction marks, controls, tags, variation selectors. (By case-folded NFC.)
-  ///    A known few are ignored (ignorable.h);
-  ///  - such a character where it stands between words;
-  ///  - the case and the indentation of code and data (code_trace.h).
-  /// Letter case and white space of prose are not traced. unseen.h lists the parts for people.
-  std::string unseen;
-};
-
+/// What leaves no trace in its ids (`Tokens::unseen`), in order:
+///  - the raw text of every word that became [UNK];
+///  - every word that lost a mark or another character that the tokenizer drops: accents, vowel signs, dakuten, harakat, the stroke
+///    of a not-equal sign, bytes that are not UTF-8, private use, and whatever is invisible and may hide a text from people that the
+///    LLM receives: zero-width characters, joiners, direction marks, controls, tags, variation selectors. (By case-folded NFC.)
+///    A known few are ignored (ignorable.h);
+///  - such a character where it stands between words;
+///  - the raw text from the first token that was cut off;
+///  - the case and the indentation of code and data (code_trace.h).
 /// Thread-safety: immutable; every method may be called concurrently.
 class WordPiece {
  public:
@@ -60,6 +53,9 @@ class WordPiece {
 
   /// The largest id it can give.
   std::int32_t max_id() const noexcept;
+
+  /// Whether texts are the same to it in any letter case.
+  bool lowercases() const noexcept;
 
  private:
   struct Tables;

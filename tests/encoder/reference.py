@@ -1,4 +1,4 @@
-"""BERT in NumPy, float64: what the encoder must compute."""
+"""BERT and XLM-R in NumPy, float64: what the encoder must compute."""
 
 import math
 
@@ -31,7 +31,8 @@ class Bert:
         w, heads = self.weights, self.config["num_attention_heads"]
         epsilon, act = self.config.get("layer_norm_eps", 1e-12), _activation(self.config.get("hidden_act", "gelu"))
         e = "embeddings."
-        x = w[e + "word_embeddings.weight"][ids] + w[e + "position_embeddings.weight"][: len(ids)] + w[e + "token_type_embeddings.weight"][0]
+        first = self.config.get("pad_token_id", 1) + 1 if self.config["model_type"] == "xlm-roberta" else 0
+        x = w[e + "word_embeddings.weight"][ids] + w[e + "position_embeddings.weight"][first : first + len(ids)] + w[e + "token_type_embeddings.weight"][0]
         x = _norm(x, w, e + "LayerNorm", epsilon)
 
         def linear(name, y):

@@ -129,6 +129,8 @@ MODELS = {
     "odd sizes, CLS": dict(hidden_size=36, num_attention_heads=3, intermediate_size=50, pooling="cls"),
     "one head, prefix, gelu_new": dict(hidden_size=24, num_attention_heads=1, hidden_act="gelu_new", prefix="bert."),
     "half weights, relu": dict(hidden_act="relu", dtype=numpy.float16),
+    "XLM-R": dict(model_type="xlm-roberta", prefix="roberta.", type_vocab_size=1, max_position_embeddings=42, layer_norm_eps=1e-5),
+    "XLM-R, another padding, no prefix": dict(model_type="xlm-roberta", pad_token_id=0, type_vocab_size=1, max_position_embeddings=41),
     "wide heads": dict(hidden_size=160, num_attention_heads=2, intermediate_size=320, num_hidden_layers=1),
 }
 
@@ -140,7 +142,8 @@ def test_other_bert_models(name, tmp_path, monkeypatch):
     pooling, prefix, dtype = (config.pop(key) for key in ("pooling", "prefix", "dtype"))
     rng = numpy.random.default_rng(7)
     hidden, up = config["hidden_size"], config["intermediate_size"]
-    shapes = {"embeddings.word_embeddings.weight": (30, hidden), "embeddings.position_embeddings.weight": (40, hidden), "embeddings.token_type_embeddings.weight": (2, hidden)}
+    shapes = {"embeddings.word_embeddings.weight": (30, hidden), "embeddings.position_embeddings.weight": (config["max_position_embeddings"], hidden),
+              "embeddings.token_type_embeddings.weight": (config["type_vocab_size"], hidden)}  # fmt: skip
     norms, linears = ["embeddings.LayerNorm"], {}
     for layer in range(config["num_hidden_layers"]):
         p = f"encoder.layer.{layer}."
@@ -160,7 +163,7 @@ def test_other_bert_models(name, tmp_path, monkeypatch):
     (tmp_path / "1_Pooling/config.json").write_text(json.dumps({f"pooling_mode_{'cls_token' if pooling == 'cls' else 'mean_tokens'}": True}))
     monkeypatch.setenv("SOSIE_MODEL_DIR", str(tmp_path))
     bert = reference.Bert(weights, config, pooling)
-    texts = ["", "a", "b c d", " ".join("the quick brown fox jumps over it".replace(" ", ""))]
+    texts = ["", "a", "b c d", " ".join("the quick brown fox jumps over it".replace(" ", "")), "a " * 50]
     ids = [tokens.ids for tokens in probe.tokenize([text.encode() for text in texts], 40)]
     wanted = numpy.array([bert(row) for row in ids])
     assert numpy.abs(probe.embed([text.encode() for text in texts], "f32") - wanted).max() < 1e-5
