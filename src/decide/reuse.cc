@@ -15,7 +15,7 @@ constexpr bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
 using base::is_digit;
 
 /// Keeps the strictest rule; of two as strict the first.
-void tighten(Verdict& verdict, bool holds, Reuse reuse, std::string_view reason) noexcept {
+void tighten(Verdict& verdict, bool holds, Reuse reuse, Reason reason) noexcept {
   if (!holds || reuse <= verdict.reuse) return;
   verdict.reuse = reuse;
   verdict.reason = reason;
@@ -95,20 +95,20 @@ std::string_view to_string(Reuse reuse) noexcept {
 
 Verdict judge_request(const ReusePolicy& policy, const Traits& traits, std::string_view prompt) {
   Verdict verdict;
-  tighten(verdict, traits.hidden_state, Reuse::never, "hidden_state");
-  tighten(verdict, traits.hosted_tools, policy.hosted_tools, "hosted_tools");
-  tighten(verdict, traits.temperature > policy.high_temperature_above, policy.high_temperature, "high_temperature");
-  tighten(verdict, traits.embeddings, Reuse::exact, "embeddings");
-  tighten(verdict, traits.no_text, Reuse::exact, "no_text");
-  tighten(verdict, traits.open_turn, policy.open_turn, "open_turn");
-  tighten(verdict, traits.seed, policy.seed, "seed");
-  tighten(verdict, traits.logprobs, policy.logprobs, "logprobs");
-  tighten(verdict, traits.choices > 1, policy.several_choices, "several_choices");
-  tighten(verdict, traits.completion, policy.completions, "completions");
+  tighten(verdict, traits.hidden_state, Reuse::never, Reason::hidden_state);
+  tighten(verdict, traits.hosted_tools, policy.hosted_tools, Reason::hosted_tools);
+  tighten(verdict, traits.temperature > policy.high_temperature_above, policy.high_temperature, Reason::high_temperature);
+  tighten(verdict, traits.embeddings, Reuse::exact, Reason::embeddings);
+  tighten(verdict, traits.no_text, Reuse::exact, Reason::no_text);
+  tighten(verdict, traits.open_turn, policy.open_turn, Reason::open_turn);
+  tighten(verdict, traits.seed, policy.seed, Reason::seed);
+  tighten(verdict, traits.logprobs, policy.logprobs, Reason::logprobs);
+  tighten(verdict, traits.choices > 1, policy.several_choices, Reason::several_choices);
+  tighten(verdict, traits.completion, policy.completions, Reason::completions);
   // A vector does not depend on the time; and the words are read last, only where they can still matter.
   if (policy.time_bound > verdict.reuse && !traits.embeddings && is_time_bound(prompt)) {
     verdict.tool_calls_only = policy.time_bound == Reuse::never && !traits.functions.empty();
-    tighten(verdict, true, verdict.tool_calls_only ? Reuse::exact : policy.time_bound, "time_bound");
+    tighten(verdict, true, verdict.tool_calls_only ? Reuse::exact : policy.time_bound, Reason::time_bound);
   }
   return verdict;
 }
@@ -117,9 +117,9 @@ Verdict judge_answer(const ReusePolicy& policy, const std::vector<std::string>& 
   Verdict verdict;
   for (const std::string& tool : called_tools) {
     switch (class_of(policy.tools, tool)) {
-      case ToolClass::write: tighten(verdict, true, policy.write_tool_call, "write_tools"); break;
-      case ToolClass::read: tighten(verdict, true, policy.read_tool_call, "read_tools"); break;
-      case ToolClass::pure: tighten(verdict, true, policy.pure_tool_call, "pure_tools"); break;
+      case ToolClass::write: tighten(verdict, true, policy.write_tool_call, Reason::write_tools); break;
+      case ToolClass::read: tighten(verdict, true, policy.read_tool_call, Reason::read_tools); break;
+      case ToolClass::pure: tighten(verdict, true, policy.pure_tool_call, Reason::pure_tools); break;
     }
   }
   return verdict;

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "decide/reason.h"
+
 namespace sosie::decide {
 
 /// From free to strict.
@@ -57,13 +59,13 @@ struct ReusePolicy {
 
 struct Verdict {
   Reuse reuse = Reuse::by_meaning;
-  std::string_view reason;  ///< Of the strictest rule that held, a literal: "seed", "time_bound", …; empty: none did.
+  Reason reason = Reason::none;  ///< Of the strictest rule that held.
 
   /// Only an answer that calls tools may be used again: the question depends on the time, but the tool is what looks.
   bool tool_calls_only = false;
 };
 
-/// Of a request, before its answer is known. Also "time_bound", where the prompt is (time_bound.h); with functions on offer it is then
+/// Of a request, before its answer is known. Also time_bound, where the prompt is (time_bound.h); with functions on offer it is then
 /// exact at least, and `tool_calls_only` where the policy says never. `hidden_state` is
 /// never; `no_text` and `embeddings` are exact at most.
 Verdict judge_request(const ReusePolicy& policy, const Traits& traits, std::string_view prompt);

@@ -12,34 +12,34 @@ constexpr std::string_view kQuestion = "How do I reset my password?";
 TEST(Reuse, IsByMeaningWhereNothingSpeaksAgainstIt) {
   const Verdict verdict = judge_request({}, {}, kQuestion);
   EXPECT_EQ(verdict.reuse, Reuse::by_meaning);
-  EXPECT_EQ(verdict.reason, "");
+  EXPECT_EQ(verdict.reason, Reason::none);
 }
 
 TEST(Reuse, HasADocumentedDefaultForEachTrait) {
   struct Case {
     std::function<void(Traits&)> set;
     Reuse reuse;
-    std::string_view reason;
+    Reason reason;
   };
   const Case cases[] = {
-      {[](Traits& t) { t.choices = 3; }, Reuse::by_meaning, ""},
-      {[](Traits& t) { t.completion = true; }, Reuse::by_meaning, ""},
-      {[](Traits& t) { t.temperature = 1; }, Reuse::by_meaning, ""},
-      {[](Traits& t) { t.functions = {"delete_all"}; }, Reuse::by_meaning, ""},
-      {[](Traits& t) { t.logprobs = true; }, Reuse::exact, "logprobs"},
-      {[](Traits& t) { t.seed = true; }, Reuse::exact, "seed"},
-      {[](Traits& t) { t.open_turn = true; }, Reuse::exact, "open_turn"},
-      {[](Traits& t) { t.no_text = true; }, Reuse::exact, "no_text"},
-      {[](Traits& t) { t.embeddings = true; }, Reuse::exact, "embeddings"},
-      {[](Traits& t) { t.temperature = 1.01; }, Reuse::never, "high_temperature"},
-      {[](Traits& t) { t.hosted_tools = true; }, Reuse::never, "hosted_tools"},
-      {[](Traits& t) { t.hidden_state = true; }, Reuse::never, "hidden_state"},
+      {[](Traits& t) { t.choices = 3; }, Reuse::by_meaning, Reason::none},
+      {[](Traits& t) { t.completion = true; }, Reuse::by_meaning, Reason::none},
+      {[](Traits& t) { t.temperature = 1; }, Reuse::by_meaning, Reason::none},
+      {[](Traits& t) { t.functions = {"delete_all"}; }, Reuse::by_meaning, Reason::none},
+      {[](Traits& t) { t.logprobs = true; }, Reuse::exact, Reason::logprobs},
+      {[](Traits& t) { t.seed = true; }, Reuse::exact, Reason::seed},
+      {[](Traits& t) { t.open_turn = true; }, Reuse::exact, Reason::open_turn},
+      {[](Traits& t) { t.no_text = true; }, Reuse::exact, Reason::no_text},
+      {[](Traits& t) { t.embeddings = true; }, Reuse::exact, Reason::embeddings},
+      {[](Traits& t) { t.temperature = 1.01; }, Reuse::never, Reason::high_temperature},
+      {[](Traits& t) { t.hosted_tools = true; }, Reuse::never, Reason::hosted_tools},
+      {[](Traits& t) { t.hidden_state = true; }, Reuse::never, Reason::hidden_state},
   };
   for (const Case& each : cases) {
     Traits traits;
     each.set(traits);
     const Verdict verdict = judge_request({}, traits, kQuestion);
-    EXPECT_EQ(verdict.reuse, each.reuse) << each.reason;
+    EXPECT_EQ(verdict.reuse, each.reuse) << to_string(each.reason);
     EXPECT_EQ(verdict.reason, each.reason);
   }
 }
@@ -48,14 +48,14 @@ TEST(Reuse, TakesTheStrictestRule) {
   Traits traits;
   traits.seed = true;
   traits.temperature = 2;
-  EXPECT_EQ(judge_request({}, traits, kQuestion).reason, "high_temperature");
+  EXPECT_EQ(judge_request({}, traits, kQuestion).reason, Reason::high_temperature);
   traits.temperature = 0;
-  EXPECT_EQ(judge_request({}, traits, "Who won today?").reason, "time_bound");
+  EXPECT_EQ(judge_request({}, traits, "Who won today?").reason, Reason::time_bound);
   ReusePolicy policy;
   policy.time_bound = Reuse::exact;
-  EXPECT_EQ(judge_request(policy, traits, "Who won today?").reason, "seed");
+  EXPECT_EQ(judge_request(policy, traits, "Who won today?").reason, Reason::seed);
   traits.seed = false;
-  EXPECT_EQ(judge_request(policy, traits, "Who won today?").reason, "time_bound");
+  EXPECT_EQ(judge_request(policy, traits, "Who won today?").reason, Reason::time_bound);
   policy.time_bound = Reuse::by_meaning;
   EXPECT_EQ(judge_request(policy, traits, "Who won today?").reuse, Reuse::by_meaning);
 }
@@ -68,31 +68,31 @@ TEST(Reuse, FollowsTheSettings) {
   policy.high_temperature_above = 0.5;
   Traits traits;
   traits.choices = 2;
-  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, "several_choices");
+  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, Reason::several_choices);
   traits = {};
   traits.completion = true;
-  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, "high_temperature");  // 1 is above 0.5
+  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, Reason::high_temperature);  // 1 is above 0.5
   traits.temperature = 0.5;
-  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, "completions");
+  EXPECT_EQ(judge_request(policy, traits, kQuestion).reason, Reason::completions);
 }
 
 TEST(Reuse, AVectorDoesNotDependOnTheTime) {
   Traits traits;
   traits.embeddings = true;
-  EXPECT_EQ(judge_request({}, traits, "the weather today").reason, "embeddings");
+  EXPECT_EQ(judge_request({}, traits, "the weather today").reason, Reason::embeddings);
 }
 
 TEST(Reuse, JudgesAnAnswerByItsMostDangerousTool) {
   EXPECT_EQ(judge_answer({}, {}).reuse, Reuse::by_meaning);
   EXPECT_EQ(judge_answer({}, {"get_weather"}).reuse, Reuse::exact);
-  EXPECT_EQ(judge_answer({}, {"get_weather"}).reason, "read_tools");
-  EXPECT_EQ(judge_answer({}, {"get_weather", "send_mail"}).reason, "write_tools");
+  EXPECT_EQ(judge_answer({}, {"get_weather"}).reason, Reason::read_tools);
+  EXPECT_EQ(judge_answer({}, {"get_weather", "send_mail"}).reason, Reason::write_tools);
   EXPECT_EQ(judge_answer({}, {"get_weather", "send_mail"}).reuse, Reuse::never);
   ReusePolicy policy;
   policy.tools.pure = {"get_*"};
   EXPECT_EQ(judge_answer(policy, {"get_weather"}).reuse, Reuse::by_meaning);
   policy.pure_tool_call = Reuse::exact;
-  EXPECT_EQ(judge_answer(policy, {"get_weather"}).reason, "pure_tools");
+  EXPECT_EQ(judge_answer(policy, {"get_weather"}).reason, Reason::pure_tools);
 }
 
 TEST(Tools, AreKnownByTheirVerbs) {
@@ -148,7 +148,7 @@ TEST(Judge, AQuestionOfTheTimeIsLeftToTheToolThatLooks) {
   traits.functions = {"get_weather"};
   const Verdict verdict = judge_request(policy, traits, "What is the weather in Oslo today?");
   EXPECT_EQ(verdict.reuse, Reuse::exact);
-  EXPECT_EQ(verdict.reason, "time_bound");
+  EXPECT_EQ(verdict.reason, Reason::time_bound);
   EXPECT_EQ(judge(policy, verdict, {"get_weather"}), Reuse::exact);
   EXPECT_EQ(judge(policy, verdict, {"set_alarm"}), Reuse::never);
   EXPECT_EQ(judge(policy, verdict, {}), Reuse::never);  // A text says what was true then.
@@ -160,8 +160,8 @@ TEST(Judge, AnAnswerIsAsStrictAsTheStricterOfRequestAndAnswer) {
   const ReusePolicy policy;
   EXPECT_EQ(judge(policy, {}, {}), Reuse::by_meaning);
   EXPECT_EQ(judge(policy, {}, {"get_order"}), Reuse::exact);
-  EXPECT_EQ(judge(policy, {Reuse::exact, "seed"}, {}), Reuse::exact);
-  EXPECT_EQ(judge(policy, {Reuse::never, "hosted_tools"}, {}), Reuse::never);
+  EXPECT_EQ(judge(policy, {Reuse::exact, Reason::seed}, {}), Reuse::exact);
+  EXPECT_EQ(judge(policy, {Reuse::never, Reason::hosted_tools}, {}), Reuse::never);
 }
 
 }  // namespace sosie::decide

@@ -30,18 +30,18 @@ std::int64_t unix_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::string_view to_reason(MissReason reason) {
+Reason to_reason(MissReason reason) {
   switch (reason) {
-    case MissReason::below_threshold: return "below_threshold";
-    case MissReason::filtered: return "filtered";
-    case MissReason::blank_prompt: return "blank_prompt";
-    case MissReason::not_exact: return "not_exact";
-    case MissReason::long_prompt: return kLongPrompt;
-    case MissReason::unseen_differs: return "unseen_differs";
+    case MissReason::below_threshold: return Reason::below_threshold;
+    case MissReason::filtered: return Reason::filtered;
+    case MissReason::blank_prompt: return Reason::blank_prompt;
+    case MissReason::not_exact: return Reason::not_exact;
+    case MissReason::long_prompt: return Reason::long_prompt;
+    case MissReason::unseen_differs: return Reason::unseen_differs;
     case MissReason::none:
     case MissReason::empty_scope: break;
   }
-  return "empty_scope";
+  return Reason::empty_scope;
 }
 
 LookupOptions by_meaning(const RequestContext& context) {
@@ -105,12 +105,12 @@ Task<int> ChatHandler::handle(net::Exchange& exchange, const protocol::Protocol&
 Task<std::optional<Hit>> ChatHandler::find(RequestContextPtr context) {
   const auto keep_parts = [this, &context] { context->parts = std::make_shared<const std::vector<protocol::ScopePart>>(scope_.parts()); };
   Outcome& outcome = context->outcome;
-  if (context->directives.no_store) context->not_storable = "no_store";
+  if (context->directives.no_store) context->not_storable = Reason::no_store;
   context->may_follow = !context->directives.no_cache;
   if (context->verdict.reuse == decide::Reuse::never || context->directives.no_cache) {
     const bool never = context->verdict.reuse == decide::Reuse::never;
     outcome.cache_status = CacheStatus::bypass;
-    outcome.reason = never ? context->verdict.reason : std::string_view("no_cache");
+    outcome.reason = never ? context->verdict.reason : Reason::no_cache;
     if (never) context->not_storable = context->verdict.reason;
     if (never) context->may_follow = false;
     keep_parts();
@@ -132,14 +132,14 @@ Task<std::optional<Hit>> ChatHandler::find(RequestContextPtr context) {
   if (looked->hit()) co_return std::move(looked->hits.front());
   outcome.reason = to_reason(looked->reason);
   if (context->verdict.reuse == decide::Reuse::exact) {
-    if (context->verdict.reason == kLongPrompt) outcome.reason = kLongPrompt;
+    if (context->verdict.reason == Reason::long_prompt) outcome.reason = Reason::long_prompt;
     co_return std::nullopt;
   }
 
   // A call for this very text is under way: the encoder has nothing to add.
   if (context->may_follow && state_.shared_calls.find(context->scope, context->question.prompt, {}, {})) co_return std::nullopt;
   if (is_new_scope(*context)) {
-    outcome.reason = "empty_scope";
+    outcome.reason = Reason::empty_scope;
     co_return std::nullopt;
   }
   auto near = co_await look_up_by_meaning(context);
@@ -150,7 +150,7 @@ Task<std::optional<Hit>> ChatHandler::find(RequestContextPtr context) {
   if (near->hit()) co_return std::move(near->hits.front());
   outcome.reason = to_reason(near->reason);
   // The first answers are on their way into the store; whether one of those is near enough is seen among the calls in flight.
-  if (near->reason == MissReason::empty_scope && state_.shared_calls.any(context->scope)) outcome.reason = "below_threshold";
+  if (near->reason == MissReason::empty_scope && state_.shared_calls.any(context->scope)) outcome.reason = Reason::below_threshold;
   outcome.similarity = near->nearest;
   context->embedding = std::move(near->embedding);
   co_return std::nullopt;
@@ -162,11 +162,11 @@ bool ChatHandler::is_new_scope(const RequestContext& context) const {
 
 void ChatHandler::note_fault(RequestContext& context, const Error& error) {
   context.outcome.cache_status = CacheStatus::error;
-  context.outcome.reason = "lookup_error";
-  if (error.code == ErrorCode::deadline_exceeded) context.outcome.reason = "lookup_timeout";
+  context.outcome.reason = Reason::lookup_error;
+  if (error.code == ErrorCode::deadline_exceeded) context.outcome.reason = Reason::lookup_timeout;
   if (error.code == ErrorCode::resource_exhausted) {
     context.outcome.cache_status = CacheStatus::miss;
-    context.outcome.reason = "overloaded";
+    context.outcome.reason = Reason::overloaded;
   }
   // Where the cache has no time for a question, storing would only add to the load.
   if (error.code == ErrorCode::deadline_exceeded || error.code == ErrorCode::resource_exhausted)
@@ -267,7 +267,7 @@ std::optional<net::Reply> ChatHandler::render(const RequestContext& context, std
     if (!moved) return std::nullopt;
     kept = *moved;
   }
-  if (!api.misfit(kept, context.question).empty()) return std::nullopt;
+  if (!(api.misfit(kept, context.question) == Reason::none)) return std::nullopt;
   if (context.question.stream) {
     auto events = api.replay_stream(reader_, kept, how);
     if (!events) return std::nullopt;
@@ -301,11 +301,11 @@ Task<std::optional<int>> ChatHandler::serve(net::Exchange& exchange, RequestCont
   if (!reply) {
     const protocol::Protocol* owner = protocol::owner_of(kept);
     const bool own = owner == context->api;
-    const std::string_view misfit = own ? owner->misfit(kept, context->question) : std::string_view();
-    const bool unreadable = owner == nullptr || (own && misfit.empty());
+    const Reason misfit = own ? owner->misfit(kept, context->question) : Reason::none;
+    const bool unreadable = owner == nullptr || (own && misfit == Reason::none);
     Outcome outcome;
     outcome.cache_status = unreadable ? CacheStatus::error : CacheStatus::miss;
-    outcome.reason = unreadable ? "unreadable_entry" : own ? misfit : "other_api";
+    outcome.reason = unreadable ? Reason::unreadable_entry : own ? misfit : Reason::other_api;
     outcome.threshold = context->outcome.threshold;
     outcome.reuse = context->outcome.reuse;
     outcome.reuse_reason = context->outcome.reuse_reason;
@@ -343,8 +343,8 @@ Task<int> ChatHandler::serve_paced(net::Exchange& exchange, net::Reply reply) {
 Task<std::optional<int>> ChatHandler::serve_hit(net::Exchange& exchange, RequestContextPtr context, Hit hit) {
   Outcome& outcome = context->outcome;
   outcome.cache_status = CacheStatus::hit;
-  outcome.storing = {Storing::State::no, "from_cache", {}};
-  outcome.reason = {};
+  outcome.storing = {Storing::State::no, Reason::from_cache, {}};
+  outcome.reason = Reason::none;
   outcome.layer = hit.layer;
   outcome.similarity = hit.similarity;
   outcome.entry_id = hit.entry->id;
@@ -358,8 +358,8 @@ Task<std::optional<int>> ChatHandler::serve_finished(net::Exchange& exchange, Re
                                                    SharedCall::Answered answered, CacheStatus cache_status) {
   Outcome& outcome = context->outcome;
   outcome.cache_status = cache_status;
-  outcome.storing = {Storing::State::no, cache_status == CacheStatus::hit ? "from_cache" : "coalesced", {}};
-  outcome.reason = {};
+  outcome.storing = {Storing::State::no, cache_status == CacheStatus::hit ? Reason::from_cache : Reason::coalesced, {}};
+  outcome.reason = Reason::none;
   outcome.layer = match.same_text ? Layer::exact : Layer::semantic;
   outcome.similarity = match.similarity;
   outcome.entry_id = cache::entry_id(context->scope, match.shared_call->asked().prompt, {});
@@ -373,7 +373,7 @@ Task<int> ChatHandler::refuse(net::Exchange& exchange, RequestContextPtr context
   net::Reply reply;
   reply.status = status;
   reply.body = context->api->error_body(status, message, {}, code);
-  context->outcome.storing = {Storing::State::no, "no_whole_answer", std::string(code)};
+  context->outcome.storing = {Storing::State::no, Reason::no_whole_answer, std::string(code)};
   reply.headers = std::string(headers) + conclude(*context);
   co_await exchange.respond(std::move(reply));
   co_return status;
@@ -452,8 +452,8 @@ Task<std::optional<int>> ChatHandler::join_stream(net::Exchange& exchange, Reque
   auto first = co_await subscriber.next(net::after(state_.options.follow_timeout));
   if (first.seen != SharedCall::Subscriber::Seen::piece) co_return std::nullopt;
   context->outcome.cache_status = CacheStatus::coalesced;
-  context->outcome.storing = {Storing::State::no, "coalesced", {}};
-  context->outcome.reason = {};
+  context->outcome.storing = {Storing::State::no, Reason::coalesced, {}};
+  context->outcome.reason = Reason::none;
   net::Reply reply;
   reply.content_type = head->content_type;
   reply.headers = conclude(*context);
@@ -498,7 +498,7 @@ Task<int> ChatHandler::call_upstream(net::Exchange& exchange, RequestContextPtr 
   const bool on_demand = surface == protocol::Surface::chat || surface == protocol::Surface::completions;
   context->asks_usage = on_demand && context->may_store() && context->question.stream && !context->question.include_usage && !upstream->refuses_usage();
   call.body = context->asks_usage ? protocol::with_usage_asked_for(context->body) : std::move(context->body);
-  context->outcome.storing = {Storing::State::no, context->may_store() ? "pending" : context->not_storable, {}};
+  context->outcome.storing = {Storing::State::no, context->may_store() ? Reason::pending : context->not_storable, {}};
   call.stop = place->stop_token();
   owner.shared_call()->set_call(std::move(place), !context->may_store());
   context->outcome.forwarded = true;

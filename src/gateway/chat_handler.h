@@ -61,7 +61,7 @@ class ChatHandler {
                             bool readable);
   net::Task<void> forward_stream(RequestContextPtr context, std::shared_ptr<SharedCall> shared_call, net::ClientResponse response);
   net::Task<void> forward_unretained(RequestContextPtr context, std::shared_ptr<SharedCall> shared_call, net::ClientResponse response, std::string begun,
-                              std::string_view why);
+                              Reason why);
   /// The longest answer that is collected to be kept, now.
   std::uint64_t longest() const;
   net::Task<void> finish_call(RequestContextPtr context, std::shared_ptr<SharedCall> shared_call, std::string last,

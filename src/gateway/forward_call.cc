@@ -112,7 +112,7 @@ void ChatHandler::abort_call(RequestContext& context, const std::shared_ptr<Shar
     state_.metrics.upstream_failure(failure.kind);
     base::log_warning(std::string(to_string(context.api->surface())) + ": " + failure.error.message);
   }
-  settle(context, {Storing::State::no, "no_whole_answer", std::string(failure_words(failure).code)});
+  settle(context, {Storing::State::no, Reason::no_whole_answer, std::string(failure_words(failure).code)});
   shared_call->fail(std::move(failure));
 }
 
@@ -147,13 +147,13 @@ Task<void> ChatHandler::forward(RequestContextPtr context, SharedCallOwner owner
   ClientResponse response = std::get<ClientResponse>(std::move(answered));
   const bool readable = response.status() == 200 && is_plain(response.headers());
   if (context->may_store()) {
-    Storing storing{Storing::State::no, "pending", {}};
+    Storing storing{Storing::State::no, Reason::pending, {}};
     if (response.status() != 200) {
-      storing = {Storing::State::no, "upstream_status", std::to_string(response.status())};
+      storing = {Storing::State::no, Reason::upstream_status, std::to_string(response.status())};
     } else if (!readable) {
-      storing = {Storing::State::no, "content_encoding", "Content-Encoding"};
+      storing = {Storing::State::no, Reason::content_encoding, "Content-Encoding"};
     } else if (context->question.stream && !is_event_stream(response.headers())) {
-      storing = {Storing::State::no, "not_a_stream", "Content-Type"};
+      storing = {Storing::State::no, Reason::not_a_stream, "Content-Type"};
     }
     settle(*context, std::move(storing));
   }
@@ -195,7 +195,7 @@ Task<void> ChatHandler::forward_whole(RequestContextPtr context, std::shared_ptr
     body.empty() ? static_cast<void>(body = std::move(bytes)) : static_cast<void>(body.append(bytes));
     if (body.size() <= longest()) continue;
     held.reset();
-    const std::string_view why = body.size() > state_.options.max_kept_bytes ? "too_long" : "memory";
+    const Reason why = body.size() > state_.options.max_kept_bytes ? Reason::too_long : Reason::memory;
     co_await forward_unretained(context, shared_call, std::move(response), std::move(body), why);
     co_return;
   }
@@ -206,11 +206,11 @@ Task<void> ChatHandler::forward_whole(RequestContextPtr context, std::shared_ptr
 }
 
 Task<void> ChatHandler::forward_unretained(RequestContextPtr context, std::shared_ptr<SharedCall> shared_call, ClientResponse response, std::string begun,
-                                    std::string_view why) {
+                                    Reason why) {
   state_.shared_calls.remove(shared_call);
   if (context->may_store()) {
     state_.metrics.not_kept();
-    if (context->outcome.storing.reason == "pending") settle(*context, {Storing::State::no, why, {}});
+    if (context->outcome.storing.reason == Reason::pending) settle(*context, {Storing::State::no, why, {}});
   }
   shared_call->stop_retaining();
   for (std::size_t at = 0; at < begun.size(); at += kPieceBytes) shared_call->add(begun.substr(at, kPieceBytes));
@@ -273,7 +273,7 @@ Task<void> ChatHandler::forward_stream(RequestContextPtr context, std::shared_pt
       events.reset();
       assembler.reset();
       const bool for_its_length = std::max(seen_bytes, rest.size()) > std::min<std::uint64_t>(kMaxEventBytes, state_.options.max_kept_bytes);
-      const std::string_view why = for_its_length ? "too_long" : "memory";
+      const Reason why = for_its_length ? Reason::too_long : Reason::memory;
       co_await forward_unretained(context, shared_call, std::move(response), std::move(rest), why);
       co_return;
     }
@@ -281,7 +281,7 @@ Task<void> ChatHandler::forward_stream(RequestContextPtr context, std::shared_pt
       unretained = true;
       state_.shared_calls.remove(shared_call);
       state_.metrics.not_kept();
-      context->not_storable = seen_bytes > state_.options.max_kept_bytes ? "too_long" : "memory";
+      context->not_storable = seen_bytes > state_.options.max_kept_bytes ? Reason::too_long : Reason::memory;
       settle(*context, {Storing::State::no, context->not_storable, {}});
       assembler->forget();
       shared_call->stop_retaining();
@@ -314,7 +314,7 @@ Task<void> ChatHandler::finish_call(RequestContextPtr context, std::shared_ptr<S
     const decide::Reuse reuse = decide::judge(state_.options.reuse, context->verdict, whole->tools);
     if (reuse != decide::Reuse::never) {
       answered = SharedCall::Answered{std::make_shared<const std::string>(std::move(whole->answer)), reuse, base::system_now()};
-      settle(*context, {Storing::State::accepted, "pending", {}});
+      settle(*context, {Storing::State::accepted, Reason::pending, {}});
     } else {
       settle(*context, refusal(state_.options.reuse, context->verdict, whole->tools));
     }
@@ -341,7 +341,7 @@ Task<void> ChatHandler::store(RequestContextPtr context, std::shared_ptr<SharedC
   options.exact_only = answered.reuse == decide::Reuse::exact;
   options.embedding = shared_call->embedding();
   Storing outcome{Storing::State::stored, {}, {}};
-  if (context->verdict.reason == kLongPrompt) outcome.reason = kLongPrompt;
+  if (context->verdict.reason == Reason::long_prompt) outcome.reason = Reason::long_prompt;
   if (!options.exact_only && !options.embedding) {
     // Lookups go first, for somebody waits for them; one that compares itself with this call embeds it.
     const RequestText asked(context);
@@ -355,7 +355,7 @@ Task<void> ChatHandler::store(RequestContextPtr context, std::shared_ptr<SharedC
     } else {  // The very same text needs no embedding.
       options.exact_only = true;
       const ErrorCode code = embedded ? embedded->error().code : embedded.error().code;
-      outcome.reason = "embedding_failed";
+      outcome.reason = Reason::embedding_failed;
       outcome.field = to_string(code);
     }
   }
@@ -370,9 +370,9 @@ Task<void> ChatHandler::store(RequestContextPtr context, std::shared_ptr<SharedC
     settle(*context, std::move(outcome));
   } else if (ran) {
     const ErrorCode code = ran->error().code;
-    settle(*context, {Storing::State::no, code == ErrorCode::resource_exhausted ? "store_full" : "store_failed", std::string(to_string(code))});
+    settle(*context, {Storing::State::no, code == ErrorCode::resource_exhausted ? Reason::store_full : Reason::store_failed, std::string(to_string(code))});
   } else {
-    settle(*context, {Storing::State::no, ran.error().code == ErrorCode::deadline_exceeded ? "store_timeout" : "store_busy", {}});
+    settle(*context, {Storing::State::no, ran.error().code == ErrorCode::deadline_exceeded ? Reason::store_timeout : Reason::store_busy, {}});
   }
   if (stored)
     state_.decisions.note_scope(context->tenant.caller, context->scope, **ran, context->question.prompt, answered.created, context->parts);

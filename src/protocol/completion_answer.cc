@@ -33,13 +33,13 @@ bool says_something(const dom::object& message) {
 NotKept fault_of_content(const CompletionForm& form, dom::element choice) {
   if (form.has_messages) {
     dom::object message;
-    if (choice["message"].get_object().get(message) != simdjson::SUCCESS) return {"no_message", "message"};
-    if (has_duplicate_keys(message)) return {"repeated_key", "message"};
-    return says_something(message) ? NotKept() : NotKept("empty_answer", "message");
+    if (choice["message"].get_object().get(message) != simdjson::SUCCESS) return {Reason::no_message, "message"};
+    if (has_duplicate_keys(message)) return {Reason::repeated_key, "message"};
+    return says_something(message) ? NotKept() : NotKept(Reason::empty_answer, "message");
   }
   std::string_view text;
-  if (choice["text"].get_string().get(text) != simdjson::SUCCESS) return {"no_message", "text"};
-  return text::is_blank(text) ? NotKept("empty_answer", "text") : NotKept();
+  if (choice["text"].get_string().get(text) != simdjson::SUCCESS) return {Reason::no_message, "text"};
+  return text::is_blank(text) ? NotKept(Reason::empty_answer, "text") : NotKept();
 }
 
 bool is_complete_finish(std::string_view finish_reason) noexcept {
@@ -85,7 +85,7 @@ class Calls {
     if (message["function_call"].get(value) == simdjson::SUCCESS && !value.is_null())
       if (const NotKept fault = read_function(value); !fault.empty()) return fault.in("function_call");
     if (message["tool_calls"].get(value) != simdjson::SUCCESS || value.is_null()) return {};
-    if (value.get_array().get(calls) != simdjson::SUCCESS) return {"tool_calls", "tool_calls"};
+    if (value.get_array().get(calls) != simdjson::SUCCESS) return {Reason::tool_calls, "tool_calls"};
     std::size_t position = 0;
     for (const dom::element call : calls) {
       const std::size_t place = position++;
@@ -99,11 +99,11 @@ class Calls {
     dom::object call;
     dom::element function;
     std::string_view name;
-    if (value.get_object().get(call) != simdjson::SUCCESS) return {"tool_calls"};
-    if (has_duplicate_keys(call)) return {"repeated_key"};
+    if (value.get_object().get(call) != simdjson::SUCCESS) return {Reason::tool_calls};
+    if (has_duplicate_keys(call)) return {Reason::repeated_key};
     if (call["function"].get(function) == simdjson::SUCCESS && !function.is_null())
       return read_function(function).in("function");
-    if (call["custom"]["name"].get_string().get(name) != simdjson::SUCCESS || name.empty()) return {"tool_calls", "custom.name"};
+    if (call["custom"]["name"].get_string().get(name) != simdjson::SUCCESS || name.empty()) return {Reason::tool_calls, "custom.name"};
     names_.emplace_back(name);
     return {};
   }
@@ -112,16 +112,16 @@ class Calls {
     dom::object function;
     dom::element arguments;
     std::string_view name, text;
-    if (value.get_object().get(function) != simdjson::SUCCESS) return {"tool_calls"};
-    if (has_duplicate_keys(function)) return {"repeated_key"};
-    if (function["name"].get_string().get(name) != simdjson::SUCCESS || name.empty()) return {"tool_calls", "name"};
+    if (value.get_object().get(function) != simdjson::SUCCESS) return {Reason::tool_calls};
+    if (has_duplicate_keys(function)) return {Reason::repeated_key};
+    if (function["name"].get_string().get(name) != simdjson::SUCCESS || name.empty()) return {Reason::tool_calls, "name"};
     names_.emplace_back(name);
     const bool has_text = function["arguments"].get(arguments) == simdjson::SUCCESS &&
                           arguments.get_string().get(text) == simdjson::SUCCESS && !text::is_blank(text);
-    if (has_text) return is_json(text) ? NotKept() : NotKept("tool_calls", "arguments");
+    if (has_text) return is_json(text) ? NotKept() : NotKept(Reason::tool_calls, "arguments");
     mend_ = true;
     const bool says_none = arguments_of(function).has_value();
-    return says_none ? NotKept() : NotKept("tool_calls", "arguments");
+    return says_none ? NotKept() : NotKept(Reason::tool_calls, "arguments");
   }
 
   /// `object` with the member `key` written by `write`.
@@ -192,8 +192,8 @@ std::size_t find_created(const CompletionForm& form, std::string_view kept) {
 }  // namespace
 
 NotKept fault_of_choices(const CompletionForm& form, const dom::array& choices, std::int64_t count) {
-  if (choices.size() == 0) return {"no_choices", "choices"};
-  if (count < 0 || choices.size() != static_cast<std::size_t>(count)) return {"choice_count", "choices"};
+  if (choices.size() == 0) return {Reason::no_choices, "choices"};
+  if (count < 0 || choices.size() != static_cast<std::size_t>(count)) return {Reason::choice_count, "choices"};
   std::vector<bool> seen(choices.size());
   std::size_t position = 0;
   for (const dom::element choice : choices) {
@@ -202,17 +202,17 @@ NotKept fault_of_choices(const CompletionForm& form, const dom::array& choices, 
     dom::element number;
     std::string_view finish;
     dom::object members;
-    if (choice.get_object().get(members) != simdjson::SUCCESS) return fault("no_message");
-    if (has_duplicate_keys(members)) return fault("repeated_key");
+    if (choice.get_object().get(members) != simdjson::SUCCESS) return fault(Reason::no_message);
+    if (has_duplicate_keys(members)) return fault(Reason::repeated_key);
     std::uint64_t index = place;
     if (choice["index"].get(number) == simdjson::SUCCESS && number.get_uint64().get(index) != simdjson::SUCCESS)
-      return fault({"choice_count", "index"});
-    if (index >= seen.size() || seen[index]) return fault({"choice_count", "index"});
+      return fault({Reason::choice_count, "index"});
+    if (index >= seen.size() || seen[index]) return fault({Reason::choice_count, "index"});
     seen[index] = true;
     const NotKept content = fault_of_content(form, choice);
-    if (content.reason == "no_message") return fault(content);
+    if (content.reason == Reason::no_message) return fault(content);
     if (choice["finish_reason"].get_string().get(finish) != simdjson::SUCCESS || !is_complete_finish(finish))
-      return fault({"finish_reason", "finish_reason"});
+      return fault({Reason::finish_reason, "finish_reason"});
     if (!content.empty()) return fault(content);
   }
   return {};
@@ -226,14 +226,14 @@ std::variant<Kept, NotKept> keep_completion(const CompletionForm& form, JsonRead
                                             std::int64_t choice_count) {
   const auto root = reader.read_copy(completion);
   dom::object object;
-  if (!root || root->get_object().get(object) != simdjson::SUCCESS) return NotKept("not_json", kWholeAnswer);
-  if (has_duplicate_keys(object)) return NotKept("repeated_key", kWholeAnswer);
+  if (!root || root->get_object().get(object) != simdjson::SUCCESS) return NotKept(Reason::not_json, kWholeAnswer);
+  if (has_duplicate_keys(object)) return NotKept(Reason::repeated_key, kWholeAnswer);
   std::string_view kind, id;
   dom::array choices;
   dom::element error;
-  if (object["object"].get_string().get(kind) != simdjson::SUCCESS || kind != form.object) return NotKept("not_a_completion", "object");
-  if (object["choices"].get_array().get(choices) != simdjson::SUCCESS) return NotKept("no_choices", "choices");
-  if (object["error"].get(error) == simdjson::SUCCESS && !error.is_null()) return NotKept("error_inside", "error");
+  if (object["object"].get_string().get(kind) != simdjson::SUCCESS || kind != form.object) return NotKept(Reason::not_a_completion, "object");
+  if (object["choices"].get_array().get(choices) != simdjson::SUCCESS) return NotKept(Reason::no_choices, "choices");
+  if (object["error"].get(error) == simdjson::SUCCESS && !error.is_null()) return NotKept(Reason::error_inside, "error");
   if (NotKept fault = fault_of_choices(form, choices, choice_count); !fault.empty()) return fault;
   Calls calls;
   if (NotKept fault = calls.read(choices); !fault.empty()) return fault;

@@ -65,7 +65,7 @@ void append_text_member(std::string& out, std::string_view key, std::string_view
 Assembler::ForUsage CompletionAssembler::add(JsonReader& reader, std::string_view event, std::string_view data) {
   if (event == "error") {
     unreadable_ = failed_ = true;
-    give_up("error_inside", "error");
+    give_up(Reason::error_inside, "error");
     return ForUsage::nothing;
   }
   if (data == "[DONE]") {
@@ -73,14 +73,14 @@ Assembler::ForUsage CompletionAssembler::add(JsonReader& reader, std::string_vie
     return ForUsage::nothing;
   }
   if (done_) {
-    give_up("after_done", "[DONE]");
+    give_up(Reason::after_done, "[DONE]");
     return ForUsage::nothing;
   }
   const auto root = reader.read_copy(data);
   dom::object chunk;
   if (!root || root->get_object().get(chunk) != simdjson::SUCCESS) {
     unreadable_ = true;
-    give_up("not_json", "data");
+    give_up(Reason::not_json, "data");
     return ForUsage::nothing;
   }
   note_ends(chunk);  // Worth knowing even when all is lost already.
@@ -109,7 +109,7 @@ void CompletionAssembler::note_ends(const dom::object& chunk) {
 }
 
 void CompletionAssembler::forget() {
-  give_up("too_long", kWholeAnswer);
+  give_up(Reason::too_long, kWholeAnswer);
   choices_.clear();
   top_.clear();
 }
@@ -125,16 +125,16 @@ void CompletionAssembler::read_chunk(const dom::object& chunk) {
     std::string_view text;
     std::int64_t number = 0;
     dom::array choices;
-    if (key == "error") return give_up("error_inside", key);
+    if (key == "error") return give_up(Reason::error_inside, key);
     if (key == "id") {
       if (id_.empty() && value.get_string().get(text) == simdjson::SUCCESS) id_ = text;
     } else if (key == "created") {
       if (value.get_int64().get(number) == simdjson::SUCCESS && number != 0) created_ = number;
     } else if (key == "choices") {
-      if (value.get_array().get(choices) != simdjson::SUCCESS) return give_up("not_a_completion", key);
+      if (value.get_array().get(choices) != simdjson::SUCCESS) return give_up(Reason::not_a_completion, key);
       for (const dom::element each : choices) {
         dom::object choice;
-        if (each.get_object().get(choice) != simdjson::SUCCESS) return give_up("not_a_completion", key);
+        if (each.get_object().get(choice) != simdjson::SUCCESS) return give_up(Reason::not_a_completion, key);
         read_choice(choice);
       }
     } else if (key == "usage") {
@@ -154,7 +154,7 @@ std::string& CompletionAssembler::value_of(Members& members, std::string_view na
   const auto found = std::find_if(members.begin(), members.end(), [name](const auto& each) { return each.first == name; });
   if (found != members.end()) return found->second;
   if (members.size() < kMostNames) return members.emplace_back(std::string(name), std::string()).second;
-  give_up("too_many_fields", name_of(name));
+  give_up(Reason::too_many_fields, name_of(name));
   return members.back().second;
 }
 
@@ -171,28 +171,28 @@ void CompletionAssembler::read_choice(const dom::object& choice) {
   std::int64_t index = 0;
   dom::element number;
   if (choice["index"].get(number) == simdjson::SUCCESS && number.get_int64().get(index) != simdjson::SUCCESS)
-    return give_up("not_a_completion", "choices.index");
+    return give_up(Reason::not_a_completion, "choices.index");
   Choice& into = choices_[index];
   for (const auto& [key, value] : choice) {
     dom::object object;
     std::string_view text;
     if (value.is_null() || key == "index" || belongs_to_the_chunk(key)) continue;
     if (key == "delta" && form_.has_messages) {
-      if (value.get_object().get(object) != simdjson::SUCCESS) return give_up("not_a_completion", "choices.delta");
+      if (value.get_object().get(object) != simdjson::SUCCESS) return give_up(Reason::not_a_completion, "choices.delta");
       read_delta(into, object);
     } else if (key == "finish_reason") {
-      if (value.get_string().get(text) != simdjson::SUCCESS) return give_up("finish_reason", "choices.finish_reason");
+      if (value.get_string().get(text) != simdjson::SUCCESS) return give_up(Reason::finish_reason, "choices.finish_reason");
       if (!text.empty()) into.finish = text;
     } else if (key == "logprobs") {
-      if (value.get_object().get(object) != simdjson::SUCCESS) return give_up("logprobs", "choices.logprobs");
+      if (value.get_object().get(object) != simdjson::SUCCESS) return give_up(Reason::split_logprobs, "choices.logprobs");
       read_logprobs(into, object);
     } else if (key == "text" && !form_.has_messages) {
-      if (value.get_string().get(text) != simdjson::SUCCESS) return give_up("not_a_completion", "choices.text");
+      if (value.get_string().get(text) != simdjson::SUCCESS) return give_up(Reason::not_a_completion, "choices.text");
       value_of(into.texts, key).append(text);
     } else if (key == "content_filter_results") {
       take_last(value_of(into.others, key), value);
     } else if (key == "message" || key == "delta" || key == "text" || !take_whole(into.others, key, value)) {
-      return give_up("unknown_choice_field", "choices." + name_of(key));
+      return give_up(Reason::unknown_choice_field, "choices." + name_of(key));
     }
   }
 }
@@ -203,17 +203,17 @@ void CompletionAssembler::read_delta(Choice& into, const dom::object& delta) {
     dom::array items;
     if (value.is_null() || key == "role") continue;
     if (key == "tool_calls") {
-      if (value.get_array().get(items) != simdjson::SUCCESS) return give_up("tool_calls", "choices.delta.tool_calls");
+      if (value.get_array().get(items) != simdjson::SUCCESS) return give_up(Reason::tool_calls, "choices.delta.tool_calls");
       read_tool_calls(into, items);
     } else if (key == "function_call") {
       if (!into.function_call) into.function_call.emplace();
-      if (!read_function(*into.function_call, value, "arguments")) return give_up("tool_calls", "choices.delta.function_call");
+      if (!read_function(*into.function_call, value, "arguments")) return give_up(Reason::tool_calls, "choices.delta.function_call");
     } else if (is_joined_text(key) && value.get_string().get(text) == simdjson::SUCCESS) {
       read_text(into, key, text);
     } else if (is_joined_list(key) && value.get_array().get(items) == simdjson::SUCCESS) {
       read_list(into, key, items);
     } else if (!take_whole(into.values, key, value)) {
-      return give_up("unknown_delta", "choices.delta." + name_of(key));
+      return give_up(Reason::unknown_delta, "choices.delta." + name_of(key));
     }
   }
 }
@@ -234,7 +234,7 @@ void CompletionAssembler::read_list(Choice& into, std::string_view key, const do
     if (!text->second.empty()) list->second.add_text(text->second);
     into.texts.erase(text);
   }
-  if (!list->second.add(pieces)) give_up("unknown_delta", "choices.delta." + name_of(key));
+  if (!list->second.add(pieces)) give_up(Reason::unknown_delta, "choices.delta." + name_of(key));
 }
 
 void CompletionAssembler::read_tool_calls(Choice& into, const dom::array& calls) {
@@ -242,13 +242,13 @@ void CompletionAssembler::read_tool_calls(Choice& into, const dom::array& calls)
     std::int64_t index = 0;  // Who counts none gives each call an id.
     dom::object piece;
     dom::element number;
-    if (each.get_object().get(piece) != simdjson::SUCCESS) return give_up("tool_calls", "choices.delta.tool_calls");
+    if (each.get_object().get(piece) != simdjson::SUCCESS) return give_up(Reason::tool_calls, "choices.delta.tool_calls");
     if (piece["index"].get(number) == simdjson::SUCCESS && !number.is_null() && number.get_int64().get(index) != simdjson::SUCCESS)
-      return give_up("tool_calls", "choices.delta.tool_calls.index");
+      return give_up(Reason::tool_calls, "choices.delta.tool_calls.index");
     Call& call = call_of(into, index, piece);
     for (const auto& [key, value] : piece)
       if (!value.is_null() && key != "index" && !read_call_member(call, key, value))
-        return give_up("tool_calls", "choices.delta.tool_calls." + name_of(key));
+        return give_up(Reason::tool_calls, "choices.delta.tool_calls." + name_of(key));
   }
 }
 
@@ -317,7 +317,7 @@ void CompletionAssembler::read_logprobs(Choice& into, const dom::object& logprob
     dom::array items;
     std::string& joined = value_of(into.logprobs, key);
     if (value.is_null()) continue;
-    if (value.get_array().get(items) != simdjson::SUCCESS) return give_up("logprobs", "choices.logprobs." + name_of(key));
+    if (value.get_array().get(items) != simdjson::SUCCESS) return give_up(Reason::split_logprobs, "choices.logprobs." + name_of(key));
     for (const dom::element item : items) {
       if (!joined.empty()) joined.push_back(',');
       append_json(joined, item);
@@ -386,7 +386,7 @@ void CompletionAssembler::append_choice(std::string& out, std::int64_t index, co
 
 std::variant<Kept, NotKept> CompletionAssembler::finish(JsonReader& reader, const Question& question) const {
   if (!fault_.empty()) return fault_;
-  if (!done_) return NotKept("incomplete", "[DONE]");
+  if (!done_) return NotKept(Reason::incomplete, "[DONE]");
   std::string completion = "{";
   append_text_member(completion, "id", id_);
   append_text_member(completion, "object", form_.object);

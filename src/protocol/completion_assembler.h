@@ -70,7 +70,7 @@ class CompletionAssembler final : public Assembler {
   std::string& value_of(Members& members, std::string_view name);
   /// A member that nobody has said how to join: one alone is the whole, and so is the same again. False: two that differ.
   bool take_whole(Members& members, std::string_view key, simdjson::dom::element value);
-  void give_up(const char* reason, std::string_view field) {
+  void give_up(Reason reason, std::string_view field) {
     if (fault_.empty()) fault_ = NotKept(reason, field);
   }
   static std::string message_of(const Choice& choice);

@@ -148,7 +148,7 @@ TEST(ChatAssembler, MakesOfAStreamWhatThePlainAnswerIs) {
 /// The message that a stream makes; the fault where it makes none.
 std::string message_of(std::initializer_list<std::string_view> choices) {
   const auto result = assemble(kApi, chunks(choices));
-  if (const auto* why = std::get_if<NotKept>(&result)) return std::string(why->reason) + " " + why->field;
+  if (const auto* why = std::get_if<NotKept>(&result)) return std::string(to_string(why->reason)) + " " + why->field;
   JsonReader reader;
   std::string message;
   append_json(message, reader.read_copy(std::get<Kept>(result).answer)->at_pointer("/choices/0/message").value());
@@ -275,10 +275,10 @@ TEST(ChatAssembler, AStreamThatSaysNoUsageAnswersStreamsOnly) {
   Question plain, stream;
   stream.stream = true;
   const std::string silent = kept_of(assemble(kApi, chunks({R"({"index":0,"delta":{"content":"x"}})", kStop})));
-  EXPECT_EQ(kApi.misfit(silent, plain), "no_usage");
-  EXPECT_EQ(kApi.misfit(silent, stream), "");
+  EXPECT_EQ(kApi.misfit(silent, plain), Reason::no_usage);
+  EXPECT_EQ(kApi.misfit(silent, stream), Reason::none);
   // A whole answer is its upstream's own.
-  EXPECT_EQ(kApi.misfit(kept_of(keep(kApi, R"({"object":"chat.completion","created":1,"usage":null,"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]})")), plain), "");
+  EXPECT_EQ(kApi.misfit(kept_of(keep(kApi, R"({"object":"chat.completion","created":1,"usage":null,"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]})")), plain), Reason::none);
   JsonReader reader;
   for (const Surface surface : {Surface::responses, Surface::messages}) EXPECT_FALSE(kept_for(protocol_of(surface), reader, silent, "{}"));
 }

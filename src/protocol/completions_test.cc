@@ -75,7 +75,7 @@ TEST(CompletionsAnswer, IsMadeOfAStream) {
       "data: [DONE]\n\n"));
   EXPECT_EQ(streamed, R"({"id":"cmpl-1","object":"text_completion","created":5,"usage":null,"model":"m","choices":[{"index":0,"text":"a b","finish_reason":"stop"}]})");
   Question plain;
-  EXPECT_EQ(kApi.misfit(streamed, plain), "no_usage");
+  EXPECT_EQ(kApi.misfit(streamed, plain), Reason::no_usage);
 }
 
 TEST(CompletionsAnswer, IsNeverHalf) {

@@ -83,26 +83,26 @@ class EmbeddingsProtocol final : public OpenAiProtocol {
 
   std::variant<Kept, NotKept> keep(JsonReader& reader, std::string_view body, const Question& question) const override {
     const auto input = reader.read_copy(question.prompt);
-    if (!input) return NotKept("not_json", "input");
+    if (!input) return NotKept(Reason::not_json, "input");
     const std::size_t wanted = inputs_of(*input);
     const auto root = reader.read_copy(body);
     dom::object object;
     dom::array data;
     dom::element error;
     if (!root || root->get_object().get(object) != simdjson::SUCCESS || has_duplicate_keys(object))
-      return NotKept("not_json", kWholeAnswer);
-    if (object["error"].get(error) == simdjson::SUCCESS && !error.is_null()) return NotKept("error_inside", "error");
-    if (object["data"].get_array().get(data) != simdjson::SUCCESS) return NotKept("no_data", "data");
+      return NotKept(Reason::not_json, kWholeAnswer);
+    if (object["error"].get(error) == simdjson::SUCCESS && !error.is_null()) return NotKept(Reason::error_inside, "error");
+    if (object["data"].get_array().get(data) != simdjson::SUCCESS) return NotKept(Reason::no_data, "data");
     for (const dom::element each : data) {
       dom::element embedding;
       if (!each.is_object() || each["embedding"].get(embedding) != simdjson::SUCCESS ||
           !(embedding.is_array() || embedding.is_string()))
-        return NotKept("no_data", "data.embedding");
+        return NotKept(Reason::no_data, "data.embedding");
     }
-    if (count_of(data) != wanted) return NotKept("choice_count", "data");
+    if (count_of(data) != wanted) return NotKept(Reason::choice_count, "data");
     Kept kept;
     kept.answer = keep_body(body);
-    if (kept.answer.empty()) return NotKept("not_json", kWholeAnswer);
+    if (kept.answer.empty()) return NotKept(Reason::not_json, kWholeAnswer);
     return kept;
   }
 

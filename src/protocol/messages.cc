@@ -39,7 +39,7 @@ class Messages final : public Protocol {
   std::variant<Kept, NotKept> keep(JsonReader& reader, std::string_view body,
                                    const Question& /*question*/) const override {
     const auto root = reader.read_copy(body);
-    if (!root) return NotKept("not_json", kWholeAnswer);
+    if (!root) return NotKept(Reason::not_json, kWholeAnswer);
     return messages::keep_message(*root);
   }
 

@@ -21,17 +21,17 @@ bool is_complete_stop(std::string_view reason) {
 /// Empty: the block may be kept. Gathers the tools it calls; `says` turns true where it says something.
 NotKept fault_of_block(dom::element value, std::vector<std::string>& tools, bool& says) {
   dom::object block;
-  if (value.get_object().get(block) != simdjson::SUCCESS || has_duplicate_keys(block)) return {"not_a_message"};
+  if (value.get_object().get(block) != simdjson::SUCCESS || has_duplicate_keys(block)) return {Reason::not_a_message};
   const std::string_view type = text_in(block, "type");
-  if (type.empty()) return {"not_a_message", "type"};
+  if (type.empty()) return {Reason::not_a_message, "type"};
   if (type == "text") {
-    if (block["text"].get_string().error() != simdjson::SUCCESS) return {"not_a_message", "text"};
+    if (block["text"].get_string().error() != simdjson::SUCCESS) return {Reason::not_a_message, "text"};
     says = says || !text::is_blank(text_in(block, "text"));
   } else if (type == "tool_use") {
     const std::string_view name = text_in(block, "name");
-    if (name.empty()) return {"tool_calls", "name"};
-    if (text_in(block, "id").empty()) return {"tool_calls", "id"};
-    if (block["input"].get_object().error() != simdjson::SUCCESS) return {"tool_calls", "input"};
+    if (name.empty()) return {Reason::tool_calls, "name"};
+    if (text_in(block, "id").empty()) return {Reason::tool_calls, "id"};
+    if (block["input"].get_object().error() != simdjson::SUCCESS) return {Reason::tool_calls, "input"};
     tools.emplace_back(name);
     says = true;
   } else if (type != "thinking" && type != "redacted_thinking") {
@@ -49,7 +49,7 @@ NotKept fault_of_content(const dom::array& content, std::vector<std::string>& to
     if (const NotKept fault = fault_of_block(each, tools, says_something); !fault.empty())
       return fault.in(element_name("content", place));
   }
-  return says_something ? NotKept() : NotKept("empty_answer", "content");
+  return says_something ? NotKept() : NotKept(Reason::empty_answer, "content");
 }
 
 }  // namespace
@@ -58,12 +58,12 @@ std::variant<Kept, NotKept> keep_message(dom::element message) {
   dom::object members, error;
   dom::array content;
   if (message.get_object().get(members) != simdjson::SUCCESS || has_duplicate_keys(members))
-    return NotKept("not_json", kWholeAnswer);
-  if (members["error"].get_object().get(error) == simdjson::SUCCESS) return NotKept("error_inside", "error");
-  if (text_in(members, "type") != "message") return NotKept("not_a_message", "type");
-  if (text_in(members, "role") != "assistant") return NotKept("not_a_message", "role");
-  if (members["content"].get_array().get(content) != simdjson::SUCCESS) return NotKept("not_a_message", "content");
-  if (!is_complete_stop(text_in(members, "stop_reason"))) return NotKept("finish_reason", "stop_reason");
+    return NotKept(Reason::not_json, kWholeAnswer);
+  if (members["error"].get_object().get(error) == simdjson::SUCCESS) return NotKept(Reason::error_inside, "error");
+  if (text_in(members, "type") != "message") return NotKept(Reason::not_a_message, "type");
+  if (text_in(members, "role") != "assistant") return NotKept(Reason::not_a_message, "role");
+  if (members["content"].get_array().get(content) != simdjson::SUCCESS) return NotKept(Reason::not_a_message, "content");
+  if (!is_complete_stop(text_in(members, "stop_reason"))) return NotKept(Reason::finish_reason, "stop_reason");
   Kept kept;
   if (NotKept fault = fault_of_content(content, kept.tools); !fault.empty()) return fault;
 

@@ -41,14 +41,14 @@ std::variant<Kept, NotKept> keep(const std::string& body) {
 }
 std::string kept(const std::string& body) {
   auto result = keep(body);
-  if (const auto* why = std::get_if<NotKept>(&result)) ADD_FAILURE() << why->reason;
+  if (const auto* why = std::get_if<NotKept>(&result)) ADD_FAILURE() << to_string(why->reason);
   const auto* answer = std::get_if<Kept>(&result);
   return answer ? answer->answer : std::string();
 }
 std::string why_not(const std::string& body) {
   const auto result = keep(body);
   const auto* why = std::get_if<NotKept>(&result);
-  return why ? std::string(why->reason) : "kept";
+  return why ? std::string(to_string(why->reason)) : "kept";
 }
 
 using Events = std::vector<std::pair<std::string, std::string>>;
@@ -82,7 +82,7 @@ std::variant<Kept, NotKept> finish(const Events& events) {
 std::string fault_of(const Events& events) {
   const auto result = finish(events);
   const auto* why = std::get_if<NotKept>(&result);
-  return why ? std::string(why->reason) : "kept";
+  return why ? std::string(to_string(why->reason)) : "kept";
 }
 
 /// Behind the id, which is new each time it is said.
@@ -171,7 +171,7 @@ TEST(MessagesStreamTest, AReplayedStreamIsTheKeptAnswerAgain) {
   for (const std::string& message : {kText, kTools, kCited}) {
     const std::string answer = kept(message);
     const auto again = finish(events_of(replayed(answer)));
-    ASSERT_TRUE(std::holds_alternative<Kept>(again)) << std::get<NotKept>(again).reason;
+    ASSERT_TRUE(std::holds_alternative<Kept>(again)) << to_string(std::get<NotKept>(again).reason);
     EXPECT_EQ(less_id(std::get<Kept>(again).answer), less_id(answer));
     EXPECT_EQ(std::get<Kept>(again).tools, std::get<Kept>(keep(message)).tools);
   }
@@ -261,7 +261,7 @@ const std::string kLiveWhole =
 
 TEST(MessagesStreamTest, AStreamIsKeptAsTheWholeAnswerIs) {
   const auto streamed = finish(kLive);
-  ASSERT_TRUE(std::holds_alternative<Kept>(streamed)) << std::get<NotKept>(streamed).reason;
+  ASSERT_TRUE(std::holds_alternative<Kept>(streamed)) << to_string(std::get<NotKept>(streamed).reason);
   EXPECT_EQ(std::get<Kept>(streamed).answer, kept(kLiveWhole));
   EXPECT_THAT(std::get<Kept>(streamed).tools, ElementsAre("f", "g"));
 }
@@ -327,7 +327,7 @@ TEST(MessagesStreamTest, EmptyValuesOverwriteNothing) {
   Events events = kLive;
   events.insert(events.end() - 1, {"message_delta", R"({"type":"message_delta","delta":{"stop_reason":null,"stop_sequence":""},"usage":{"input_tokens":0,"output_tokens":0}})"});
   const auto streamed = finish(events);
-  ASSERT_TRUE(std::holds_alternative<Kept>(streamed)) << std::get<NotKept>(streamed).reason;
+  ASSERT_TRUE(std::holds_alternative<Kept>(streamed)) << to_string(std::get<NotKept>(streamed).reason);
   EXPECT_EQ(canonical(std::get<Kept>(streamed).answer), canonical(std::string(kept(kLiveWhole)).replace(kept(kLiveWhole).find(R"("stop_sequence":null)"), 20, R"("stop_sequence":"")")));
 }
 

@@ -65,7 +65,7 @@ std::string& MessageAssembler::value_of(Members& members, std::string_view name)
   const auto found = std::find_if(members.begin(), members.end(), [name](const auto& each) { return each.first == name; });
   if (found != members.end()) return found->second;
   if (members.size() < kMostNames) return members.emplace_back(std::string(name), std::string(kNull)).second;
-  give_up("too_many_fields", name_of(name));
+  give_up(Reason::too_many_fields, name_of(name));
   return members.back().second;
 }
 
@@ -86,19 +86,19 @@ Assembler::ForUsage MessageAssembler::add(JsonReader& reader, std::string_view e
   dom::object members;
   if (!root || root->get_object().get(members) != simdjson::SUCCESS) {
     broken_ = true;
-    give_up("not_json", "data");
+    give_up(Reason::not_json, "data");
     return ForUsage::nothing;
   }
   std::string_view type = text_in(members, "type");
   if (type.empty()) type = event;
   if (type == "ping") return ForUsage::nothing;
   if (done_) {
-    give_up("after_done", "message_stop");
+    give_up(Reason::after_done, "message_stop");
   } else if (type == "message_stop") {
     done_ = true;
   } else if (type == "error" || says_error(members, type)) {
     broken_ = failed_ = true;
-    give_up("error_inside", "error");
+    give_up(Reason::error_inside, "error");
   } else {
     read(members, type);
   }
@@ -106,29 +106,29 @@ Assembler::ForUsage MessageAssembler::add(JsonReader& reader, std::string_view e
 }
 
 void MessageAssembler::forget() {
-  give_up("too_long", kWholeAnswer);
+  give_up(Reason::too_long, kWholeAnswer);
   blocks_.clear();
   top_.clear();
 }
 
 void MessageAssembler::read(const dom::object& event, std::string_view type) {
   if (type == "message_start") return start_message(event);
-  if (!started_) return give_up("not_a_message", "message_start");
+  if (!started_) return give_up(Reason::not_a_message, "message_start");
   if (type == "content_block_start") return start_block(event);
   if (type == "content_block_delta") return read_block_delta(event);
   if (type == "message_delta") return read_message_delta(event);
-  if (type != "content_block_stop") return give_up("unknown_event", name_of(type));
+  if (type != "content_block_stop") return give_up(Reason::unknown_event, name_of(type));
   if (Block* block = open_block(event)) block->stopped = true;
 }
 
 void MessageAssembler::start_message(const dom::object& event) {
   dom::object message;
   if (started_ || event["message"].get_object().get(message) != simdjson::SUCCESS)
-    return give_up("not_a_message", "message_start");
+    return give_up(Reason::not_a_message, "message_start");
   started_ = true;
   for (const auto& [key, value] : message) {
     dom::object counts;
-    if (key == "content" && !says_nothing(value)) give_up("not_a_message", "message_start.content");  // Content comes in blocks.
+    if (key == "content" && !says_nothing(value)) give_up(Reason::not_a_message, "message_start.content");  // Content comes in blocks.
     set(top_, key, value);
     if (key == "usage" && value.get_object().get(counts) == simdjson::SUCCESS)
       for (const auto& [name, count] : counts) set(usage_, name, count);
@@ -140,7 +140,7 @@ void MessageAssembler::start_block(const dom::object& event) {
   dom::object start;
   if (event["index"].get_uint64().get(index) != simdjson::SUCCESS || index != blocks_.size() ||
       event["content_block"].get_object().get(start) != simdjson::SUCCESS)
-    return give_up("not_a_message", "content_block_start");
+    return give_up(Reason::not_a_message, "content_block_start");
   Block& block = blocks_.emplace_back();
   block.type = text_in(start, "type");
   for (const auto& [key, value] : start) {
@@ -151,7 +151,7 @@ void MessageAssembler::start_block(const dom::object& event) {
       block.text = text;  // "text", "thinking"
     if (key == "signature" && value.get_string().get(text) == simdjson::SUCCESS) block.signature = text;
     if (key == "citations" && value.get_array().get(citations) == simdjson::SUCCESS && citations.size() != 0)
-      give_up("unknown_delta", "content_block_start.citations");  // They come one by one.
+      give_up(Reason::unknown_delta, "content_block_start.citations");  // They come one by one.
   }
 }
 
@@ -159,7 +159,7 @@ MessageAssembler::Block* MessageAssembler::open_block(const dom::object& event) 
   std::uint64_t index = 0;
   if (event["index"].get_uint64().get(index) == simdjson::SUCCESS && index < blocks_.size() && !blocks_[index].stopped)
     return &blocks_[index];
-  give_up("not_a_message", "index");
+  give_up(Reason::not_a_message, "index");
   return nullptr;
 }
 
@@ -167,7 +167,7 @@ void MessageAssembler::read_block_delta(const dom::object& event) {
   Block* block = open_block(event);
   dom::object delta;
   if (!block) return;
-  if (event["delta"].get_object().get(delta) != simdjson::SUCCESS) return give_up("unknown_delta", "content_block_delta.delta");
+  if (event["delta"].get_object().get(delta) != simdjson::SUCCESS) return give_up(Reason::unknown_delta, "content_block_delta.delta");
   const std::string_view type = text_in(delta, "type");
   dom::element citation;
   bool known = false;
@@ -184,7 +184,7 @@ void MessageAssembler::read_block_delta(const dom::object& event) {
     append_json(block->citations, citation);
     known = true;
   }
-  if (!known) give_up("unknown_delta", "content_block_delta." + name_of(type));
+  if (!known) give_up(Reason::unknown_delta, "content_block_delta." + name_of(type));
 }
 
 void MessageAssembler::read_message_delta(const dom::object& event) {
@@ -193,7 +193,7 @@ void MessageAssembler::read_message_delta(const dom::object& event) {
     if (key == "type") continue;
     if (key == "delta" || key == "usage") {
       if (value.get_object().get(members) != simdjson::SUCCESS) {
-        if (!value.is_null()) give_up("unknown_delta", "message_delta." + name_of(key));
+        if (!value.is_null()) give_up(Reason::unknown_delta, "message_delta." + name_of(key));
         continue;
       }
       for (const auto& [name, inner] : members) {
@@ -217,9 +217,9 @@ bool MessageAssembler::ended() const noexcept {
 
 std::variant<Kept, NotKept> MessageAssembler::finish(JsonReader& reader, const Question& /*question*/) const {
   if (!fault_.empty()) return fault_;
-  if (!done_) return NotKept("incomplete", "message_stop");
-  if (usage_.empty()) return NotKept("no_usage", "usage");  // Clients count on it.
-  if (!ended()) return NotKept("incomplete", said_why_ ? "content_block_stop" : "message_delta.stop_reason");
+  if (!done_) return NotKept(Reason::incomplete, "message_stop");
+  if (usage_.empty()) return NotKept(Reason::no_usage, "usage");  // Clients count on it.
+  if (!ended()) return NotKept(Reason::incomplete, said_why_ ? "content_block_stop" : "message_delta.stop_reason");
 
   std::string content = "[";
   for (Block block : blocks_) {
@@ -229,7 +229,7 @@ std::variant<Kept, NotKept> MessageAssembler::finish(JsonReader& reader, const Q
     if (!block.citations.empty()) set_json(block.members, "citations", '[' + block.citations + ']');
     if (!text::is_blank(block.input)) {
       const auto input = reader.read_copy(block.input);
-      if (!input) return NotKept("tool_calls", "content.input");
+      if (!input) return NotKept(Reason::tool_calls, "content.input");
       std::string json;
       append_json(json, *input);
       set_json(block.members, "input", std::move(json));
@@ -255,7 +255,7 @@ std::variant<Kept, NotKept> MessageAssembler::finish(JsonReader& reader, const Q
     append_members(object, top);
   }
   const auto whole = reader.read_copy(message);
-  if (!whole) return NotKept("not_json", kWholeAnswer);
+  if (!whole) return NotKept(Reason::not_json, kWholeAnswer);
   return keep_message(*whole);  // The same rules for both kinds.
 }
 

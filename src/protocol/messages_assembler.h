@@ -46,7 +46,7 @@ class MessageAssembler final : public Assembler {
   void read_message_delta(const simdjson::dom::object& event);
   /// Null: no such block, or it has stopped.
   Block* open_block(const simdjson::dom::object& event);
-  void give_up(const char* reason, std::string_view field) {
+  void give_up(Reason reason, std::string_view field) {
     if (fault_.empty()) fault_ = NotKept(reason, field);
   }
 

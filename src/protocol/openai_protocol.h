@@ -39,8 +39,8 @@ class CompletionProtocol : public OpenAiProtocol {
 
   std::unique_ptr<Assembler> assembler() const override { return std::make_unique<CompletionAssembler>(form_); }
 
-  std::string_view misfit(std::string_view kept, const Question& question) const override {
-    return !question.stream && is_marked_without_usage(form_, kept) ? "no_usage" : "";
+  Reason misfit(std::string_view kept, const Question& question) const override {
+    return !question.stream && is_marked_without_usage(form_, kept) ? Reason::no_usage : Reason::none;
   }
 
   bool owns(std::string_view kept) const noexcept override { return owns_completion(form_, kept); }

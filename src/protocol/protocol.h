@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "decide/reason.h"
 #include "protocol/answer.h"
 #include "protocol/json.h"
 #include "protocol/question.h"
@@ -20,16 +21,18 @@
 
 namespace sosie::protocol {
 
+using decide::Reason;
+
 /// Why an answer is not kept.
 struct NotKept {
   NotKept() = default;
-  NotKept(const char* why, std::string_view where = {}) : reason(why), field(where) {}
+  NotKept(Reason why, std::string_view where = {}) : reason(why), field(where) {}
 
-  std::string_view reason;  ///< A literal, e.g. "finish_reason". Empty: it may be kept.
+  Reason reason = Reason::none;  ///< None: it may be kept.
   /// What of the answer it is about, e.g. "choices[0].finish_reason", or the event that a stream lacks, e.g. "[DONE]".
   std::string field;
 
-  bool empty() const noexcept { return reason.empty(); }
+  bool empty() const noexcept { return reason == Reason::none; }
   /// The same of `parent`, whose inside it is about: "choices[0]" makes "choices[0].finish_reason".
   NotKept in(std::string_view parent) const;
 };
@@ -110,8 +113,8 @@ class Protocol {
   /// Whether this is the kept form of this API, by its first bytes.
   virtual bool owns(std::string_view kept) const noexcept = 0;
 
-  /// Why a kept answer of this API is none for who asks `question`, though scope and text say so: "no_usage", "not_stored". Empty: it is.
-  virtual std::string_view misfit(std::string_view /*kept*/, const Question& /*question*/) const { return {}; }
+  /// Why a kept answer of this API is none for who asks `question`, though scope and text say so: no_usage, not_stored. None: it is.
+  virtual Reason misfit(std::string_view /*kept*/, const Question& /*question*/) const { return Reason::none; }
 
   /// Unset (of all that follow): `kept` is not in this API's kept form, or cannot be said so.
   virtual std::optional<PlainReplay> replay(std::string_view kept, const ReplayOptions& options) const = 0;

@@ -78,7 +78,7 @@ inline std::variant<Kept, NotKept> keep(const Protocol& protocol, std::string_vi
 
 /// Why it is not kept, or "kept".
 inline std::string_view fault_of(const std::variant<Kept, NotKept>& result) {
-  return std::holds_alternative<NotKept>(result) ? std::get<NotKept>(result).reason : "kept";
+  return std::holds_alternative<NotKept>(result) ? to_string(std::get<NotKept>(result).reason) : "kept";
 }
 
 inline std::string kept_of(const std::variant<Kept, NotKept>& result) {

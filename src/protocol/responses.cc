@@ -24,7 +24,7 @@ class ResponsesProtocol final : public OpenAiProtocol {
 
   std::variant<Kept, NotKept> keep(JsonReader& reader, std::string_view body, const Question& question) const override {
     const auto response = reader.read_copy(body);
-    if (!response) return NotKept("not_json", kWholeAnswer);
+    if (!response) return NotKept(Reason::not_json, kWholeAnswer);
     return keep_response(*response, question.may_come_back);
   }
 
@@ -32,8 +32,8 @@ class ResponsesProtocol final : public OpenAiProtocol {
 
   bool owns(std::string_view kept) const noexcept override { return split_kept_response(kept).has_value(); }
 
-  std::string_view misfit(std::string_view kept, const Question& question) const override {
-    return question.may_come_back && !is_stored_response(kept) ? "not_stored" : "";
+  Reason misfit(std::string_view kept, const Question& question) const override {
+    return question.may_come_back && !is_stored_response(kept) ? Reason::not_stored : Reason::none;
   }
 
   std::optional<PlainReplay> replay(std::string_view kept, const ReplayOptions& options) const override {

@@ -33,19 +33,19 @@ bool is_cut_off(const dom::object& item) {
 /// What is wrong with a part of a message; `says` turns true where it says something.
 NotKept fault_of_part(dom::element value, bool& says) {
   dom::object part;
-  if (value.get_object().get(part) != simdjson::SUCCESS || has_duplicate_keys(part)) return {"no_content"};
+  if (value.get_object().get(part) != simdjson::SUCCESS || has_duplicate_keys(part)) return {Reason::no_content};
   const std::string_view type = text_or_empty(part["type"]);
-  if (type.empty()) return {"no_content", "type"};
+  if (type.empty()) return {Reason::no_content, "type"};
   if (type != "output_text" && type != "refusal") return {};
   const std::string_view member = type == "output_text" ? "text" : "refusal";
-  if (part[member].get_string().error()) return {"no_content", member};
+  if (part[member].get_string().error()) return {Reason::no_content, member};
   says = says || !text::is_blank(text_or_empty(part[member]));
   return {};
 }
 
 NotKept fault_of_content(const dom::object& message, bool& says) {
   dom::array content;
-  if (message["content"].get_array().get(content) != simdjson::SUCCESS) return {"no_content", "content"};
+  if (message["content"].get_array().get(content) != simdjson::SUCCESS) return {Reason::no_content, "content"};
   std::size_t position = 0;
   for (const dom::element part : content) {
     const std::size_t place = position++;
@@ -56,19 +56,19 @@ NotKept fault_of_content(const dom::object& message, bool& says) {
 
 NotKept fault_of_item(dom::element value, Kept& kept, bool& says) {
   dom::object item;
-  if (value.get_object().get(item) != simdjson::SUCCESS || has_duplicate_keys(item)) return {"not_a_response"};
+  if (value.get_object().get(item) != simdjson::SUCCESS || has_duplicate_keys(item)) return {Reason::not_a_response};
   const std::string_view type = text_or_empty(item["type"]);
-  if (type.empty()) return {"not_a_response", "type"};
-  if (is_cut_off(item)) return {"incomplete_item", "status"};
+  if (type.empty()) return {Reason::not_a_response, "type"};
+  if (is_cut_off(item)) return {Reason::incomplete_item, "status"};
   if (type == "message") return fault_of_content(item, says);
   if (type != "function_call" && type != "custom_tool_call") return {};
   const std::string_view name = text_or_empty(item["name"]);
-  if (name.empty()) return {"tool_calls", "name"};
-  if (text_or_empty(item["call_id"]).empty()) return {"tool_calls", "call_id"};
-  if (type == "custom_tool_call" && item["input"].get_string().error()) return {"tool_calls", "input"};
+  if (name.empty()) return {Reason::tool_calls, "name"};
+  if (text_or_empty(item["call_id"]).empty()) return {Reason::tool_calls, "call_id"};
+  if (type == "custom_tool_call" && item["input"].get_string().error()) return {Reason::tool_calls, "input"};
   if (type == "function_call") {
     const auto arguments = arguments_of(item);
-    if (!arguments || !is_json(*arguments)) return {"tool_calls", "arguments"};
+    if (!arguments || !is_json(*arguments)) return {Reason::tool_calls, "arguments"};
   }
   kept.tools.emplace_back(name);
   says = true;
@@ -82,7 +82,7 @@ NotKept fault_of_output(const dom::array& output, Kept& kept) {
     const std::size_t place = position++;
     if (const NotKept fault = fault_of_item(each, kept, says); !fault.empty()) return fault.in(element_name("output", place));
   }
-  return says ? NotKept() : NotKept("empty_answer", "output");
+  return says ? NotKept() : NotKept(Reason::empty_answer, "output");
 }
 
 /// Each call's arguments as a text.
@@ -113,17 +113,17 @@ std::variant<Kept, NotKept> keep_response(dom::element response, bool stored) {
   dom::array output;
   dom::element created;
   std::string_view id;
-  if (response.get_object().get(members) != simdjson::SUCCESS) return NotKept("not_a_response", kWholeAnswer);
-  if (has_duplicate_keys(members)) return NotKept("repeated_key", kWholeAnswer);
-  if (has_value(members, "error")) return NotKept("error_inside", "error");
-  if (text_or_empty(members["object"]) != "response") return NotKept("not_a_response", "object");
-  if (members["id"].get_string().get(id) != simdjson::SUCCESS || id.empty()) return NotKept("not_a_response", "id");
-  if (members["created_at"].get(created) != simdjson::SUCCESS || !created.is_number()) return NotKept("not_a_response", "created_at");
-  if (text_or_empty(members["status"]) != "completed") return NotKept("status", "status");
-  if (has_value(members, "incomplete_details")) return NotKept("incomplete", "incomplete_details");
+  if (response.get_object().get(members) != simdjson::SUCCESS) return NotKept(Reason::not_a_response, kWholeAnswer);
+  if (has_duplicate_keys(members)) return NotKept(Reason::repeated_key, kWholeAnswer);
+  if (has_value(members, "error")) return NotKept(Reason::error_inside, "error");
+  if (text_or_empty(members["object"]) != "response") return NotKept(Reason::not_a_response, "object");
+  if (members["id"].get_string().get(id) != simdjson::SUCCESS || id.empty()) return NotKept(Reason::not_a_response, "id");
+  if (members["created_at"].get(created) != simdjson::SUCCESS || !created.is_number()) return NotKept(Reason::not_a_response, "created_at");
+  if (text_or_empty(members["status"]) != "completed") return NotKept(Reason::status, "status");
+  if (has_value(members, "incomplete_details")) return NotKept(Reason::incomplete, "incomplete_details");
   bool background = false;
-  if (members["background"].get_bool().get(background) == simdjson::SUCCESS && background) return NotKept("background", "background");
-  if (members["output"].get_array().get(output) != simdjson::SUCCESS) return NotKept("not_a_response", "output");
+  if (members["background"].get_bool().get(background) == simdjson::SUCCESS && background) return NotKept(Reason::background, "background");
+  if (members["output"].get_array().get(output) != simdjson::SUCCESS) return NotKept(Reason::not_a_response, "output");
 
   Kept kept;
   if (NotKept fault = fault_of_output(output, kept); !fault.empty()) return fault;

@@ -37,13 +37,13 @@ std::variant<Kept, NotKept> keep(std::string_view body) {
 
 std::string kept_of(std::string_view body) {
   auto kept = keep(body);
-  EXPECT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept).reason;
+  EXPECT_TRUE(std::holds_alternative<Kept>(kept)) << to_string(std::get<NotKept>(kept).reason);
   return std::holds_alternative<Kept>(kept) ? std::get<Kept>(kept).answer : "";
 }
 
 std::string why_not(std::string_view body) {
   const auto kept = keep(body);
-  return std::holds_alternative<Kept>(kept) ? "kept" : std::string(std::get<NotKept>(kept).reason);
+  return std::holds_alternative<Kept>(kept) ? "kept" : std::string(to_string(std::get<NotKept>(kept).reason));
 }
 
 struct Event {
@@ -91,7 +91,7 @@ TEST(ResponsesAnswer, NamesTheToolsThatAreCalled) {
   const auto kept = keep(response_with(
       std::string(kReasoningItem) + "," + std::string(kCallItem) +
       R"(,{"type":"custom_tool_call","id":"ctc_1","call_id":"call_2","name":"run_sql","input":"select 1"})"));
-  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept).reason;
+  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << to_string(std::get<NotKept>(kept).reason);
   EXPECT_EQ(std::get<Kept>(kept).tools, (std::vector<std::string>{"get_weather", "run_sql"}));
 }
 
@@ -162,7 +162,7 @@ TEST(ResponsesStream, TheWholeStreamIsKeptAsThePlainAnswer) {
       {"response.completed", R"({"type":"response.completed","response":)" + body + "}"},
       {"", "[DONE]"}};
   const auto kept = assemble(events);
-  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept).reason;
+  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << to_string(std::get<NotKept>(kept).reason);
   EXPECT_EQ(std::get<Kept>(kept).answer, kept_of(body));
   EXPECT_EQ(std::get<Kept>(kept).tools, std::vector<std::string>{"get_weather"});
 }
@@ -181,7 +181,7 @@ TEST(ResponsesStream, KnowsItsEndByTheTypeInTheDataToo) {
 TEST(ResponsesStream, KeepsNoBrokenStream) {
   const auto why = [](const std::vector<Event>& events) {
     const auto kept = assemble(events);
-    return std::holds_alternative<Kept>(kept) ? "kept" : std::string(std::get<NotKept>(kept).reason);
+    return std::holds_alternative<Kept>(kept) ? "kept" : std::string(to_string(std::get<NotKept>(kept).reason));
   };
   const Event created{"response.created", R"({"type":"response.created","response":{"id":"resp_1"}})"};
   const Event completed{"response.completed",
@@ -225,7 +225,7 @@ TEST(ResponsesStream, TakesFromBeforeWhatTheLastEventLeavesOut) {
   events.insert(events.end(), done.begin(), done.end());
   events.push_back(completed);
   const auto kept = assemble(events);
-  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << std::get<NotKept>(kept).reason << std::get<NotKept>(kept).field;
+  ASSERT_TRUE(std::holds_alternative<Kept>(kept)) << to_string(std::get<NotKept>(kept).reason) << std::get<NotKept>(kept).field;
   EXPECT_EQ(std::get<Kept>(kept).answer, kept_of(response_with(items)));
   // An item that was begun and never came whole.
   for (std::size_t lost = 0; lost < done.size(); ++lost) {
@@ -233,7 +233,7 @@ TEST(ResponsesStream, TakesFromBeforeWhatTheLastEventLeavesOut) {
     part.erase(part.begin() + static_cast<std::ptrdiff_t>(1 + added.size() + lost));
     const auto result = assemble(part);
     ASSERT_TRUE(std::holds_alternative<NotKept>(result));
-    EXPECT_EQ(std::get<NotKept>(result).reason, "incomplete_item");
+    EXPECT_EQ(to_string(std::get<NotKept>(result).reason), "incomplete_item");
     EXPECT_EQ(std::get<NotKept>(result).field, "response.output_item.done");
   }
 }
@@ -264,12 +264,12 @@ TEST(ResponsesAnswer, IsOnlyForWhoNeverComesBackWhereTheUpstreamDidNotStoreIt) {
     return std::get<Kept>(responses_protocol().keep(reader, response_with(kMessageItem, "completed", more), question)).answer;
   };
   const Protocol& api = responses_protocol();
-  EXPECT_EQ(api.misfit(keep_for(comes_back), comes_back), "");
-  EXPECT_EQ(api.misfit(keep_for(comes_back, R"(, "store": true)"), comes_back), "");
-  EXPECT_EQ(api.misfit(keep_for(comes_back, R"(, "store": false)"), comes_back), "not_stored");  // The upstream keeps none.
-  EXPECT_EQ(api.misfit(keep_for(leaves), comes_back), "not_stored");
-  EXPECT_EQ(api.misfit(keep_for(leaves, R"(, "store": true)"), comes_back), "not_stored");
-  for (const Question& maker : {comes_back, leaves}) EXPECT_EQ(api.misfit(keep_for(maker), leaves), "");
+  EXPECT_EQ(api.misfit(keep_for(comes_back), comes_back), Reason::none);
+  EXPECT_EQ(api.misfit(keep_for(comes_back, R"(, "store": true)"), comes_back), Reason::none);
+  EXPECT_EQ(api.misfit(keep_for(comes_back, R"(, "store": false)"), comes_back), Reason::not_stored);  // The upstream keeps none.
+  EXPECT_EQ(api.misfit(keep_for(leaves), comes_back), Reason::not_stored);
+  EXPECT_EQ(api.misfit(keep_for(leaves, R"(, "store": true)"), comes_back), Reason::not_stored);
+  for (const Question& maker : {comes_back, leaves}) EXPECT_EQ(api.misfit(keep_for(maker), leaves), Reason::none);
 }
 
 TEST(ResponsesStream, ReplayedItIsKeptTheSameAgain) {
@@ -288,7 +288,7 @@ TEST(ResponsesStream, ReplayedItIsKeptTheSameAgain) {
                                        std::string(kMessageItem) + "," + std::string(kCallItem)}) {
     const std::string kept = kept_of(response_with(items));
     const auto again = assemble(events_of(stream_of(kept)));
-    ASSERT_TRUE(std::holds_alternative<Kept>(again)) << std::get<NotKept>(again).reason;
+    ASSERT_TRUE(std::holds_alternative<Kept>(again)) << to_string(std::get<NotKept>(again).reason);
     EXPECT_EQ(std::get<Kept>(again).answer, kept);
   }
 }

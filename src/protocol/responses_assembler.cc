@@ -22,9 +22,9 @@ Assembler::ForUsage ResponsesAssembler::add(JsonReader& reader, std::string_view
   const auto root = reader.read_copy(data);
   dom::object members;
   if (done_) {
-    give_up("after_done", "response.completed");
+    give_up(Reason::after_done, "response.completed");
   } else if (!root || root->get_object().get(members) != simdjson::SUCCESS) {
-    give_up("not_json", "data");
+    give_up(Reason::not_json, "data");
   } else {
     std::string_view type = event;
     static_cast<void>(members["type"].get_string().get(type));
@@ -34,7 +34,7 @@ Assembler::ForUsage ResponsesAssembler::add(JsonReader& reader, std::string_view
 }
 
 void ResponsesAssembler::forget() {
-  give_up("too_long", kWholeAnswer);
+  give_up(Reason::too_long, kWholeAnswer);
   items_.clear();
   completed_.clear();
 }
@@ -43,10 +43,10 @@ void ResponsesAssembler::read(const dom::object& event, std::string_view type) {
   dom::element error;
   if (type == "error" || (type.empty() && event["error"].get(error) == simdjson::SUCCESS && !error.is_null())) {
     failed_ = true;
-    give_up("error_inside", "error");
+    give_up(Reason::error_inside, "error");
   } else if (type == "response.failed" || type == "response.incomplete") {
     done_ = true;
-    give_up("status", type);
+    give_up(Reason::status, type);
   } else if (type == "response.created" || type == "response.completed") {
     read_response(event, type == "response.completed");
   } else if (type == "response.output_item.added" || type == "response.output_item.done") {
@@ -57,14 +57,14 @@ void ResponsesAssembler::read(const dom::object& event, std::string_view type) {
 void ResponsesAssembler::read_response(const dom::object& event, bool completed) {
   dom::object response;
   done_ = completed;
-  if (event["response"].get_object().get(response) != simdjson::SUCCESS) return give_up("not_a_response", "response");
+  if (event["response"].get_object().get(response) != simdjson::SUCCESS) return give_up(Reason::not_a_response, "response");
   for (const std::string_view key : kSaidAtTheBeginning) {
     dom::element value;
     if (response[key].get(value) != simdjson::SUCCESS || is_nothing(value)) continue;
     std::string json;
     append_json(json, value);
     const auto [said, is_new] = begun_.try_emplace(std::string(key), json);
-    if (!is_new && key == "id" && said->second != json) return give_up("other_id", "response.id");
+    if (!is_new && key == "id" && said->second != json) return give_up(Reason::other_id, "response.id");
     said->second = std::move(json);
   }
   if (completed) append_json(completed_, event["response"].value_unsafe());
@@ -83,7 +83,7 @@ std::variant<std::string, NotKept> ResponsesAssembler::items() const {
   std::string output = "[";
   std::int64_t position = 0;
   for (const auto& [place, json] : items_) {
-    if (json.empty() || place != position++) return NotKept("incomplete_item", "response.output_item.done");
+    if (json.empty() || place != position++) return NotKept(Reason::incomplete_item, "response.output_item.done");
     if (output.size() > 1) output.push_back(',');
     output.append(json);
   }
@@ -92,10 +92,10 @@ std::variant<std::string, NotKept> ResponsesAssembler::items() const {
 
 std::variant<Kept, NotKept> ResponsesAssembler::finish(JsonReader& reader, const Question& question) const {
   if (!fault_.empty()) return fault_;
-  if (!done_) return NotKept("incomplete", "response.completed");
+  if (!done_) return NotKept(Reason::incomplete, "response.completed");
   const auto completed = reader.read_copy(completed_);
   dom::object members;
-  if (!completed || completed->get_object().get(members) != simdjson::SUCCESS) return NotKept("not_json", "response");
+  if (!completed || completed->get_object().get(members) != simdjson::SUCCESS) return NotKept(Reason::not_json, "response");
   std::string response;
   {
     ObjectWriter whole(response);
@@ -117,7 +117,7 @@ std::variant<Kept, NotKept> ResponsesAssembler::finish(JsonReader& reader, const
     }
   }
   const auto root = reader.read_copy(response);
-  if (!root) return NotKept("not_json", kWholeAnswer);
+  if (!root) return NotKept(Reason::not_json, kWholeAnswer);
   return keep_response(*root, question.may_come_back);
 }
 

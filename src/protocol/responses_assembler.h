@@ -28,7 +28,7 @@ class ResponsesAssembler final : public Assembler {
   void read_response(const simdjson::dom::object& event, bool completed);
   void read_item(const simdjson::dom::object& event, bool whole);
   std::variant<std::string, NotKept> items() const;
-  void give_up(const char* reason, std::string_view field) {
+  void give_up(Reason reason, std::string_view field) {
     if (fault_.empty()) fault_ = NotKept(reason, field);
   }
 

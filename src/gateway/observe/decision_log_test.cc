@@ -69,10 +69,10 @@ TEST(DecisionLog, LearnAfterwardsWhetherTheAnswerWasStored) {
   decisions.note_storing(id, {Storing::State::stored, {}, {}});  // It is not remembered yet.
   decisions.record(id, decision(kBlue));
   decisions.record(hit, decision(kBlue, CacheStatus::hit));
-  decisions.note_storing(id, {Storing::State::no, "finish_reason", "choices[0].finish_reason"});
+  decisions.note_storing(id, {Storing::State::no, Reason::finish_reason, "choices[0].finish_reason"});
   const Storing storing = decisions.find(id, kBlue)->outcome.storing;
   EXPECT_EQ(storing.state, Storing::State::no);
-  EXPECT_EQ(storing.reason, "finish_reason");
+  EXPECT_EQ(storing.reason, Reason::finish_reason);
   EXPECT_EQ(storing.field, "choices[0].finish_reason");
   decisions.note_storing(id, {Storing::State::stored, {}, {}});
   EXPECT_EQ(decisions.find(id, kBlue)->outcome.storing.state, Storing::State::stored);

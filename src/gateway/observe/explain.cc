@@ -68,85 +68,6 @@ std::string utc(TimePoint time) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-struct Words {
-  std::string_view reason, words;
-};
-
-// Behind "the cache was not asked: ", "others were not considered: " and the like.
-constexpr auto kWords = std::to_array<Words>({
-    {"hidden_state", "the request refers to something at the upstream that may change"},
-    {"hosted_tools", "the upstream runs tools for this request"},
-    {"high_temperature", "the temperature asks for variety"},
-    {"time_bound", "the right answer depends on when the question is asked"},
-    {"open_turn", "the last message is not the user's"},
-    {"seed", "the request sets a seed"},
-    {"logprobs", "the request wants log-probabilities"},
-    {"several_choices", "the request wants several choices"},
-    {"completions", "the text is one to go on with"},
-    {"no_text", "there is no text to match by meaning"},
-    {"embeddings", "vectors are found by the same input only"},
-    {"exact_only", "the request asks for the same text only"},
-    {"long_prompt", "the text is too long to be compared by meaning"},
-    {"blank_prompt", "there is nothing to match"},
-    {"not_asked_for", "the server wants to be asked for the cache, and was not"},
-    {"no_cache", "the request asked for a fresh answer"},
-    {"overloaded", "too many lookups were waiting"},
-    {"lookup_timeout", "the lookup took too long"},
-    {"lookup_error", "the lookup failed"},
-    {"unreadable_entry", "the entry found cannot be read"},
-    {"other_api", "the entry found came by another API, and cannot be said in this one without loss"},
-    // Why an answer is not stored.
-    {"pending", "the answer is not all there, or not written yet"},
-    {"from_cache", "the answer came from the cache"},
-    {"coalesced", "the answer came from another request's call, which stores it"},
-    {"no_store", "the request asked for that"},
-    {"no_whole_answer", "no whole answer came"},
-    {"upstream_status", "the upstream's status was not 200"},
-    {"content_encoding", "the upstream encoded its answer"},
-    {"not_a_stream", "a stream was asked for, and the answer is none"},
-    {"too_long", "the answer is longer than max_kept"},
-    {"memory", "too much was being held for clients who had not read it yet"},
-    {"write_tools", "the answer calls a tool that changes something"},
-    {"read_tools", "the answer calls a tool that reads, and the settings say not to keep such"},
-    {"pure_tools", "the answer calls a tool, and the settings say not to keep such"},
-    {"embedding_failed", "the question could not be embedded"},
-    {"store_busy", "too many answers were waiting to be stored"},
-    {"store_timeout", "the store took too long; it may have the answer all the same"},
-    {"store_full", "the disk is full"},
-    {"store_failed", "the store did not take it"},
-    {"finish_reason", "the answer did not end by itself"},
-    {"status", "the response did not complete"},
-    {"incomplete", "the answer is not complete"},
-    {"error_inside", "the upstream says that it failed"},
-    {"empty_answer", "the answer says nothing"},
-    {"no_content", "the answer has no content that can be read"},
-    {"no_message", "a choice of the answer has no message"},
-    {"incomplete_item", "an item of the answer is not complete"},
-    {"too_many_fields", "the answer has more fields than are looked at"},
-    {"choice_count", "the number of choices is not what was asked for"},
-    {"no_choices", "the answer has no choices"},
-    {"not_json", "the answer is not JSON that can be read"},
-    {"repeated_key", "the answer repeats a key"},
-    {"not_a_completion", "the answer is no completion as the API describes it"},
-    {"not_a_message", "the answer is no message as the API describes it"},
-    {"not_a_response", "the answer is no response as the API describes it"},
-    {"no_data", "the answer lacks its embeddings"},
-    {"tool_calls", "the tool calls are not whole"},
-    {"unknown_delta", "the stream has a member in several pieces that nobody has said how to join"},
-    {"unknown_choice_field", "a choice of the stream has a member in several pieces that nobody has said how to join"},
-    {"unknown_event", "the stream has an event of an unknown kind"},
-    {"after_done", "something follows the end of the stream"},
-    {"other_id", "the stream's events are of two responses"},
-    {"background", "the response is made in the background"},
-    {"logprobs", "the log-probabilities cannot be joined"},
-});
-
-std::string in_words(std::string_view reason) {
-  const auto known =
-      std::find_if(kWords.begin(), kWords.end(), [reason](const Words& each) { return each.reason == reason; });
-  return std::string(known != kWords.end() ? known->words : reason);
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text.append(text.empty() ? "" : ", ").append(word);
@@ -175,26 +96,25 @@ std::string verdict_sentence(const Outcome& outcome, const std::vector<std::stri
       return same_text ? "answered by a call that was under way for the same text"
                        : "answered by a call under way for a text with similarity " + near +
                              ", at least the threshold " + threshold;
-    case CacheStatus::bypass: return "the cache was not asked: " + in_words(outcome.reason);
-    case CacheStatus::error: return "the cache failed: " + in_words(outcome.reason);
+    case CacheStatus::bypass: return "the cache was not asked: " + std::string(in_words(outcome.reason));
+    case CacheStatus::error: return "the cache failed: " + std::string(in_words(outcome.reason));
     case CacheStatus::miss: break;
   }
-  if (outcome.reason == "below_threshold") {
+  if (outcome.reason == Reason::below_threshold) {
     std::string text = "the nearest entry in this scope ";
     if (outcome.similarity)
       text.append("has similarity ").append(fraction_text(shown_similarity(*outcome.similarity, Layer::semantic))).append(", ");
     return text.append(outcome.similarity ? "below the threshold " : "is below the threshold ").append(threshold);
   }
-  if (outcome.reason == "unseen_differs")
+  if (outcome.reason == Reason::unseen_differs)
     return "no entry in this scope was compared: words that the encoder does not know, accents or the case of code differ (" +
            (unseen.empty() ? std::string("this text has none") : "here: " + joined(unseen)) + "), or another encoder made the entries";
-  if (outcome.reason == "filtered") return "an entry was near enough, but older than the request allows";
-  if (outcome.reason == "not_exact" || outcome.reason == "long_prompt") {
+  if (outcome.reason == Reason::not_exact || outcome.reason == Reason::long_prompt) {
     std::string text = "no entry in this scope has this very text, and others were not considered";
-    if (!outcome.reuse_reason.empty()) text.append(": ").append(in_words(outcome.reuse_reason));
+    if (outcome.reuse_reason != Reason::none) text.append(": ").append(in_words(outcome.reuse_reason));
     return text;
   }
-  if (outcome.reason != "empty_scope") return in_words(outcome.reason);
+  if (outcome.reason != Reason::empty_scope) return std::string(in_words(outcome.reason));
   if (!closest) return "no entry in this scope";
   return "no entry in this scope: " + difference_from(*closest);
 }
@@ -254,9 +174,9 @@ void append_texts(std::string& out, const std::vector<std::string>& texts) {
 void append_storing(Object& object, const Storing& storing) {
   const bool stored = storing.state == Storing::State::stored;
   object.yes_or_no("stored", stored);
-  if (storing.reason.empty()) return;
+  if (storing.reason == Reason::none) return;
   std::string name = stored ? "exact_only" : "not_stored";
-  object.text(name, storing.reason);
+  object.text(name, to_string(storing.reason));
   if (!storing.field.empty()) object.text(name + "_field", storing.field);
   object.text(name + "_because", in_words(storing.reason));
 }
@@ -274,7 +194,7 @@ std::string explain(std::string_view id, const Decision& decision, const Semanti
   object.text("time", utc(decision.time));
   object.text("api", to_string(decision.surface));
   object.text("fate", to_string(outcome.cache_status));
-  if (!outcome.reason.empty()) object.text("reason", outcome.reason);
+  if (outcome.reason != Reason::none) object.text("reason", to_string(outcome.reason));
   object.text("explanation", verdict_sentence(outcome, unseen, closest));
   if (answered) object.text("layer", to_string(outcome.layer));
   if (!outcome.entry_id.empty()) object.text("entry_id", outcome.entry_id);
@@ -285,7 +205,7 @@ std::string explain(std::string_view id, const Decision& decision, const Semanti
   }
   object.fraction("threshold", outcome.threshold.value);
   object.text("reuse", to_string(outcome.reuse));
-  if (!outcome.reuse_reason.empty()) object.text("reuse_reason", outcome.reuse_reason);
+  if (outcome.reuse_reason != Reason::none) object.text("reuse_reason", to_string(outcome.reuse_reason));
   append_storing(object, outcome.storing);
   if (!decision.not_obeyed.empty()) append_texts(object.key("not_obeyed"), decision.not_obeyed);
   if (!unseen.empty()) append_texts(object.key("unseen"), unseen);

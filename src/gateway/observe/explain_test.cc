@@ -26,7 +26,7 @@ class ExplainTest : public ::testing::Test {
     return *opened;
   }
 
-  Decision miss(std::string scope, std::string prompt, std::string_view reason) {
+  Decision miss(std::string scope, std::string prompt, Reason reason) {
     Decision decision;
     decision.time = kAsked;
     decision.scope = std::move(scope);
@@ -53,10 +53,10 @@ class ExplainTest : public ::testing::Test {
 };
 
 TEST_F(ExplainTest, SaysWhatHappenedAndOfWhatTheScopeIsMade) {
-  Decision decision = miss("ask:00", "How do I reset my password?", "not_exact");
+  Decision decision = miss("ask:00", "How do I reset my password?", Reason::not_exact);
   decision.surface = protocol::Surface::messages;
   decision.outcome.reuse = decide::Reuse::exact;
-  decision.outcome.reuse_reason = "seed";
+  decision.outcome.reuse_reason = Reason::seed;
   decision.parts = std::make_shared<const ScopeParts>(ScopeParts{{"model", 1, "\"m\""}, {"tenant", 2, ""}});
   const auto json = read(decision);
   EXPECT_EQ(text(json, "request_id"), "req-1");
@@ -76,19 +76,19 @@ TEST_F(ExplainTest, SaysWhatHappenedAndOfWhatTheScopeIsMade) {
 }
 
 TEST_F(ExplainTest, SaysWhetherTheAnswerWasStoredAndIfNotWhy) {
-  Decision decision = miss("ask:00", "Is it?", "empty_scope");
-  decision.outcome.storing = {Storing::State::no, "finish_reason", "choices[0].finish_reason"};
+  Decision decision = miss("ask:00", "Is it?", Reason::empty_scope);
+  decision.outcome.storing = {Storing::State::no, Reason::finish_reason, "choices[0].finish_reason"};
   auto json = read(decision);
   EXPECT_FALSE(bool(json["stored"]));
   EXPECT_EQ(text(json, "not_stored"), "finish_reason");
   EXPECT_EQ(text(json, "not_stored_field"), "choices[0].finish_reason");
   EXPECT_EQ(text(json, "not_stored_because"), "the answer did not end by itself");
-  decision.outcome.storing = {Storing::State::accepted, "pending", {}};
+  decision.outcome.storing = {Storing::State::accepted, Reason::pending, {}};
   json = read(decision);
   EXPECT_FALSE(bool(json["stored"]));
   EXPECT_EQ(text(json, "not_stored"), "pending");
   EXPECT_EQ(text(json, "not_stored_field"), "(absent)");
-  decision.outcome.storing = {Storing::State::stored, "embedding_failed", "unavailable"};
+  decision.outcome.storing = {Storing::State::stored, Reason::embedding_failed, "unavailable"};
   json = read(decision);
   EXPECT_TRUE(bool(json["stored"]));
   EXPECT_EQ(text(json, "exact_only"), "embedding_failed");
@@ -106,7 +106,7 @@ TEST_F(ExplainTest, ShowsTheCandidatesOfThisScopeBestFirst) {
   ASSERT_TRUE(cache().store({.prompt = "How can I reset my password?", .scope = "ask:mine"}, "a"));
   ASSERT_TRUE(cache().store({.prompt = "What do I do to change my \"password\"?", .scope = "ask:mine"}, "b"));
   ASSERT_TRUE(cache().store({.prompt = "How do I reset my password?", .scope = "ask:theirs"}, "c"));
-  Decision decision = miss("ask:mine", "How do I reset my password?", "below_threshold");
+  Decision decision = miss("ask:mine", "How do I reset my password?", Reason::below_threshold);
   decision.outcome.similarity = Similarity{0.8};
   const auto json = read(decision);
   const simdjson::dom::array candidates = json["candidates"];
@@ -129,7 +129,7 @@ TEST_F(ExplainTest, ShowsTheCandidatesThatWereThereWhenItWasAsked) {
   ASSERT_TRUE(cache().store({.prompt = asked, .scope = "ask:then"}, "its own, in the same millisecond"));
   now = kAsked + 1ms;
   ASSERT_TRUE(cache().store({.prompt = "How could I reset my password?", .scope = "ask:then"}, "another's, later"));
-  const simdjson::dom::array candidates = read(miss("ask:then", asked, "below_threshold"))["candidates"];
+  const simdjson::dom::array candidates = read(miss("ask:then", asked, Reason::below_threshold))["candidates"];
   ASSERT_EQ(candidates.size(), 1u);
   EXPECT_EQ(text(candidates.at(0), "prompt"), "How can I reset my password?");
 }
@@ -138,7 +138,7 @@ TEST_F(ExplainTest, ChangesNothing) {
   const auto id = cache().store({.prompt = "How can I reset my password?", .scope = "ask:still"}, "a");
   ASSERT_TRUE(id);
   const CacheStats before = cache().stats();
-  const simdjson::dom::array candidates = read(miss("ask:still", "How do I reset my password?", "below_threshold"))["candidates"];
+  const simdjson::dom::array candidates = read(miss("ask:still", "How do I reset my password?", Reason::below_threshold))["candidates"];
   EXPECT_EQ(candidates.size(), 1u);
   const CacheStats after = cache().stats();
   EXPECT_EQ(after.exact_hits, before.exact_hits);
@@ -148,18 +148,18 @@ TEST_F(ExplainTest, ChangesNothing) {
 }
 
 TEST_F(ExplainTest, NamesTheWordsThatTheEncoderDoesNotSee) {
-  auto json = read(miss("ask:words", "Wie setze ich mein Passwort zur\u00fcck mit GPT-4o?", "unseen_differs"));
+  auto json = read(miss("ask:words", "Wie setze ich mein Passwort zur\u00fcck mit GPT-4o?", Reason::unseen_differs));
   EXPECT_EQ(text(json, "explanation"),
             "no entry in this scope was compared: words that the encoder does not know, accents or the case of code differ (here: "
             "zur\u00fcck, GPT-4o?), or another encoder made the entries");
   EXPECT_EQ(simdjson::minify(simdjson::dom::element(json["unseen"])), "[\"zur\u00fcck\",\"GPT-4o?\"]");
-  json = read(miss("ask:words", "How do I reset my password?", "unseen_differs"));
+  json = read(miss("ask:words", "How do I reset my password?", Reason::unseen_differs));
   EXPECT_NE(text(json, "explanation").find("(this text has none)"), std::string_view::npos);
   EXPECT_NE(json["unseen"].error(), simdjson::SUCCESS);
 }
 
 TEST_F(ExplainTest, NamesWhatWasNotObeyed) {
-  Decision decision = miss("ask:00", "Is it?", "below_threshold");
+  Decision decision = miss("ask:00", "Is it?", Reason::below_threshold);
   EXPECT_NE(read(decision)["not_obeyed"].error(), simdjson::SUCCESS);
   decision.not_obeyed = {"x-sosie-threshold 0.8: lower than \"0.85\""};
   EXPECT_EQ(simdjson::minify(simdjson::dom::element(read(decision)["not_obeyed"])), R"(["x-sosie-threshold 0.8: lower than \"0.85\""])");
@@ -167,7 +167,7 @@ TEST_F(ExplainTest, NamesWhatWasNotObeyed) {
 
 TEST_F(ExplainTest, KeepsSimilaritiesFromWhoMayNotUseTheEncoder) {
   ASSERT_TRUE(cache().store({.prompt = "How can I reset my password?", .scope = "ask:kept"}, "a"));
-  const std::string told = explain("req-1", miss("ask:kept", "How do I reset my password?", "below_threshold"), cache(), {}, false);
+  const std::string told = explain("req-1", miss("ask:kept", "How do I reset my password?", Reason::below_threshold), cache(), {}, false);
   EXPECT_EQ(told.find("candidates"), std::string::npos);
 }
 
@@ -175,20 +175,20 @@ TEST_F(ExplainTest, SaysWhichScopeWasNear) {
   DecisionLog::Closest closest;
   closest.entry_id = "e1";
   closest.differing = {"temperature (0.7 there, 0.2 here)"};
-  auto json = read(miss("ask:empty", "Is it?", "empty_scope"), closest);
+  auto json = read(miss("ask:empty", "Is it?", Reason::empty_scope), closest);
   EXPECT_EQ(text(json, "explanation"),
             "no entry in this scope: temperature (0.7 there, 0.2 here) differs from entry e1");
   EXPECT_EQ(text(json, "closest"), "the nearest other scope: temperature (0.7 there, 0.2 here) differs from entry e1");
   closest.differing.push_back("tools");
   closest.same_prompt = true;
-  json = read(miss("ask:empty", "Is it?", "below_threshold"), closest);
+  json = read(miss("ask:empty", "Is it?", Reason::below_threshold), closest);
   EXPECT_EQ(
       text(json, "closest"),
       "the same text has an entry in another scope: temperature (0.7 there, 0.2 here), tools differ from entry e1");
 }
 
 TEST_F(ExplainTest, SaysAHit) {
-  Decision decision = miss("ask:hit", "Is it?", "");
+  Decision decision = miss("ask:hit", "Is it?", Reason::none);
   decision.outcome.cache_status = CacheStatus::hit;
   decision.outcome.entry_id = "e1";
   decision.outcome.layer = Layer::semantic;
@@ -206,7 +206,7 @@ TEST_F(ExplainTest, SaysAHit) {
 }
 
 TEST_F(ExplainTest, OfAForgottenPromptHasNoCandidates) {
-  const auto json = read(miss("ask:mine", "", "below_threshold"));
+  const auto json = read(miss("ask:mine", "", Reason::below_threshold));
   EXPECT_NE(json["candidates"].error(), simdjson::SUCCESS);
   EXPECT_EQ(text(json, "explanation"), "the nearest entry in this scope is below the threshold 0.85");
 }

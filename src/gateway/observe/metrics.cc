@@ -83,8 +83,7 @@ void Metrics::answered(protocol::Surface api, const Outcome& outcome) noexcept {
   const auto row = static_cast<std::size_t>(api);
   if (outcome.cache_status == CacheStatus::hit) return add(hits_[row][static_cast<std::size_t>(outcome.layer)]);
   if (outcome.cache_status == CacheStatus::coalesced) return add(coalesced_[row]);
-  const auto found = std::find(kUncachedReasons.begin(), kUncachedReasons.end() - 1, outcome.reason);
-  add(uncached_[row][static_cast<std::size_t>(found - kUncachedReasons.begin())]);
+  add(uncached_[row][static_cast<std::size_t>(outcome.reason)]);
 }
 
 std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges& gauges) const {
@@ -112,8 +111,17 @@ std::string Metrics::render(const std::optional<CacheStats>& stats, const Gauges
   });
   append_header(out, "sosie_uncached_total", "counter", "Requests not answered by the cache.");
   for_each_api([&](std::size_t api, const std::string& labels) {
-    for (std::size_t i = 0; i < kUncachedReasons.size(); ++i)
-      append_sample(out, "sosie_uncached_total", labels + "," + label("reason", kUncachedReasons[i]), uncached_[api][i].load());
+    std::uint64_t others = 0;
+    for (std::size_t i = 0; i < decide::kReasons; ++i) {
+      const auto reason = static_cast<Reason>(i);
+      const std::uint64_t count = uncached_[api][i].load();
+      if (!is_counted(reason)) {
+        others += count;
+      } else {
+        append_sample(out, "sosie_uncached_total", labels + "," + label("reason", to_string(reason)), count);
+      }
+    }
+    append_sample(out, "sosie_uncached_total", labels + "," + label("reason", "other"), others);
   });
   append_family(out, "sosie_langcache_hits_total", "LangCache searches that found an entry, by the best one's layer.",
                 "layer", langcache_hits_, kLayers);

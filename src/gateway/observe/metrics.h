@@ -21,16 +21,6 @@ inline constexpr std::array<std::string_view, 12> kRouteNames = {"chat",      "c
                                                                  "embeddings", "models",     "langcache", "explain",
                                                                  "forward",   "health",      "metrics",   "other"};
 
-/// Why a request was not answered by the cache: the reasons of outcomes. What is none of these counts as "other".
-inline constexpr std::array<std::string_view, 26> kUncachedReasons = {
-    "empty_scope",      "below_threshold", "filtered",         "not_exact",         // misses
-    "unseen_differs",   "long_prompt",
-    "other_api",        "overloaded",      "lookup_timeout",   "lookup_error",      // … and faults of the cache
-    "unreadable_entry", "no_cache",        "not_asked_for",    "blank_prompt",      // never asked
-    "several_choices",  "logprobs",        "seed",             "high_temperature",
-    "hosted_tools",     "hidden_state",    "open_turn",        "completions",
-    "time_bound",       "no_text",         "embeddings",       "other"};
-
 inline constexpr std::array<std::string_view, 7> kClientFailureNames = {"connect",   "timeout",   "cut",    "malformed",
                                                                         "too_large", "cancelled", "refused"};
 
@@ -84,7 +74,7 @@ class Metrics {
   std::array<Histogram, kRouteNames.size()> times_{};
   std::array<std::array<Counter, 2>, protocol::kSurfaces> hits_{};
   std::array<Counter, protocol::kSurfaces> coalesced_{};
-  std::array<std::array<Counter, kUncachedReasons.size()>, protocol::kSurfaces> uncached_{};
+  std::array<std::array<Counter, decide::kReasons>, protocol::kSurfaces> uncached_{};
   std::array<Counter, 2> langcache_hits_{};
   std::array<Counter, kClientFailureNames.size()> upstream_failures_{};
   Counter langcache_misses_{0}, upstream_calls_{0}, stored_{0}, not_kept_{0}, store_failures_{0};

@@ -34,7 +34,7 @@ bool is_answered_by_cache(const Outcome& outcome) noexcept {
 }
 
 bool is_renewal(const Outcome& outcome) noexcept {
-  return outcome.cache_status == CacheStatus::bypass && outcome.reason == "no_cache";
+  return outcome.cache_status == CacheStatus::bypass && outcome.reason == Reason::no_cache;
 }
 
 void append_native(std::string& lines, const Outcome& outcome, std::string_view request_id) {
@@ -45,15 +45,15 @@ void append_native(std::string& lines, const Outcome& outcome, std::string_view 
     append_similarity(lines, outcome, "1");
     lines.append("\r\n");
     if (!outcome.entry_id.empty()) append_line(lines, "x-sosie-entry-id: ", outcome.entry_id);
-  } else if (!outcome.reason.empty()) {
-    append_line(lines, "x-sosie-reason: ", outcome.reason);
+  } else if (outcome.reason != Reason::none) {
+    append_line(lines, "x-sosie-reason: ", to_string(outcome.reason));
   }
   if (outcome.storing.state == Storing::State::accepted) append_line(lines, "x-sosie-store: ", "accepted");
   if (!request_id.empty()) append_line(lines, "x-sosie-request-id: ", request_id);
 }
 
 void append_cache_status(std::string& lines, const Outcome& outcome) {
-  std::string_view detail = outcome.reason;
+  std::string_view detail = to_string(outcome.reason);
   if (outcome.cache_status == CacheStatus::hit) {
     lines.append("Age: ");
     append_seconds(lines, outcome.age);
@@ -72,7 +72,7 @@ void append_cache_status(std::string& lines, const Outcome& outcome) {
       // The caller would not have it; the settings would not; nothing was there to choose from; none fitted.
       lines.append(is_renewal(outcome)               ? "; fwd=request"
                    : outcome.cache_status == CacheStatus::bypass    ? "; fwd=bypass"
-                   : outcome.reason == "empty_scope" ? "; fwd=uri-miss"
+                   : outcome.reason == Reason::empty_scope ? "; fwd=uri-miss"
                                                      : "; fwd=miss");
     }
   }

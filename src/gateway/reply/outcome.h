@@ -12,6 +12,8 @@
 
 namespace sosie::gateway {
 
+using decide::Reason;
+
 enum class CacheStatus {
   hit,        ///< From the cache.
   coalesced,  ///< From another request's upstream call, which was under way.
@@ -29,14 +31,14 @@ struct Storing {
     stored,    ///< As durably as the cache was opened for.
   };
   State state = State::no;
-  std::string_view reason;  ///< A literal: why not ("finish_reason", "no_store"), or "pending"; stored: why for the same text only. May be empty.
+  Reason reason = Reason::none;  ///< Why not, or pending; stored: why for the same text only.
   std::string field;        ///< What the reason is about: of the answer, a status, an error's code. May be empty.
 };
 
 /// Everything that headers, metrics and `GET /v1/explain/{id}` say of one request.
 struct Outcome {
   CacheStatus cache_status = CacheStatus::miss;
-  std::string_view reason;                            ///< A literal: "below_threshold", "seed", … Empty for a hit.
+  Reason reason = Reason::none;                       ///< None for a hit.
   Layer layer = Layer::exact;                         ///< Of a hit, or of what a coalesced request followed.
   std::optional<Similarity> similarity;               ///< Of a hit; of a miss that of the nearest entry.
   Similarity threshold{1};                            ///< That held for this request.
@@ -44,7 +46,7 @@ struct Outcome {
   std::chrono::milliseconds age{0};                   ///< Of a hit.
   std::optional<std::chrono::milliseconds> ttl_left;  ///< Of a hit, where its entry expires.
   decide::Reuse reuse = decide::Reuse::by_meaning;
-  std::string_view reuse_reason;  ///< A literal: the rule that said so ("seed"); empty: none did.
+  Reason reuse_reason = Reason::none;  ///< The rule that said so.
   bool forwarded = false;         ///< The upstream was asked.
   Storing storing;
 };

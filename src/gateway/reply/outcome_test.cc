@@ -34,7 +34,7 @@ Outcome hit(Layer layer, double similarity) {
   return outcome;
 }
 
-Outcome uncached(CacheStatus cache_status, std::string_view reason, decide::Reuse reuse = decide::Reuse::by_meaning) {
+Outcome uncached(CacheStatus cache_status, Reason reason, decide::Reuse reuse = decide::Reuse::by_meaning) {
   Outcome outcome;
   outcome.cache_status = cache_status;
   outcome.reason = reason;
@@ -65,19 +65,19 @@ TEST(OutcomeHeaders, SayOneOfTheSameTextOnly) {
 }
 
 TEST(OutcomeHeaders, SayTheRest) {
-  EXPECT_EQ(lines(uncached(CacheStatus::miss, "below_threshold")),
+  EXPECT_EQ(lines(uncached(CacheStatus::miss, Reason::below_threshold)),
             "x-sosie-cache: miss\r\nx-sosie-reason: below_threshold\r\nx-sosie-request-id: req-1\r\n"
             "Cache-Status: sosie; fwd=miss; detail=\"below_threshold\"\r\n");
-  EXPECT_EQ(value(uncached(CacheStatus::miss, "empty_scope"), "Cache-Status"), "sosie; fwd=uri-miss; detail=\"empty_scope\"");
-  EXPECT_EQ(value(uncached(CacheStatus::bypass, "seed"), "Cache-Status"), "sosie; fwd=bypass; detail=\"seed\"");
-  EXPECT_EQ(value(uncached(CacheStatus::bypass, "no_cache"), "Cache-Status"), "sosie; fwd=request; detail=\"no_cache\"");
-  EXPECT_EQ(value(uncached(CacheStatus::error, "lookup_error"), "x-sosie-cache"), "error");
-  Outcome kept = uncached(CacheStatus::miss, "not_exact");
+  EXPECT_EQ(value(uncached(CacheStatus::miss, Reason::empty_scope), "Cache-Status"), "sosie; fwd=uri-miss; detail=\"empty_scope\"");
+  EXPECT_EQ(value(uncached(CacheStatus::bypass, Reason::seed), "Cache-Status"), "sosie; fwd=bypass; detail=\"seed\"");
+  EXPECT_EQ(value(uncached(CacheStatus::bypass, Reason::no_cache), "Cache-Status"), "sosie; fwd=request; detail=\"no_cache\"");
+  EXPECT_EQ(value(uncached(CacheStatus::error, Reason::lookup_error), "x-sosie-cache"), "error");
+  Outcome kept = uncached(CacheStatus::miss, Reason::not_exact);
   EXPECT_EQ(value(kept, "x-sosie-store"), "(absent)");
   kept.storing.state = Storing::State::accepted;  // Nothing is stored before the headers leave, and they do not say so.
   EXPECT_EQ(value(kept, "x-sosie-store"), "accepted");
   EXPECT_EQ(value(kept, "Cache-Status"), "sosie; fwd=miss; detail=\"not_exact\"");
-  Outcome refused = uncached(CacheStatus::miss, "empty_scope");
+  Outcome refused = uncached(CacheStatus::miss, Reason::empty_scope);
   refused.forwarded = false;
   EXPECT_EQ(value(refused, "Cache-Status"), "sosie; detail=\"empty_scope\"");
   EXPECT_EQ(value(refused, "Age"), "(absent)");
@@ -100,25 +100,25 @@ TEST(OutcomeHeaders, SayItInLiteLLMsWords) {
   EXPECT_EQ(value(hit(Layer::semantic, 0.9228), "x-litellm-semantic-similarity"), "0.922800");
   EXPECT_EQ(value(hit(Layer::exact, 1), "x-litellm-semantic-similarity"), "1.0");
   EXPECT_EQ(value(hit(Layer::exact, 1), "x-litellm-cache-key"), "abc");
-  EXPECT_EQ(value(uncached(CacheStatus::miss, "empty_scope"), "x-litellm-semantic-similarity"), "0.0");
-  EXPECT_EQ(value(uncached(CacheStatus::miss, "empty_scope"), "x-litellm-cache-key"), "(absent)");
-  EXPECT_EQ(value(uncached(CacheStatus::bypass, "seed"), "x-litellm-semantic-similarity"), "(absent)");
+  EXPECT_EQ(value(uncached(CacheStatus::miss, Reason::empty_scope), "x-litellm-semantic-similarity"), "0.0");
+  EXPECT_EQ(value(uncached(CacheStatus::miss, Reason::empty_scope), "x-litellm-cache-key"), "(absent)");
+  EXPECT_EQ(value(uncached(CacheStatus::bypass, Reason::seed), "x-litellm-semantic-similarity"), "(absent)");
 }
 
 TEST(OutcomeHeaders, SayItInPortkeysWords) {
   constexpr std::string_view kStatus = "x-portkey-cache-status";
   EXPECT_EQ(value(hit(Layer::exact, 1), kStatus), "HIT");
   EXPECT_EQ(value(hit(Layer::semantic, 0.9), kStatus), "SEMANTIC HIT");
-  EXPECT_EQ(value(uncached(CacheStatus::miss, "below_threshold"), kStatus), "SEMANTIC MISS");
-  EXPECT_EQ(value(uncached(CacheStatus::miss, "not_exact", decide::Reuse::exact), kStatus), "MISS");
-  EXPECT_EQ(value(uncached(CacheStatus::bypass, "time_bound", decide::Reuse::never), kStatus), "DISABLED");
-  EXPECT_EQ(value(uncached(CacheStatus::bypass, "no_cache"), kStatus), "REFRESH");
+  EXPECT_EQ(value(uncached(CacheStatus::miss, Reason::below_threshold), kStatus), "SEMANTIC MISS");
+  EXPECT_EQ(value(uncached(CacheStatus::miss, Reason::not_exact, decide::Reuse::exact), kStatus), "MISS");
+  EXPECT_EQ(value(uncached(CacheStatus::bypass, Reason::time_bound, decide::Reuse::never), kStatus), "DISABLED");
+  EXPECT_EQ(value(uncached(CacheStatus::bypass, Reason::no_cache), kStatus), "REFRESH");
 }
 
 TEST(OutcomeHeaders, SayItInHeliconesAndCloudflaresWords) {
   for (const char* name : {"Helicone-Cache", "cf-aig-cache-status"}) {
     EXPECT_EQ(value(hit(Layer::semantic, 0.9), name), "HIT");
-    EXPECT_EQ(value(uncached(CacheStatus::miss, "empty_scope"), name), "MISS");
+    EXPECT_EQ(value(uncached(CacheStatus::miss, Reason::empty_scope), name), "MISS");
     EXPECT_EQ(value(hit(Layer::exact, 1), name, kNone), "(absent)");
   }
 }

@@ -96,13 +96,13 @@ std::variant<std::shared_ptr<RequestContext>, NotRead> read_request(GatewayState
   apply_limits(context->directives, context->tenant.may_loosen, cache.threshold, cache.ttl);
   context->outcome.threshold = context->directives.threshold.value_or(cache.threshold);
   context->verdict = decide::judge_request(options.reuse, context->question.traits, context->question.prompt);
-  if (options.opt_in && !context->directives.opted_in) context->verdict = {decide::Reuse::never, "not_asked_for"};
+  if (options.opt_in && !context->directives.opted_in) context->verdict = {decide::Reuse::never, Reason::not_asked_for};
   const bool blank = text::is_blank(context->question.prompt);
-  if (blank && context->verdict.reuse != decide::Reuse::never) context->verdict = {decide::Reuse::never, "blank_prompt"};
+  if (blank && context->verdict.reuse != decide::Reuse::never) context->verdict = {decide::Reuse::never, Reason::blank_prompt};
   if (context->directives.exact_only && context->verdict.reuse == decide::Reuse::by_meaning)
-    context->verdict = {decide::Reuse::exact, "exact_only"};
+    context->verdict = {decide::Reuse::exact, Reason::exact_only};
   if (context->verdict.reuse == decide::Reuse::by_meaning && state.cache->embedder().is_too_long(context->question.prompt))
-    context->verdict = {decide::Reuse::exact, kLongPrompt};
+    context->verdict = {decide::Reuse::exact, Reason::long_prompt};
   context->outcome.reuse = context->verdict.reuse;
   context->outcome.reuse_reason = context->verdict.reason;
 

@@ -30,11 +30,11 @@ struct RequestContext {
   std::string body;  ///< As it goes to the upstream.
   Outcome outcome;
   std::shared_ptr<const Embedding> embedding;
-  std::string_view not_storable;  ///< Why its answer must not be stored, a literal. Empty: it may be.
+  Reason not_storable = Reason::none;  ///< Why its answer must not be stored.
   bool may_follow = true;
   bool asks_usage = false;  ///< Of the upstream, for the cache: a stream whose caller did not ask for it.
 
-  bool may_store() const noexcept { return not_storable.empty(); }
+  bool may_store() const noexcept { return not_storable == Reason::none; }
 };
 
 /// All that jobs on other threads are given of a request: what never changes. The rest of it is its own thread's.
@@ -72,9 +72,6 @@ std::string_view query_of(std::string_view target);
 /// Whether a caller may be told how alike texts are: by the local encoder, LangCache's API or an explanation's candidates. Where
 /// callers bring keys of their own, one that names itself by nothing may not. No key is checked: the gateway knows none.
 bool may_use_encoder(const ServerOptions& options, const Tenant& tenant);
-
-/// Why a request is answered by the very same text only whose prompt is too long to be compared by meaning (`Embedder::is_too_long`).
-inline constexpr std::string_view kLongPrompt = "long_prompt";
 
 /// LiteLLM's member of a body.
 inline constexpr std::string_view kCacheMember = "cache";

@@ -63,7 +63,7 @@ Task<int> PassThrough::handle(net::Exchange& exchange) {
   std::string body = exchange.take_body();
   const auto model = model_of(body);
   Upstream* upstream = model ? upstreams_.for_model(*model) : upstreams_.any();
-  const int status = co_await forward(exchange, std::move(body), upstream, "not_cacheable");
+  const int status = co_await forward(exchange, std::move(body), upstream, Reason::not_cacheable);
   co_return status;
 }
 
@@ -74,11 +74,11 @@ Task<std::optional<int>> PassThrough::handle_unread(net::Exchange& exchange, con
   // A model that cannot be read goes to one that takes every model, and to nobody else.
   Upstream* upstream = upstreams_.for_model(model_of(body).value_or(""));
   if (upstream == nullptr) co_return std::nullopt;
-  const int status = co_await forward(exchange, std::move(body), upstream, "unreadable_request");
+  const int status = co_await forward(exchange, std::move(body), upstream, Reason::unreadable_request);
   co_return status;
 }
 
-Task<int> PassThrough::forward(net::Exchange& exchange, std::string body, Upstream* upstream, std::string_view reason) {
+Task<int> PassThrough::forward(net::Exchange& exchange, std::string body, Upstream* upstream, Reason reason) {
   const net::Request& request = exchange.request();
   if (state_.options.upstreams.empty()) {
     const int status =
@@ -118,7 +118,7 @@ Task<int> PassThrough::forward(net::Exchange& exchange, std::string body, Upstre
   co_return status;
 }
 
-Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response, std::string_view reason) {
+Task<int> PassThrough::relay(net::Exchange& exchange, ClientResponse response, Reason reason) {
   const int status = response.status();
   net::Reply head;
   head.status = status;

@@ -24,8 +24,8 @@ class PassThrough {
   net::Task<std::optional<int>> handle_unread(net::Exchange& exchange, const NotRead& not_read);
 
  private:
-  net::Task<int> forward(net::Exchange& exchange, std::string body, Upstream* upstream, std::string_view reason);
-  net::Task<int> relay(net::Exchange& exchange, net::ClientResponse response, std::string_view reason);
+  net::Task<int> forward(net::Exchange& exchange, std::string body, Upstream* upstream, Reason reason);
+  net::Task<int> relay(net::Exchange& exchange, net::ClientResponse response, Reason reason);
   net::Task<int> fail(net::Exchange& exchange, const net::ClientError& failure);
   net::Task<int> refuse(net::Exchange& exchange, int status, std::string_view message, std::string_view code);
 
