@@ -116,8 +116,8 @@ class EmbeddedStore final : public Store, private Remedies {
     std::lock_guard lock(files_mutex_);
     return files_;
   }
-  // Closes all that is open on the file, and forgets what was read from it.
-  void close_file();
+  // Closes all that is open on the file, and forgets what was read from it. Nothing is opened to be read while the lock lives.
+  std::unique_lock<WriterFirstMutex> close_file();
 
   std::optional<std::int64_t> mend(const Error& error, std::int64_t next_row) override;
   void make_room() override;
@@ -270,11 +270,12 @@ Result<std::int64_t> EmbeddedStore::load(EntryTable& table, std::int64_t next_ro
   return std::max({next_row, loaded->last_row + 1, noted_.row + 1});
 }
 
-void EmbeddedStore::close_file() {
-  reader_->reopen();
+std::unique_lock<WriterFirstMutex> EmbeddedStore::close_file() {
+  auto closed = reader_->close();
   table_->close();
   residents_.clear();
   texts_.clear();
+  return closed;
 }
 
 std::optional<std::int64_t> EmbeddedStore::mend(const Error& error, std::int64_t next_row) {
@@ -293,7 +294,7 @@ std::optional<std::int64_t> EmbeddedStore::mend(const Error& error, std::int64_t
   } else if (is_gone && !is_closed) {
     base::log_warning(file_.string() + " was deleted while it was in use: the store is begun anew, empty");
   }
-  close_file();
+  const auto closed = close_file();
   if (is_gone) remove_database(file_);  // A log without its file.
   const auto open_anew = [&]() -> Result<std::int64_t> {
     if (auto made = make_folder(); !made) return std::move(made).error();
@@ -307,7 +308,6 @@ std::optional<std::int64_t> EmbeddedStore::mend(const Error& error, std::int64_t
     if (!is_closed) base::log_warning("the store cannot be begun anew, and takes nothing in: " + opened.error().message);
     return std::nullopt;
   }
-  reader_->reopen();  // Who read meanwhile may have opened the file before.
   return *opened;
 }
 
@@ -317,12 +317,10 @@ void EmbeddedStore::make_room() {
 }
 
 bool EmbeddedStore::begin_anew() {
-  close_file();
+  const auto closed = close_file();
   remove_database(file_);
   base::log_warning("there is no room to remove the entries one by one: " + file_.string() + " is removed and begun anew");
-  const bool done = read_file(1).has_value();
-  reader_->reopen();
-  return done;
+  return read_file(1).has_value();
 }
 
 Result<void> EmbeddedStore::put(NewEntry entry) {

@@ -1,5 +1,6 @@
 #include "store/text_reader.h"
 
+#include <shared_mutex>
 #include <utility>
 
 #include "store/checksum.h"
@@ -14,17 +15,14 @@ constexpr std::size_t kMostIdle = 8;
 struct TextReader::Session {
   Connection connection;
   Statement select;
-  std::uint64_t generation;
 };
 
 TextReader::TextReader(std::filesystem::path file) : file_(std::move(file)) {}
 TextReader::~TextReader() = default;
 
 Result<std::unique_ptr<TextReader::Session>> TextReader::borrow() {
-  std::uint64_t generation;
   {
     std::lock_guard lock(mutex_);
-    generation = generation_;
     if (!idle_.empty()) {
       auto session = std::move(idle_.back());
       idle_.pop_back();
@@ -35,21 +33,23 @@ Result<std::unique_ptr<TextReader::Session>> TextReader::borrow() {
   if (!connection) return std::move(connection).error();
   auto select = connection->prepare("SELECT texts_check,prompt,response FROM entries WHERE row=?1");
   if (!select) return std::move(select).error();
-  return std::make_unique<Session>(Session{*std::move(connection), *std::move(select), generation});
+  return std::make_unique<Session>(Session{*std::move(connection), *std::move(select)});
 }
 
 void TextReader::give_back(std::unique_ptr<Session> session) {
   std::lock_guard lock(mutex_);
-  if (session->generation == generation_ && idle_.size() < kMostIdle) idle_.push_back(std::move(session));
+  if (idle_.size() < kMostIdle) idle_.push_back(std::move(session));
 }
 
-void TextReader::reopen() {
+std::unique_lock<WriterFirstMutex> TextReader::close() {
+  std::unique_lock closed(open_);
   std::lock_guard lock(mutex_);
-  ++generation_;
   idle_.clear();
+  return closed;
 }
 
 Result<std::optional<Texts>> TextReader::read(std::int64_t row) {
+  const std::shared_lock open(open_);  // Goes last: the session may go with an error.
   auto session = borrow();
   if (!session) return std::move(session).error();
   Statement& select = (*session)->select;

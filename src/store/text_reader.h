@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "store/sqlite.h"
+#include "store/writer_first_mutex.h"
 
 namespace sosie::store {
 
@@ -19,7 +20,8 @@ struct Texts {
 
 /// A few reading connections, lent to whoever asks.
 ///
-/// Thread-safety: `read` may be called concurrently; readers do not wait for each other, nor for the writer.
+/// Thread-safety: every method may be called concurrently; readers do not wait for each other, nor for the writer, but while the file is
+/// replaced.
 class TextReader {
  public:
   explicit TextReader(std::filesystem::path file);
@@ -28,8 +30,10 @@ class TextReader {
   /// Empty where the row does not exist (any more).
   Result<std::optional<Texts>> read(std::int64_t row);
 
-  /// The file is another one from now on: nothing more is read from the one before.
-  void reopen();
+  /// Closes every connection, once those in use are given back; while the lock lives none is opened. To be held while the file is replaced:
+  /// SQLite deletes and truncates a database's log and shared memory by their path, whichever file is there by then, and its locks do not
+  /// hold between connections of one process to two files.
+  [[nodiscard]] std::unique_lock<WriterFirstMutex> close();
 
  private:
   struct Session;
@@ -37,9 +41,9 @@ class TextReader {
   void give_back(std::unique_ptr<Session> session);
 
   const std::filesystem::path file_;
-  std::mutex mutex_;
+  WriterFirstMutex open_;  // Shared: connections may be open.
+  std::mutex mutex_;       // Guards what follows.
   std::vector<std::unique_ptr<Session>> idle_;
-  std::uint64_t generation_ = 0;  // How often there was another file.
 };
 
 }  // namespace sosie::store
